@@ -1,0 +1,154 @@
+// What a row may say. One row per kind; routing, discovery, OpenAPI, defaulting, validation, tables
+// and informer paths are functions of rows, so adding a kind means adding a row.
+
+import type { KubeObject } from './object.ts'
+import type { FieldError } from './status.ts'
+
+export type Verb =
+  | 'create'
+  | 'delete'
+  | 'deletecollection'
+  | 'get'
+  | 'list'
+  | 'patch'
+  | 'update'
+  | 'watch'
+
+/** Who asks, and the time, for strategies that write either into the object. */
+export type RequestContext = {
+  nowMs: number
+  user: UserInfo
+}
+
+export type UserInfo = {
+  username: string
+  uid?: string
+  groups: readonly string[]
+  extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Reports every fault of `object`; `old` is given on update. Runs after defaults and types. */
+export type Rule<O> = (object: O, old: O | undefined) => readonly FieldError[]
+
+export type Column<O> = {
+  name: string
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  format?: string
+  /** 0 is always shown, 1 only with -o wide. */
+  priority: 0 | 1
+  description?: string
+  cell: (object: O, nowMs: number) => string | number | boolean | null
+}
+
+/** A sub-resource which reads and writes a part of the object itself. */
+export type PartResource<O> = {
+  /** Top-level fields that a write through this path changes; the others stay as they are. */
+  writes: readonly ('status' | 'spec' | 'metadata')[]
+  /** Merges what the caller sent into what is stored, when copying `writes` is not the rule. */
+  merge?: (sent: O, stored: O, context: RequestContext) => O
+  rules: readonly Rule<O>[]
+  verbs: readonly ('get' | 'patch' | 'update')[]
+}
+
+export type ScaleResource = {
+  /** Dotted paths. */
+  specReplicas: string
+  statusReplicas: string
+  /** Dotted path of the selector; the text of it is served in status.selector. */
+  selector: string
+}
+
+export interface ResourceRow<O extends KubeObject = KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  /** Default: kind + "List". */
+  readonly listKind: string
+  readonly plural: string
+  readonly singular: string
+  readonly scope: 'Namespaced' | 'Cluster'
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  readonly verbs: readonly Verb[]
+  /** Name in the generated schema: io.k8s.api.core.v1.Pod. */
+  readonly type: string
+  /**
+   * First part of the store key, as etcd has it under /registry: "pods", "leases". Two rows with the
+   * same folder serve the same objects (events); then `toStored` and `fromStored` convert.
+   */
+  readonly folder: string
+  readonly toStored?: (object: O) => KubeObject
+  readonly fromStored?: (object: KubeObject) => O
+
+  /** metadata.generation counts changes of what this returns. Default: spec. `false`: not kept. */
+  readonly generationOf: ((object: O) => unknown) | false
+  /** Defaults that the facts do not hold. Runs on create and update, before rules. */
+  readonly defaults: (object: O) => void
+  /** Sets and drops what the creator may not say (status, most of all). */
+  readonly prepareCreate: (object: O, context: RequestContext) => void
+  /** Keeps what an update may not change (status, most of all). */
+  readonly prepareUpdate: (object: O, old: O, context: RequestContext) => void
+  readonly rules: readonly Rule<O>[]
+  readonly warnings: (object: O, old: O | undefined) => readonly string[]
+  /** How metadata.name is checked. */
+  readonly nameRule: (name: string, isPrefix: boolean) => readonly string[]
+
+  readonly status: PartResource<O> | undefined
+  readonly scale: ScaleResource | undefined
+  /** Others that read and write a part of the object: pods/ephemeralcontainers, csr/approval. */
+  readonly parts: Readonly<Record<string, PartResource<O>>>
+  /** Sub-resources with behaviour of their own, for discovery: pods/log, pods/binding. */
+  readonly actions: readonly ActionResource[]
+
+  /** Fields for selectors, beyond metadata.name and metadata.namespace. */
+  readonly selectable: Readonly<Record<string, (object: O) => string>>
+  /** After the Name column, which every table begins with. */
+  readonly columns: readonly Column<O>[]
+  /** An update may leave out metadata.resourceVersion. */
+  readonly unconditionalUpdate: boolean
+  /** PUT of a name that does not exist creates it. */
+  readonly createOnUpdate: boolean
+  /** Grace in seconds for a deletion that asks for none; undefined: deleted at once. */
+  readonly graceSeconds: ((object: O) => number | undefined) | undefined
+  /** Written to disk rarely: see store.WriteOptions.volatile. */
+  readonly volatile: boolean
+  /** Removed this long after its last write, in ms. */
+  readonly ttlMs: number | undefined
+}
+
+export type ActionResource = {
+  name: string
+  kind: string
+  /** When it is not the row's own. */
+  group?: string
+  version?: string
+  verbs: readonly (Verb | 'post')[]
+  namespaced: boolean
+}
+
+/** Any row, for code that treats all kinds alike. */
+// biome-ignore lint/suspicious/noExplicitAny: rows are contravariant in their object.
+export type AnyRow = ResourceRow<any>
+
+/** `apps/v1`, or `v1` for the core group. */
+export function groupVersionOf(row: { group: string; version: string }): string {
+  return row.group === '' ? row.version : `${row.group}/${row.version}`
+}
+
+/** `deployments.apps`, or `pods` for the core group: what messages call the resource. */
+export function qualifiedResource(row: { group: string; plural: string }): string {
+  return row.group === '' ? row.plural : `${row.plural}.${row.group}`
+}
+
+/** `/apis/apps/v1/namespaces/ns/deployments/name`; parts that are not given are left out. */
+export function pathOf(
+  row: { group: string; version: string; plural: string },
+  where: { namespace?: string | undefined; name?: string; subresource?: string } = {},
+): string {
+  const root = row.group === '' ? `/api/${row.version}` : `/apis/${row.group}/${row.version}`
+  const namespace = where.namespace ? `/namespaces/${encodeURIComponent(where.namespace)}` : ''
+  const name = where.name === undefined ? '' : `/${encodeURIComponent(where.name)}`
+  const subresource = where.subresource === undefined ? '' : `/${where.subresource}`
+  return `${root}${namespace}/${row.plural}${name}${subresource}`
+}

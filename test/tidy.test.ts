@@ -1,0 +1,205 @@
+// Checks the shape of the code itself: layers, banned calls, sizes. Each rule names its reason.
+
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+
+// Which folders each folder of src/ may import. A name that is missing here fails the test, so
+// adding a folder is a decision that shows in review.
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  lib: [],
+  api: ['lib'],
+  pki: ['lib'],
+  store: ['lib'],
+  kit: ['api', 'lib'],
+  server: ['store', 'pki', 'api', 'lib'],
+  controllers: ['kit', 'pki', 'api', 'lib'],
+  scheduler: ['kit', 'api', 'lib'],
+  agent: ['kit', 'pki', 'api', 'lib'],
+  proxy: ['kit', 'api', 'lib'],
+  dns: ['kit', 'api', 'lib'],
+  daemon: [
+    ...['server', 'controllers', 'scheduler', 'agent', 'proxy', 'dns'],
+    ...['kit', 'store', 'pki', 'api', 'lib'],
+  ],
+  cli: ['daemon', 'kit', 'pki', 'api', 'lib'],
+  'main.ts': ['cli', 'lib'],
+}
+
+// Third-party and system modules, by folder. Modules of `node:` that only compute are free for all.
+const FREE = ['node:path', 'node:buffer', 'node:crypto', 'node:zlib', 'node:util']
+const MAY_USE: Record<string, readonly string[]> = {
+  lib: ['node:fs', 'node:fs/promises', 'node:os', 'node:net', 'node:stream'],
+  api: ['fast-json-patch'],
+  pki: ['@peculiar/x509', 'node:fs', 'node:fs/promises', 'node:os', 'jose'],
+  store: ['bun:sqlite', 'node:fs', 'node:fs/promises'],
+  kit: ['ws', 'node:tls', 'node:https'],
+  server: [
+    ...['hono', 'hono/streaming', '@hono/node-server', 'ws', 'js-yaml', 'jose', 'prom-client'],
+    ...['node:http', 'node:http2', 'node:net', 'node:tls', 'node:stream'],
+  ],
+  controllers: [],
+  scheduler: [],
+  agent: [
+    ...['ws', 'node:http', 'node:net', 'node:tls', 'node:stream', 'node:os'],
+    ...['node:fs', 'node:fs/promises', 'bun:ffi', 'hono'],
+  ],
+  proxy: ['node:net', 'node:fs/promises'],
+  dns: ['dns-packet', 'node:net', 'node:fs/promises'],
+  daemon: ['zod', 'js-yaml', 'node:fs', 'node:fs/promises', 'node:os', 'node:net', 'node:tls'],
+  cli: ['commander', 'js-yaml', 'node:fs', 'node:fs/promises', 'node:os'],
+  'main.ts': [],
+}
+
+const BANNED = [
+  {
+    text: /\bDate\.now\(|\bnew Date\(\)|\bset(Timeout|Interval)\(|performance\.now\(/,
+    except: /^lib\/clock\.ts$/,
+    use: 'a Clock',
+  },
+  {
+    text: /\bMath\.random\(|\brandomUUID\(|getRandomValues\(/,
+    except: /^lib\/random\.ts$/,
+    use: 'a Random',
+  },
+  { text: /from 'bun:sqlite'/, except: /^store\//, use: 'src/store' },
+  {
+    text: /\bBun\.spawn|child_process/,
+    except: /^(lib\/process|agent\/runtime\/pty)\.ts$/,
+    use: 'Processes of lib/process.ts',
+  },
+  { text: /\bprocess\.exit\(/, except: /^main\.ts$/, use: 'an error' },
+  { text: /\bprocess\.env\b/, except: /^daemon\/config\.ts$/, use: 'the configuration' },
+  { text: /\bconsole\.(log|error|warn)\(/, except: /^$/, use: 'a Log, or the output passed in' },
+  { text: /\b(TO\x44O|FI\x58ME|X\x58X|HA\x43K)\b/, except: /^$/, use: 'an issue' },
+]
+const FUNCTION_LINES_MAX = 70
+const FILE_LINES_MAX = 500
+const FOLDER_FILES_MAX = 25
+const README_LINES_MAX = 40
+const COLUMNS_MAX = 100
+/** Besides dotfiles: what the top level holds, and no more. */
+const TOP_LEVEL = [
+  ...['README.md', 'bunfig.toml', 'installer', 'package-lock.json', 'package.json', 'src'],
+  ...['systemd', 'test', 'tsconfig.json'],
+]
+
+const problems: string[] = []
+const report = (path: string, line: number, message: string) => {
+  problems.push(`${path}:${line} ${message}`)
+}
+const sources = [...new Bun.Glob('**/*.ts').scanSync('src')].filter(
+  (path) => !path.includes('/generated/'),
+)
+const texts = new Map(sources.map((path) => [path, readFileSync(`src/${path}`, 'utf8')]))
+
+for (const [path, text] of texts) {
+  const isTest = path.endsWith('.test.ts')
+  if (!isTest) {
+    checkImports(path, text)
+    checkBanned(path, text)
+    checkFunctions(path, text)
+  }
+  checkSizes(path, text)
+}
+checkUnusedFiles()
+checkFolders()
+
+function checkImports(path: string, text: string) {
+  const folder = path.split('/')[0]!
+  for (const [, target] of text.matchAll(/(?:from|import) '([^']+)'/g)) {
+    if (target!.startsWith('.')) {
+      const imported = new URL(target!, `file:///${path}`).pathname.split('/')[1]!
+      const allowed = imported === folder || MAY_IMPORT[folder]?.includes(imported)
+      if (!allowed) report(`src/${path}`, 1, `${folder} may not import ${imported}`)
+    } else if (!FREE.includes(target!) && !MAY_USE[folder]?.includes(target!)) {
+      report(`src/${path}`, 1, `${folder} may not use ${target}`)
+    }
+  }
+}
+
+function checkBanned(path: string, text: string) {
+  const lines = text.split('\n')
+  for (const { text: banned, except, use } of BANNED) {
+    if (except.test(path)) continue
+    lines.forEach((line, i) => {
+      if (!line.trimStart().startsWith('//') && banned.test(line)) {
+        report(`src/${path}`, i + 1, `use ${use} instead of ${banned.source}`)
+      }
+    })
+  }
+}
+
+function checkSizes(path: string, text: string) {
+  const lines = text.split('\n')
+  if (lines.length > FILE_LINES_MAX + 1) {
+    report(`src/${path}`, 1, `has ${lines.length} lines; split it at ${FILE_LINES_MAX}`)
+  }
+  lines.forEach((line, i) => {
+    if (line.length > COLUMNS_MAX && !line.includes('http')) {
+      report(`src/${path}`, i + 1, `is wider than ${COLUMNS_MAX} columns`)
+    }
+  })
+}
+
+/** Functions and methods that start at one indent end at the first closing brace of that indent. */
+function checkFunctions(path: string, text: string) {
+  const starts: { indent: string; line: number }[] = []
+  text.split('\n').forEach((line, i) => {
+    const opening =
+      /^(\s*)(export )?(async )?(function\*?|(static )?(async )?\*?#?\w+\(.*\) ?(:.*)?\{$)/
+    const match = opening.exec(line)
+    if (match && !/^\s*(if|for|while|switch|catch|return)\b/.test(line)) {
+      starts.push({ indent: match[1]!, line: i })
+    }
+    const last = starts.at(-1)
+    if (last && line === `${last.indent}}`) {
+      const length = i - last.line + 1
+      if (length > FUNCTION_LINES_MAX) {
+        report(`src/${path}`, last.line + 1, `function exceeds ${FUNCTION_LINES_MAX} lines`)
+      }
+      starts.pop()
+    }
+  })
+}
+
+/** A source that nothing in src/ imports is dead, or belongs in test/. */
+function checkUnusedFiles() {
+  const imported = new Set<string>(['main.ts'])
+  for (const [path, text] of texts) {
+    if (path.endsWith('.test.ts')) continue
+    for (const [, target] of text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)) {
+      imported.add(new URL(target!, `file:///${path}`).pathname.slice(1))
+    }
+  }
+  for (const path of texts.keys()) {
+    if (!path.endsWith('.test.ts') && !imported.has(path)) {
+      report(`src/${path}`, 1, 'is imported by nothing')
+    }
+  }
+}
+
+function checkFolders() {
+  for (const name of readdirSync('.')) {
+    const isOutput = ['dist', 'node_modules'].includes(name)
+    if (!name.startsWith('.') && !isOutput && !TOP_LEVEL.includes(name)) {
+      report(name, 1, 'does not belong on the top level')
+    }
+  }
+  const folders = new Set(sources.map((path) => path.split('/').slice(0, -1).join('/')))
+  for (const folder of folders) {
+    if (folder === '') continue
+    const files = sources.filter((path) => path.replace(/\/[^/]+$/, '') === folder)
+    const count = files.filter((path) => !path.endsWith('.test.ts')).length
+    if (count > FOLDER_FILES_MAX)
+      report(`src/${folder}`, 1, `has ${count} files; make a sub-folder`)
+    const readme = `src/${folder}/README.md`
+    if (!existsSync(readme)) report(readme, 1, 'is missing')
+    else if (readFileSync(readme, 'utf8').trimEnd().split('\n').length > README_LINES_MAX) {
+      report(readme, 1, `is longer than ${README_LINES_MAX} lines`)
+    }
+  }
+}
+
+test('the code is tidy', () => {
+  expect(problems).toEqual([])
+})
