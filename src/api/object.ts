@@ -1,6 +1,6 @@
 // What all objects have in common.
 
-import type { ObjectMeta } from './generated/types.ts'
+import type { ListMeta, ObjectMeta } from './generated/types.ts'
 
 /** Any object of the API. Kinds have types of their own in generated/types.ts. */
 export interface KubeObject {
@@ -21,4 +21,12 @@ export function keyOf(object: KubeObject): string {
 /** The owner reference that has `controller: true`. */
 export function controllerOf(object: KubeObject) {
   return object.metadata.ownerReferences?.find((owner) => owner.controller)
+}
+
+/** A list of any kind, as the API answers it. */
+export interface KubeList<T> {
+  apiVersion?: string
+  kind?: string
+  metadata: ListMeta
+  items: T[]
 }

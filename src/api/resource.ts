@@ -1,6 +1,8 @@
 // What a row may say. One row per kind; routing, discovery, OpenAPI, defaulting, validation, tables
 // and informer paths are functions of rows, so adding a kind means adding a row.
 
+import { emptyStatus } from './empty.ts'
+import { isDnsSubdomainName } from './names.ts'
 import type { KubeObject } from './object.ts'
 import type { FieldError } from './status.ts'
 
@@ -81,7 +83,10 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly toStored?: (object: O) => KubeObject
   readonly fromStored?: (object: KubeObject) => O
 
-  /** metadata.generation counts changes of what this returns. Default: spec. `false`: not kept. */
+  /**
+   * metadata.generation counts changes of what this returns. Default: spec. `false`, or undefined as
+   * the answer: not kept.
+   */
   readonly generationOf: ((object: O) => unknown) | false
   /** Defaults that the facts do not hold. Runs on create and update, before rules. */
   readonly defaults: (object: O) => void
@@ -125,6 +130,102 @@ export type ActionResource = {
   version?: string
   verbs: readonly (Verb | 'post')[]
   namespaced: boolean
+}
+
+/**
+ * What the author of a row says. Everything else has a default:
+ *
+ *     listKind      kind + "List"              scope         'Namespaced'
+ *     singular      kind in lower case         verbs         all eight
+ *     folder        plural                     nameRule      DNS subdomain
+ *     generationOf  spec (none when no spec)   unconditionalUpdate  true, createOnUpdate false
+ *     no short names, categories, columns, selectable fields, rules, warnings, parts, actions
+ *
+ * `status: true` is a sub-resource that writes `status` alone. With it new objects lose the status
+ * they were sent with, and updates keep the stored one; your own prepareCreate and prepareUpdate run
+ * after that.
+ *
+ * Upstream keeps no generation for many kinds that have a spec (Namespace, Node, Service,
+ * PersistentVolume, Lease, ...): those say `generationOf: false`.
+ */
+export type ResourceDefinition<O extends KubeObject> = Partial<
+  Omit<ResourceRow<O>, 'status' | 'parts'>
+> &
+  Pick<ResourceRow<O>, 'group' | 'version' | 'kind' | 'plural' | 'type'> & {
+    readonly status?: true | PartDefinition<O>
+    readonly parts?: Readonly<Record<string, PartDefinition<O>>>
+  }
+
+/** `rules` default to those of the row, `verbs` to get, patch and update. */
+export type PartDefinition<O> = Pick<PartResource<O>, 'writes'> & Partial<PartResource<O>>
+
+const ALL_VERBS: readonly Verb[] = [
+  ...(['create', 'delete', 'deletecollection', 'get'] as const),
+  ...(['list', 'patch', 'update', 'watch'] as const),
+]
+
+/** A whole row from its definition. Does no work that needs the generated schema. */
+export function defineResource<O extends KubeObject>(
+  definition: ResourceDefinition<O>,
+): ResourceRow<O> {
+  const { status, parts, ...rest } = definition
+  const rules = definition.rules ?? []
+  const part = (of: PartDefinition<O>): PartResource<O> => ({
+    rules,
+    verbs: ['get', 'patch', 'update'],
+    ...of,
+  })
+  return {
+    listKind: `${definition.kind}List`,
+    singular: definition.kind.toLowerCase(),
+    scope: 'Namespaced',
+    shortNames: [],
+    categories: [],
+    verbs: ALL_VERBS,
+    folder: definition.plural,
+    generationOf: (object: O) => (object as { spec?: unknown }).spec,
+    defaults: () => {},
+    warnings: () => [],
+    nameRule: isDnsSubdomainName,
+    scale: undefined,
+    actions: [],
+    selectable: {},
+    columns: [],
+    unconditionalUpdate: true,
+    createOnUpdate: false,
+    graceSeconds: undefined,
+    volatile: false,
+    ttlMs: undefined,
+    ...rest,
+    rules,
+    prepareCreate: status === undefined ? (rest.prepareCreate ?? (() => {})) : dropStatus(rest),
+    prepareUpdate: status === undefined ? (rest.prepareUpdate ?? (() => {})) : keepStatus(rest),
+    status: status && part(status === true ? { writes: ['status'] } : status),
+    parts: Object.fromEntries(Object.entries(parts ?? {}).map(([name, of]) => [name, part(of)])),
+  }
+}
+
+type Prepared<O extends KubeObject> = Pick<ResourceDefinition<O>, 'type'> &
+  Partial<Pick<ResourceRow<O>, 'prepareCreate' | 'prepareUpdate'>>
+
+function dropStatus<O extends KubeObject>(row: Prepared<O>): ResourceRow<O>['prepareCreate'] {
+  return (object, context) => {
+    setStatus(object, emptyStatus(row.type))
+    row.prepareCreate?.(object, context)
+  }
+}
+
+function keepStatus<O extends KubeObject>(row: Prepared<O>): ResourceRow<O>['prepareUpdate'] {
+  return (object, old, context) => {
+    setStatus(object, (old as { status?: unknown }).status)
+    row.prepareUpdate?.(object, old, context)
+  }
+}
+
+function setStatus(object: KubeObject, status: unknown) {
+  const target = object as { status?: unknown }
+  if (status === undefined) delete target.status
+  else target.status = status
 }
 
 /** Any row, for code that treats all kinds alike. */
