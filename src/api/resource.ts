@@ -50,7 +50,16 @@ export type PartResource<O> = {
   merge?: (sent: O, stored: O, context: RequestContext) => O
   rules: readonly Rule<O>[]
   verbs: readonly ('get' | 'patch' | 'update')[]
+  /** Default: none; the warnings of the row are for the object itself. */
+  warnings?: (object: O, old: O) => readonly string[]
+  /**
+   * Dotted paths that a sender through this path never owns, for server-side apply. Default: the
+   * other of `spec` and `status`.
+   */
+  resets?: readonly string[]
 }
+
+export type RowCondition = { type: string; status: string; reason: string; message: string }
 
 export type ScaleResource = {
   /** Dotted paths. */
@@ -96,6 +105,10 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly prepareUpdate: (object: O, old: O, context: RequestContext) => void
   readonly rules: readonly Rule<O>[]
   readonly warnings: (object: O, old: O | undefined) => readonly string[]
+  /** Warned of at every request for this resource: `v1 Endpoints is deprecated in v1.33+; ...`. */
+  readonly deprecation: string | undefined
+  /** As PartResource.resets, for the object itself. Default: status, when it is a sub-resource. */
+  readonly resets: readonly string[]
   /** How metadata.name is checked. */
   readonly nameRule: (name: string, isPrefix: boolean) => readonly string[]
 
@@ -110,12 +123,21 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly selectable: Readonly<Record<string, (object: O) => string>>
   /** After the Name column, which every table begins with. */
   readonly columns: readonly Column<O>[]
+  /** False when `columns` is all there is, Name included where it belongs. */
+  readonly startsWithName: boolean
+  /** Conditions of a row in tables: pods that are done. */
+  readonly rowConditions: (object: O) => readonly RowCondition[]
   /** An update may leave out metadata.resourceVersion. */
   readonly unconditionalUpdate: boolean
   /** PUT of a name that does not exist creates it. */
   readonly createOnUpdate: boolean
-  /** Grace in seconds for a deletion that asks for none; undefined: deleted at once. */
-  readonly graceSeconds: ((object: O) => number | undefined) | undefined
+  /**
+   * Grace in seconds for a deletion, of which the caller asked for `asked`, or said nothing; zero and
+   * undefined: deleted at once.
+   */
+  readonly graceSeconds: ((object: O, asked?: number) => number | undefined) | undefined
+  /** A deletion without a policy leaves the dependents (ReplicationController). */
+  readonly orphansByDefault: boolean
   /** Written to disk rarely: see store.WriteOptions.volatile. */
   readonly volatile: boolean
   /** Removed this long after its last write, in ms. */
@@ -186,14 +208,19 @@ export function defineResource<O extends KubeObject>(
     generationOf: (object: O) => (object as { spec?: unknown }).spec,
     defaults: () => {},
     warnings: () => [],
+    deprecation: undefined,
+    resets: status === undefined ? [] : ['status'],
     nameRule: isDnsSubdomainName,
     scale: undefined,
     actions: [],
     selectable: {},
     columns: [],
+    startsWithName: true,
+    rowConditions: () => [],
     unconditionalUpdate: true,
     createOnUpdate: false,
     graceSeconds: undefined,
+    orphansByDefault: false,
     volatile: false,
     ttlMs: undefined,
     ...rest,

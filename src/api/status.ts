@@ -152,14 +152,19 @@ export function invalid(
   name: string,
   errors: readonly FieldError[],
 ): ApiError {
-  const texts = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))]
+  const unique = new Map(errors.map((error) => [`${error.field}: ${error.message}`, error]))
+  const texts = [...unique.keys()]
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
   const qualifiedKind = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
   return new ApiError(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
     kind: kind.kind,
-    causes: errors.map(({ type, message, field }) => ({ reason: type, message, field })),
+    causes: [...unique.values()].map(({ type, message, field }) => ({
+      reason: type,
+      message,
+      field,
+    })),
   })
 }
 
@@ -222,17 +227,23 @@ export const fieldError = {
   tooLong: (field: string, max: number): FieldError => ({
     type: 'FieldValueTooLong',
     field,
-    message: `Too long: may not be more than ${max} bytes`,
+    message: `Too long: may not be more than ${max} byte${max === 1 ? '' : 's'}`,
   }),
   tooMany: (field: string, count: number, max: number): FieldError => ({
     type: 'FieldValueTooMany',
     field,
-    message: `Too many: ${count}: must have at most ${max} items`,
+    message: `Too many: ${count}: must have at most ${max} item${max === 1 ? '' : 's'}`,
   }),
 }
 
 /** Go's %v for scalars and JSON for the rest, as field.Error prints values. */
 function shown(value: unknown): string {
   if (value === null || value === undefined) return 'null'
-  return JSON.stringify(value)
+  const text = JSON.stringify(value)
+  // Go escapes these three in JSON, but not in a string that is quoted alone.
+  return typeof value === 'string' ? text : text.replace(/[<>&]/g, escapedForHtml)
+}
+
+function escapedForHtml(sign: string): string {
+  return `\\u00${sign.charCodeAt(0).toString(16)}`
 }
