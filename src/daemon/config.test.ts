@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'bun:test'
+import type { RawSettings } from './config.ts'
+import { parseConfig, resolveSettings, type Source } from './config.ts'
+
+const from = (settings: RawSettings, where = 'flag'): Source => ({
+  settings,
+  where: (name) => `${where} ${name}`,
+})
+
+describe('resolveSettings', () => {
+  test('takes the first source that says something', () => {
+    const settings = resolveSettings('server', [
+      from({ 'node-name': 'a' }),
+      from({ 'node-name': 'b', 'log-level': 'debug' }),
+    ])
+    expect(settings['node-name']).toBe('a')
+    expect(settings['log-level']).toBe('debug')
+    expect(settings['https-listen-port']).toBe(6443)
+  })
+
+  test('names the source, the value and the way out', () => {
+    const bad = () => resolveSettings('server', [from({ 'https-listen-port': 'x' }, '/c.yaml:')])
+    expect(bad).toThrow('/c.yaml: https-listen-port: "x" is not valid: give a number')
+    const high = () => resolveSettings('server', [from({ 'https-listen-port': 70000 }, '-')])
+    expect(high).toThrow('give a port from 1 to 65535')
+  })
+
+  test('splits lists that come from the environment', () => {
+    const settings = resolveSettings('agent', [from({ 'node-label': 'a=b,c=d' })])
+    expect(settings['node-label']).toEqual(['a=b', 'c=d'])
+  })
+
+  test('does not hold keys of the other role against a shared file', () => {
+    expect(resolveSettings('agent', [from({ 'cluster-cidr': 'junk' })])['cluster-cidr']).toBe(
+      '10.42.0.0/16',
+    )
+  })
+})
+
+describe('parseConfig', () => {
+  test('names an unknown key and the nearest known one', () => {
+    expect(() => parseConfig('node-nam: x', 'c.yaml')).toThrow(
+      'c.yaml: node-nam is not a known key: did you mean node-name?',
+    )
+  })
+
+  test('refuses what is no YAML, and what holds no keys', () => {
+    expect(() => parseConfig('a: [', 'c.yaml')).toThrow('c.yaml: is not valid YAML')
+    expect(() => parseConfig('- a', 'c.yaml')).toThrow('must hold keys and values')
+  })
+
+  test('takes an empty file', () => {
+    expect(parseConfig('# nothing\n', 'c.yaml')).toEqual({})
+  })
+})

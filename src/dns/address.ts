@@ -1,0 +1,33 @@
+// Makes the cluster DNS address exist on this node, on an interface of its own that never carries
+// a packet to anywhere else.
+
+import { type Processes, runOk } from '../lib/process.ts'
+
+export const DNS_INTERFACE = 'kedge-dns'
+
+export type AddressPlan = { address: string; serviceRange: string; nodeIp: string }
+
+/**
+ * The commands that make it so; each may be run again. The route lets this node reach Services
+ * when it has no default route: addresses are translated before packets would leave by it, and the
+ * node's own address is what endpoints elsewhere must see.
+ */
+export function planAddress({ address, serviceRange, nodeIp }: AddressPlan): string[][] {
+  return [
+    ['ip', 'link', 'set', DNS_INTERFACE, 'up'],
+    ['ip', 'addr', 'replace', `${address}/32`, 'dev', DNS_INTERFACE],
+    ['ip', 'route', 'replace', serviceRange, 'dev', DNS_INTERFACE, 'src', nodeIp],
+  ]
+}
+
+export async function ensureAddress(
+  plan: AddressPlan,
+  processes: Processes,
+  signal: AbortSignal,
+): Promise<void> {
+  const shown = await processes.run(['ip', 'link', 'show', DNS_INTERFACE], signal)
+  if (shown.exitCode !== 0) {
+    await runOk(processes, ['ip', 'link', 'add', DNS_INTERFACE, 'type', 'dummy'], signal)
+  }
+  for (const argv of planAddress(plan)) await runOk(processes, argv, signal)
+}
