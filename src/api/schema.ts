@@ -64,6 +64,8 @@ export interface Field {
   readonly protobufNumber: number
   /** Numbers of the messages that protobuf nests this field in, outermost first. Mostly empty. */
   readonly protobufWithin: readonly number[]
+  /** Go's names of the embedded structs that hold the field, for decoding errors. Mostly empty. */
+  readonly embeddedIn: readonly string[]
   /** Go's name of the type, for decoding errors, when it does not follow from `type`. */
   readonly goType: string | undefined
 }
@@ -110,6 +112,7 @@ type TypeRow = [string, [string, string, string] | 0, 0 | 1, FieldRow[]]
 type FieldRow = [string, string, number, number, FieldExtras?]
 type FieldExtras = {
   within?: number[]
+  embedded?: string[]
   list?: ListType
   keys?: string[]
   patch?: ('merge' | 'replace' | 'retainKeys')[]
@@ -209,6 +212,7 @@ function fieldOf(rows: Tables['rows'], [name, type, flags, number, extras]: Fiel
     default: extras?.default,
     protobufNumber: number,
     protobufWithin: extras?.within ?? NONE,
+    embeddedIn: extras?.embedded ?? NONE,
     goType: extras?.go,
   }
 }

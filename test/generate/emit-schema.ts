@@ -39,8 +39,18 @@ function fieldRow(field: FieldFacts, indexes: ReadonlyMap<string, number>): unkn
     (field.always ? 4 : 0) +
     (field.atomic ? 8 : 0)
   const row = [field.name, typeText(field.type, indexes), flags, field.number ?? 0]
-  const { within, list, keys, patch, mergeKey, enum: values, go } = field
-  const more = { within, list, keys, patch, mergeKey, enum: values, go, default: field.default }
+  const { within, embedded, list, keys, patch, mergeKey, enum: values, go } = field
+  const more = {
+    within,
+    embedded,
+    list,
+    keys,
+    patch,
+    mergeKey,
+    enum: values,
+    go,
+    default: field.default,
+  }
   const isPlain = Object.values(more).every((value) => value === undefined)
   return isPlain ? row : [...row, more]
 }

@@ -19,6 +19,8 @@ export type FieldFacts = {
   type: string
   number?: number
   within?: number[]
+  /** Go's names of the embedded structs that hold the field; decoding errors say them. */
+  embedded?: string[]
   required?: true
   pointer?: true
   always?: true
