@@ -1,5 +1,6 @@
 // The one door to child processes. Always an argument array, never a shell.
 
+import { closeSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
 
 export type RunOptions = {
@@ -31,6 +32,12 @@ export interface Processes {
   spawn(argv: readonly string[], signal: AbortSignal, options?: RunOptions): Spawned
 }
 
+/** Starts what must outlive us: a session of its own, no pipes to us. */
+export interface DetachedProcesses {
+  /** Standard output and error are appended to `outputPath`. Returns the process id. */
+  startDetached(argv: readonly string[], outputPath: string): number
+}
+
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
 /** The program ended with a code other than zero where only zero will do. */
@@ -57,7 +64,7 @@ export async function runOk(
   return result.stdout
 }
 
-export class SystemProcesses implements Processes {
+export class SystemProcesses implements Processes, DetachedProcesses {
   async run(argv: readonly string[], signal: AbortSignal, options: RunOptions = {}) {
     signal.throwIfAborted()
     const child = Bun.spawn([...argv], {
@@ -106,6 +113,17 @@ export class SystemProcesses implements Processes {
         await child.stdin.end()
       },
       kill: (name = 'SIGTERM') => child.kill(name),
+    }
+  }
+
+  startDetached(argv: readonly string[], outputPath: string): number {
+    const output = openSync(outputPath, 'a', 0o640)
+    try {
+      const child = Bun.spawn([...argv], { detached: true, stdio: ['ignore', output, output] })
+      child.unref()
+      return child.pid
+    } finally {
+      closeSync(output)
     }
   }
 }
