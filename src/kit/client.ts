@@ -18,9 +18,14 @@ export type ApiResponse = { code: number; headers: Headers; body: string }
 /** Carries requests; knows nothing of kinds. `identity` and user agent belong to the transport. */
 export interface Transport {
   request(request: ApiRequest, signal: AbortSignal): Promise<ApiResponse>
-  /** One watch: each item is the text of one event. Ends when the server ends it. */
-  watch(path: string, signal: AbortSignal): AsyncIterable<string>
+  /**
+   * One watch: each item is the text of one event. Ends when the server ends it; throws ApiError
+   * when the server refuses it, any other error when the connection breaks.
+   */
+  watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<string>
 }
+
+export type WatchRequest = Pick<ApiRequest, 'path' | 'accept'>
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
 
@@ -31,6 +36,8 @@ export type ListQuery = {
   resourceVersion?: string
   limit?: number
   continue?: string
+  /** Ask for PartialObjectMetadata: objects that are nothing but their metadata. */
+  metadataOnly?: boolean
 }
 
 export type ObjectList<O> = {

@@ -1,0 +1,97 @@
+// What a controller author writes, and what he is given. The loop that runs it is in
+// controller-loop.ts; an example to begin with is in controllers/README.md.
+
+import type { KubeObject } from '../api/object.ts'
+import type { AnyRow, ResourceRow } from '../api/resource.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import type { Random } from '../lib/random.ts'
+import type { Client } from './client.ts'
+import type { Recorder } from './events.ts'
+import type { IndexOf, Lister } from './lister.ts'
+import type { Writer } from './writer.ts'
+
+export type Controller<O extends KubeObject> = {
+  /** Its service account, the source of its events: `replicaset-controller`. */
+  readonly name: string
+  /** One pass is about one object of this kind. */
+  readonly reconciles: ResourceRow<O>
+  /** Kinds it makes: a change of one wakes the object that controls it. */
+  readonly owns?: readonly AnyRow[]
+  /** Other kinds whose changes wake objects; made by `watching`. */
+  readonly watches?: readonly Watch[]
+  /** Kinds it looks at, but whose changes alone are no reason for a pass. */
+  readonly reads?: readonly AnyRow[]
+  /** For `list(row).by(name, value)`; made by `indexing`. */
+  readonly indexes?: readonly Indexing[]
+  /** Passes at once, each for another object. Default 5. */
+  readonly workers?: number
+  /**
+   * Compares all of what the object asks for with all there is, and mends the difference. Throwing
+   * means "again, later each time"; TerminalError means "not until something changes".
+   */
+  reconcile(object: O, kit: Kit, signal: AbortSignal): Promise<Outcome>
+  /** The same for an object that is no more. Most leave this to the garbage collector. */
+  reconcileGone?(key: string, kit: Kit, signal: AbortSignal): Promise<Outcome>
+}
+
+/** Nothing is wrong in either case; a number asks for another pass without news. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a pass that ends without `return` is the rule.
+export type Outcome = void | { requeueInMs: number }
+
+export type ListOf = <O extends KubeObject>(row: ResourceRow<O>) => Lister<O>
+
+export interface Kit {
+  /** The cache of a kind that the controller names in one of its lists. Never change what it gives. */
+  readonly list: ListOf
+  /** The only way to write. The next pass for this object waits until the caches show it. */
+  readonly writer: Writer
+  /** For reads that must not come from a cache. */
+  readonly client: Client
+  readonly events: Recorder
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Asks for a pass for another object of the same kind. */
+  enqueue(key: string, inMs?: number): void
+}
+
+export type Watch = {
+  readonly row: AnyRow
+  readonly keysOf: (object: KubeObject, list: ListOf) => readonly string[]
+}
+
+export type Indexing = {
+  readonly row: AnyRow
+  readonly name: string
+  readonly valuesOf: IndexOf<KubeObject>
+}
+
+/** Throwing this ends the work on a key until it, or what it watches, changes. */
+export class TerminalError extends Error {
+  override readonly name = 'TerminalError'
+}
+
+/** Any controller, for code that treats all alike. */
+// biome-ignore lint/suspicious/noExplicitAny: controllers are contravariant in their object.
+export type AnyController = Controller<any>
+
+export function defineController<O extends KubeObject>(controller: Controller<O>): Controller<O> {
+  return controller
+}
+
+/** A change of `row` wakes the keys that `keysOf` gives for its old and its new state. */
+export function watching<O extends KubeObject>(
+  row: ResourceRow<O>,
+  keysOf: (object: O, list: ListOf) => readonly string[],
+): Watch {
+  return { row, keysOf: keysOf as Watch['keysOf'] }
+}
+
+export function indexing<O extends KubeObject>(
+  row: ResourceRow<O>,
+  name: string,
+  valuesOf: IndexOf<O>,
+): Indexing {
+  return { row, name, valuesOf: valuesOf as IndexOf<KubeObject> }
+}
