@@ -115,7 +115,10 @@ function keyPairs(list: Place, names: readonly string[], item: JsonObject): [str
 
 function defaultOfKey(list: FieldType, name: string): unknown {
   if (list.is !== 'list' || list.of.is !== 'object') return undefined
-  return list.of.type.fields.get(name)?.default ?? undefined
+  const field = list.of.type.fields.get(name)
+  if (field === undefined || field.default !== undefined) return field?.default
+  // In OpenAPI the zero value is the default of a field that is always there.
+  return field.alwaysWritten ? (zeroOfField(field) ?? undefined) : undefined
 }
 
 /**
