@@ -128,3 +128,11 @@ export class StoreFullError extends Error {
     super('no space left for the data store: free some space and try again', options)
   }
 }
+
+/** The disk failed while syncing: what it holds is unknown until the store is opened again. */
+export class StoreFailedError extends Error {
+  override readonly name = 'StoreFailedError'
+  constructor(options?: ErrorOptions) {
+    super('the disk failed under the data store: nothing more is written until a restart', options)
+  }
+}
