@@ -175,6 +175,8 @@ export type ResourceDefinition<O extends KubeObject> = Partial<
 > &
   Pick<ResourceRow<O>, 'group' | 'version' | 'kind' | 'plural' | 'type'> & {
     readonly status?: true | PartDefinition<O>
+    /** New objects keep the status they were sent with (Node: kubelets register with theirs). */
+    readonly createsWithStatus?: boolean
     readonly parts?: Readonly<Record<string, PartDefinition<O>>>
   }
 
@@ -190,7 +192,7 @@ const ALL_VERBS: readonly Verb[] = [
 export function defineResource<O extends KubeObject>(
   definition: ResourceDefinition<O>,
 ): ResourceRow<O> {
-  const { status, parts, ...rest } = definition
+  const { status, parts, createsWithStatus = false, ...rest } = definition
   const rules = definition.rules ?? []
   const part = (of: PartDefinition<O>): PartResource<O> => ({
     rules,
@@ -225,7 +227,10 @@ export function defineResource<O extends KubeObject>(
     ttlMs: undefined,
     ...rest,
     rules,
-    prepareCreate: status === undefined ? (rest.prepareCreate ?? (() => {})) : dropStatus(rest),
+    prepareCreate:
+      status === undefined || createsWithStatus
+        ? (rest.prepareCreate ?? (() => {}))
+        : dropStatus(rest),
     prepareUpdate: status === undefined ? (rest.prepareUpdate ?? (() => {})) : keepStatus(rest),
     status: status && part(status === true ? { writes: ['status'] } : status),
     parts: Object.fromEntries(Object.entries(parts ?? {}).map(([name, of]) => [name, part(of)])),

@@ -1,0 +1,13 @@
+import type { Binding } from '../generated/types.ts'
+import { defineResource } from '../resource.ts'
+
+/** Says where a pod is to run; posted here or to pods/binding, and never stored. */
+export const bindings = defineResource<Binding>({
+  group: '',
+  version: 'v1',
+  kind: 'Binding',
+  plural: 'bindings',
+  type: 'io.k8s.api.core.v1.Binding',
+  verbs: ['create'],
+  generationOf: false,
+})

@@ -1,0 +1,34 @@
+import type { CertificateSigningRequest } from '../generated/types.ts'
+import { defineResource } from '../resource.ts'
+import { csrColumns } from './csr/columns.ts'
+import { injectRequester, mergeApproval, mergeCertificate } from './csr/strategy.ts'
+
+export const certificateSigningRequests = defineResource<CertificateSigningRequest>({
+  group: 'certificates.k8s.io',
+  version: 'v1',
+  kind: 'CertificateSigningRequest',
+  plural: 'certificatesigningrequests',
+  type: 'io.k8s.api.certificates.v1.CertificateSigningRequest',
+  scope: 'Cluster',
+  shortNames: ['csr'],
+  generationOf: false,
+  resets: ['spec', 'status'],
+  prepareCreate: injectRequester,
+  prepareUpdate: (request, old) => {
+    request.spec = old.spec
+  },
+  status: {
+    writes: ['status'],
+    resets: ['spec', 'status.conditions'],
+    merge: mergeCertificate,
+  },
+  parts: {
+    approval: {
+      writes: ['status'],
+      resets: ['spec', 'status.certificate'],
+      merge: mergeApproval,
+    },
+  },
+  selectable: { 'spec.signerName': ({ spec }) => spec.signerName ?? '' },
+  columns: csrColumns,
+})

@@ -1,0 +1,44 @@
+import type { Endpoints } from '../generated/types.ts'
+import { defineResource } from '../resource.ts'
+import { ageColumn, firstOf } from './cells.ts'
+
+export const endpoints = defineResource<Endpoints>({
+  group: '',
+  version: 'v1',
+  kind: 'Endpoints',
+  plural: 'endpoints',
+  folder: 'services/endpoints',
+  type: 'io.k8s.api.core.v1.Endpoints',
+  shortNames: ['ep'],
+  createOnUpdate: true,
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  defaults: (object) => {
+    for (const port of (object.subsets ?? []).flatMap((subset) => subset.ports ?? [])) {
+      port.protocol ||= 'TCP'
+    }
+  },
+  columns: [
+    {
+      name: 'Endpoints',
+      type: 'string',
+      priority: 0,
+      description: 'Addresses with their ports.',
+      cell: endpointsCell,
+    },
+    ageColumn,
+  ],
+})
+
+function endpointsCell({ subsets }: Endpoints): string {
+  if (subsets === undefined || subsets.length === 0) return '<none>'
+  const texts = subsets.flatMap(({ addresses, ports }) => {
+    const ips = (addresses ?? []).map((address) => address.ip)
+    if (ports === undefined || ports.length === 0) return ips
+    return ports.flatMap(({ port }) => ips.map((ip) => hostPort(ip, port)))
+  })
+  return firstOf(texts)
+}
+
+function hostPort(ip: string, port: number): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
+}

@@ -1,0 +1,49 @@
+// Events, in both groups. They are stored as the core group has them.
+
+import type { Event, EventsV1Event } from '../generated/types.ts'
+import { defineResource } from '../resource.ts'
+import { eventColumns } from './event/columns.ts'
+import { coreEventOf, groupEventOf } from './event/convert.ts'
+import { selectableFields } from './event/fields.ts'
+
+const HOUR_MS = 3_600_000
+
+const common = {
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  folder: 'events',
+  shortNames: ['ev'],
+  createOnUpdate: true,
+  volatile: true,
+  ttlMs: HOUR_MS,
+  startsWithName: false,
+} as const
+
+export const events = defineResource<Event>({
+  ...common,
+  group: '',
+  type: 'io.k8s.api.core.v1.Event',
+  selectable: {
+    ...selectableFields<Event>('involvedObject', (event) => event),
+    reportingComponent: (event) => event.reportingComponent ?? '',
+    source: (event) => event.source?.component || event.reportingComponent || '',
+  },
+  columns: eventColumns,
+})
+
+export const groupEvents = defineResource<EventsV1Event>({
+  ...common,
+  group: 'events.k8s.io',
+  type: 'io.k8s.api.events.v1.Event',
+  toStored: coreEventOf,
+  fromStored: (stored) => groupEventOf(stored as Event),
+  selectable: {
+    ...selectableFields<EventsV1Event>('regarding', coreEventOf),
+    reportingController: (event) => event.reportingController ?? '',
+  },
+  columns: eventColumns.map((column) => ({
+    ...column,
+    cell: (event: EventsV1Event, nowMs: number) => column.cell(coreEventOf(event), nowMs),
+  })),
+})

@@ -1,0 +1,69 @@
+// Compares kedge's answers with those of Kubernetes, request by request.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { testServer } from '../support/server.ts'
+import { differences } from './differences.ts'
+import { type Answer, play } from './play.ts'
+import { parseRequests } from './requests.ts'
+
+const CASES = new URL('cases/', import.meta.url).pathname
+const used = new Set<unknown>()
+
+for (const file of readdirSync(CASES).filter((name) => name.endsWith('.http'))) {
+  const stem = file.replace(/\.http$/, '')
+  const requests = parseRequests(readFileSync(CASES + file, 'utf8'))
+  const wanted: Answer[] = JSON.parse(readFileSync(`${CASES}${stem}.json`, 'utf8'))
+
+  describe(stem, () => {
+    let server: Awaited<ReturnType<typeof testServer>>
+    let got: Answer[] = []
+    beforeAll(async () => {
+      server = await testServer()
+      const where = { origin: 'https://kedge.test', namespace: 'cmp-0a1b2c3d' }
+      got = await play(requests, server.fetch, where)
+    })
+    afterAll(() => server.close())
+
+    requests.forEach((request, index) => {
+      test(request.name, () => {
+        expect(wanted[index]?.name).toBe(request.name)
+        const found = differing(wanted[index], got[index], '')
+        expect(found.filter(({ path }) => !isMeant(stem, request.name, path))).toEqual([])
+      })
+    })
+  })
+}
+
+test('every difference that is meant still occurs', () => {
+  expect(differences.filter((difference) => !used.has(difference))).toEqual([])
+})
+
+function isMeant(file: string, request: string, path: string): boolean {
+  const meant = differences.filter(
+    (difference) =>
+      (difference.file === '*' || difference.file === file) &&
+      (difference.request === '*' || difference.request === request) &&
+      difference.at.test(path),
+  )
+  for (const difference of meant) used.add(difference)
+  return meant.length > 0
+}
+
+type Found = { path: string; wanted: unknown; got: unknown }
+
+function differing(wanted: unknown, got: unknown, path: string): Found[] {
+  if (Bun.deepEquals(wanted, got, true)) return []
+  const [a, b] = [entriesOf(wanted), entriesOf(got)]
+  if (a === undefined || b === undefined || Array.isArray(wanted) !== Array.isArray(got)) {
+    return [{ path, wanted, got }]
+  }
+  return [...new Set([...a.keys(), ...b.keys()])].flatMap((key) => {
+    const step = Array.isArray(wanted) ? `[${key}]` : path === '' ? key : `.${key}`
+    return differing(a.get(key), b.get(key), path + step)
+  })
+}
+
+function entriesOf(value: unknown): Map<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null ? new Map(Object.entries(value)) : undefined
+}

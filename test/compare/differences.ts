@@ -1,0 +1,19 @@
+// Where kedge answers otherwise on purpose, each with its reason.
+
+export type Difference = {
+  /** File without `.http`, and name of the request; '*' for all. */
+  file: string
+  request: string
+  /** Start of the path of the differing value: `body.metadata.annotations`, `headers.Warning`. */
+  at: RegExp
+  reason: string
+}
+
+export const differences: readonly Difference[] = [
+  {
+    file: '*',
+    request: '*',
+    at: /^body\.columnDefinitions\[\d+\]\.description/,
+    reason: 'descriptions are our own words; kubectl shows them nowhere in a table',
+  },
+]

@@ -1,0 +1,66 @@
+// Replaces what can never be equal on two servers, so that all the rest can be compared.
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+const VOLUME_SUFFIX = /(?<=kube-api-access-)[bcdfghjklmnpqrstvwxz2456789]{5}/g
+const REVISION = /(resourceVersion: |resourceVersion\\?":\s*\\?)"?\d+\\?"?/g
+const TOO_LARGE = /Too large resource version: \d+, current: \d+/g
+const RECORD = /in record \(\d+\)/g
+const PEM = /-----BEGIN ([A-Z ]+)-----[\s\S]*?-----END \1-----\n?/g
+const JWT = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
+
+const VARYING = new Set([
+  ...['uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'time', 'continue'],
+])
+
+/** `value` with uids, times, revisions and the like replaced, and `ignored` paths hidden. */
+export function normal(value: unknown, namespace: string, ignored: readonly string[]): Json {
+  const walk = (json: Json, path: string): Json => {
+    if (ignored.includes(path)) return '<ignored>'
+    if (typeof json === 'string') return normalText(json, namespace)
+    if (Array.isArray(json)) return json.map((item) => walk(item, `${path}[]`))
+    if (json === null || typeof json !== 'object') return json
+    const result: { [key: string]: Json } = {}
+    for (const key of Object.keys(json).sort()) {
+      const field = prepared(json, key)
+      result[key] = VARYING.has(key) && isScalar(field) ? '<any>' : walk(field, `${path}.${key}`)
+    }
+    return result
+  }
+  return walk(value as Json, '')
+}
+
+function isScalar(value: Json): boolean {
+  return (typeof value === 'string' && value !== '') || typeof value === 'number'
+}
+
+function prepared(object: { [key: string]: Json }, key: string): Json {
+  const value = object[key]!
+  if (key === 'name' && object['generateName'] && value) return `${object['generateName']}<generated>`
+  if (key === 'managedFields' && Array.isArray(value)) return value.toSorted(byManager)
+  return value
+}
+
+/** Managers are kept in order of time, which may tie. */
+function byManager(a: Json, b: Json): number {
+  const keyOf = (entry: Json) => {
+    const { operation, manager, subresource } = entry as { [key: string]: Json }
+    return `${operation} ${manager} ${subresource ?? ''}`
+  }
+  return keyOf(a) < keyOf(b) ? -1 : 1
+}
+
+export function normalText(text: string, namespace: string): string {
+  return text
+    .replace(PEM, '<$1>')
+    .replace(JWT, '<jwt>')
+    .replace(TIME, '<time>')
+    .replace(UUID, '<uuid>')
+    .replace(VOLUME_SUFFIX, '<generated>')
+    .replace(REVISION, '$1<any>')
+    .replace(RECORD, 'in record (<any>)')
+    .replace(TOO_LARGE, 'Too large resource version: <any>, current: <any>')
+    .replaceAll(namespace, '<ns>')
+}
