@@ -5,6 +5,7 @@ import type { KubeObject } from '../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../api/resource.ts'
 import { events } from '../api/resources/events.ts'
 import { ApiError, isNotFound } from '../api/status.ts'
+import { formatTime } from '../api/time.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Component, Running } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
@@ -76,7 +77,7 @@ export class EventSink implements Component {
     const nowMs = this.#deps.clock.nowMs()
     // Names carry a time in ns; our clock counts ms, so the rest is a running number.
     this.#lastNameMs = Math.max(nowMs, this.#lastNameMs + 0.000_001)
-    const time = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z')
+    const time = formatTime(nowMs)
     const involvedObject = referenceTo(row, object)
     return {
       metadata: {

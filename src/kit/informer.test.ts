@@ -68,7 +68,11 @@ function started() {
   })
   const stop = new AbortController()
   const done = informer.run(stop.signal)
-  return { server, clock, informer, changes, stop: () => (stop.abort(), done) }
+  const finish = () => {
+    stop.abort()
+    return done
+  }
+  return { server, clock, informer, changes, stop: finish }
 }
 
 describe('an informer', () => {

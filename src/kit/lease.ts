@@ -3,6 +3,7 @@
 import type { Lease } from '../api/generated/types.ts'
 import { leases } from '../api/resources/leases.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts'
+import { formatMicroTime } from '../api/time.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Client } from './client.ts'
@@ -119,7 +120,7 @@ export function mayTake({ lease, changedAtMs }: Seen, identity: string, nowMs: n
 function takenLease(lease: Lease, { identity, clock }: LeaderOptions): Lease {
   const { spec } = lease
   const isMine = spec.holderIdentity === identity
-  const renewTime = microTime(clock.nowMs())
+  const renewTime = formatMicroTime(clock.nowMs())
   return {
     ...lease,
     spec: {
@@ -131,9 +132,4 @@ function takenLease(lease: Lease, { identity, clock }: LeaderOptions): Lease {
       leaseTransitions: (spec.leaseTransitions ?? 0) + (isMine || !spec.holderIdentity ? 0 : 1),
     },
   }
-}
-
-/** RFC 3339 with six digits, as MicroTime fields have it. */
-export function microTime(nowMs: number): string {
-  return new Date(nowMs).toISOString().replace('Z', '000Z')
 }
