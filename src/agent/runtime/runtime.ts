@@ -31,6 +31,8 @@ export type ContainerSeen = {
   readonly imageId: string
   /** Set when creating or starting it failed: StartError, CreateContainerError and the like. */
   readonly failure: { reason: string; message: string } | undefined
+  /** Whom its first process runs as; left out when the runtime does not remember. */
+  readonly user?: { uid: number; gid: number; supplementalGroups: number[] }
 }
 
 export type SandboxSeen = {
@@ -99,7 +101,10 @@ export interface Runtime {
 
   /** Namespaces, cgroup, network (CNI); idempotent. Resolves with what was made. */
   createSandbox(pod: Pod, config: SandboxConfig, signal: AbortSignal): Promise<SandboxSeen>
-  /** Network, namespaces, cgroup, whatever is left of containers; idempotent. */
+  /**
+   * Network, namespaces, cgroup, whatever is left of containers; idempotent. Log files stay: they go
+   * with the pod's folder, when the pod itself is gone from the API.
+   */
   removeSandbox(podUid: string, signal: AbortSignal): Promise<void>
   startContainer(config: ContainerConfig, signal: AbortSignal): Promise<ContainerSeen>
   /** Sends the stop signal, waits up to `graceSeconds`, then kills. Resolves when it has exited. */
