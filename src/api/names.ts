@@ -239,7 +239,7 @@ function withoutTrailingDash(name: string): string {
 }
 
 function patternFault(text: string, pattern: string, ...examples: readonly string[]): string {
-  const list = examples.map((example) => `'${example}', `).join('or ')
+  const list = examples.map((example) => `'${example}', `).join(' or ')
   return `${text} (e.g. ${list}regex used for validation is '${pattern}')`
 }
 
