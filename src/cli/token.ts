@@ -1,0 +1,79 @@
+// `kedge token create`: a bootstrap token, printed with the hash of the cluster's CA.
+
+import { readFile } from 'node:fs/promises'
+import { loadAll } from 'js-yaml'
+import { parseDuration } from '../api/duration.ts'
+import type { Secret } from '../api/generated/types.ts'
+import { secrets } from '../api/resources/secrets.ts'
+import { createClient } from '../kit/client-impl.ts'
+import { remoteTransport } from '../kit/transport-remote.ts'
+import { SystemClock } from '../lib/clock.ts'
+import { isMissing } from '../lib/files.ts'
+import { SystemRandom } from '../lib/random.ts'
+import { UserError } from '../lib/user-error.ts'
+import { createJoinToken, formatJoinToken } from '../pki/tokens.ts'
+import type { Output } from './output.ts'
+
+export type TokenOptions = { ttl: string; description?: string; kubeconfig: string }
+
+type Admin = { url: string; ca: string; cert: string; key: string }
+
+export async function createToken(options: TokenOptions, output: Output): Promise<void> {
+  const ttlMs = ttlOf(options.ttl)
+  const admin = await readKubeconfig(options.kubeconfig)
+  const clock = new SystemClock()
+  const transport = remoteTransport({
+    url: () => admin.url,
+    credentials: () => admin,
+    userAgent: 'kedge',
+    clock,
+  })
+  const token = createJoinToken(new SystemRandom(), admin.ca)
+  const expiration = new Date(clock.nowMs() + ttlMs).toISOString().replace(/\.\d+Z$/, 'Z')
+  const secret: Secret = {
+    metadata: { name: `bootstrap-token-${token.id}`, namespace: 'kube-system' },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: {
+      'token-id': token.id,
+      'token-secret': token.secret,
+      'usage-bootstrap-authentication': 'true',
+      ...(ttlMs === 0 ? {} : { expiration }),
+      ...(options.description === undefined ? {} : { description: options.description }),
+    },
+  }
+  const never = new AbortController().signal
+  await createClient(transport).create(secrets, secret, never)
+  output.write(`${formatJoinToken(token)}\n`)
+}
+
+function ttlOf(text: string): number {
+  if (text === '0') return 0
+  try {
+    const ms = parseDuration(text)
+    if (ms > 0) return ms
+  } catch {
+    // Whatever is wrong with it, the way out is the same.
+  }
+  throw new UserError(`--ttl: "${text}" is not valid: give a duration such as 24h, or 0 for ever`)
+}
+
+/** The parts of an admin kubeconfig that we write ourselves. */
+async function readKubeconfig(path: string): Promise<Admin> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const why = isMissing(error) ? 'there is no such file' : String(error)
+    throw new UserError(`--kubeconfig ${path}: ${why}: run this on the server, as root`)
+  }
+  try {
+    // biome-ignore lint/suspicious/noExplicitAny: what is missing here fails in the lines below.
+    const config = loadAll(text)[0] as any
+    const { server, 'certificate-authority-data': ca } = config.clusters[0].cluster
+    const { 'client-certificate-data': cert, 'client-key-data': key } = config.users[0].user
+    return { url: server, ca: atob(ca), cert: atob(cert), key: atob(key) }
+  } catch {
+    // Any fault here means the same to the person.
+    throw new UserError(`--kubeconfig ${path}: is not the kubeconfig that kedge server writes`)
+  }
+}

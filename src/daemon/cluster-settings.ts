@@ -1,0 +1,45 @@
+// What every node must know of the cluster, and how an agent learns it: from its server, and from
+// its own disk when the server is away.
+
+import { readFileIfAny, writeFileAtomic } from '../lib/files.ts'
+import { addressAt, formatIp, parseCidr } from '../lib/ip.ts'
+import type { Settings } from './options.ts'
+
+export type ClusterSettings = {
+  clusterCidr: string
+  serviceCidr: string
+  clusterDns: string
+  clusterDomain: string
+}
+
+/** Path at which servers tell nodes; any authenticated node may ask. */
+export const CLUSTER_SETTINGS_PATH = '/kedge/v1/cluster'
+
+/** The address of the cluster DNS is the tenth of the Service range unless told otherwise. */
+export function clusterSettingsOf(settings: Settings): ClusterSettings {
+  const serviceCidr = settings['service-cidr']
+  const tenth = formatIp(addressAt(parseCidr(serviceCidr)!, 10))
+  return {
+    clusterCidr: settings['cluster-cidr'],
+    serviceCidr,
+    clusterDns: settings['cluster-dns'] ?? tenth,
+    clusterDomain: settings['cluster-domain'],
+  }
+}
+
+/** Asks with `fetchSettings`; remembers the answer, and falls back on what was remembered. */
+export async function learnClusterSettings(
+  path: string,
+  fetchSettings: () => Promise<ClusterSettings>,
+): Promise<ClusterSettings> {
+  try {
+    const settings = await fetchSettings()
+    const text = `${JSON.stringify(settings, null, 2)}\n`
+    if ((await readFileIfAny(path)) !== text) await writeFileAtomic(path, text)
+    return settings
+  } catch (error) {
+    const remembered = await readFileIfAny(path)
+    if (remembered === undefined) throw error
+    return JSON.parse(remembered)
+  }
+}

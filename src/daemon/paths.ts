@@ -1,0 +1,40 @@
+// Where everything lies. Pure.
+
+import { join } from 'node:path'
+import type { Settings } from './options.ts'
+
+export type Paths = ReturnType<typeof pathsOf>
+
+export function pathsOf(settings: Pick<Settings, 'data-dir' | 'run-dir'>) {
+  const data = settings['data-dir']
+  const run = settings['run-dir']
+  const server = join(data, 'server')
+  const agent = join(data, 'agent')
+  return {
+    server: {
+      root: server,
+      store: join(server, 'db', 'state.db'),
+      pki: join(server, 'tls'),
+      /** The join token, for whoever may read the server's state. */
+      token: join(server, 'token'),
+    },
+    agent: {
+      root: agent,
+      tls: join(agent, 'tls'),
+      settings: join(agent, 'cluster.json'),
+      /** The last word of the server, for starts without one. */
+      state: join(agent, 'state'),
+      volumes: join(agent, 'pods'),
+      containerd: join(agent, 'containerd'),
+      cni: join(agent, 'cni'),
+    },
+    run: {
+      root: run,
+      /** Exists while the node is Ready for the first time since the start; holds its name. */
+      ready: join(run, 'ready'),
+      /** The kubelet's own API, for the server in this process and the tunnel. */
+      agentSocket: join(run, 'agent.sock'),
+      containerd: join(run, 'containerd'),
+    },
+  }
+}

@@ -1,0 +1,109 @@
+// A cluster of two machines for the suites: `server` runs everything, `edge` is reached by nobody.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ociArchive } from '../images/image.ts'
+import { testImages } from '../images/recipes.ts'
+import {
+  createLab,
+  KEDGE,
+  kubectlOf,
+  type Lab,
+  type Machine,
+  ok,
+  run,
+  until,
+} from '../support/machines.ts'
+
+export type Cluster = {
+  lab: Lab
+  server: Machine
+  edge: Machine
+  kubectl: ReturnType<typeof kubectlOf>
+  imagesTar: string
+  /** Runs a shell line in a pod and returns what it printed. */
+  inPod(pod: string, script: string): Promise<string>
+  /** Fetches a URL from a machine; throws when there is no answer within two seconds. */
+  curl(from: Machine, url: string): Promise<string>
+  podsReady(selector: string, count: number): Promise<PodView[]>
+}
+
+export type PodView = { name: string; node: string; ip: string; restarts: number; id: string }
+
+export async function startCluster(): Promise<Cluster & AsyncDisposable> {
+  const lab = await createLab({ prefix: 'ke', subnet: '10.89.7' })
+  try {
+    return await buildCluster(lab)
+  } catch (error) {
+    await lab[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
+  const imagesTar = join(lab.folder, 'images.tar')
+  writeFileSync(imagesTar, ociArchive(await testImages()))
+  const server = await lab.addMachine('server')
+  const edge = await lab.addMachine('edge')
+  server.start(server.serverArgv())
+  await until(
+    'the kubeconfig',
+    async () => (await run(['test', '-s', server.kubeconfig])).code === 0,
+  )
+  const kubectl = kubectlOf(server.kubeconfig)
+  await until('the API', async () => (await kubectl.try(['get', '--raw', '/readyz'])).code === 0)
+  const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', server.kubeconfig])
+  await edge.closeInboundPorts()
+  edge.start(edge.agentArgv(`https://${server.ip}:6443`, token.trim()))
+  await kubectl([
+    'wait',
+    '--for=condition=Ready',
+    'node/server',
+    'node/edge',
+    '--timeout=60s',
+  ]).catch(async (cause) => {
+    const logs = [server, edge].map(({ logPath }) => readFileSync(logPath, 'utf8').slice(-4000))
+    throw new Error(`the nodes are not Ready:\n${logs.join('\n---\n')}`, { cause })
+  })
+  for (const machine of [server, edge]) await importImages(machine, imagesTar)
+  return {
+    ...{ lab, server, edge, kubectl, imagesTar },
+    inPod: (pod, script) => kubectl(['exec', pod, '--', 'sh', '-c', script]),
+    curl: (from, url) => ok(from.on(['curl', '-sS', '--fail', '--max-time', '2', url])),
+    podsReady: (selector, count) => podsReady(kubectl, selector, count),
+    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+  }
+}
+
+export async function importImages(machine: Machine, tar: string): Promise<string> {
+  const where = ['--data-dir', machine.dataDir, '--run-dir', machine.runDir]
+  return ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
+}
+
+async function podsReady(kubectl: ReturnType<typeof kubectlOf>, selector: string, count: number) {
+  return until(`${count} ready pods of ${selector}`, async () => {
+    const { items } = await kubectl.json(['get', 'pods', '-l', selector])
+    const ready = items.filter(isReady)
+    return items.length === count && ready.length === count ? ready.map(podView) : undefined
+  })
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what kubectl prints is read as it comes.
+type Json = any
+
+function isReady(pod: Json): boolean {
+  const conditions: Json[] = pod.status?.conditions ?? []
+  const isUp = conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+  return isUp && pod.metadata.deletionTimestamp === undefined
+}
+
+export function podView(pod: Json): PodView {
+  const [first] = pod.status.containerStatuses
+  return {
+    name: pod.metadata.name,
+    node: pod.spec.nodeName,
+    ip: pod.status.podIP,
+    restarts: first.restartCount,
+    id: first.containerID,
+  }
+}

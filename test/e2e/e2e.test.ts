@@ -1,0 +1,37 @@
+// One cluster, every suite, in order.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { cannotRun } from '../support/machines.ts'
+import { type Cluster, startCluster } from './cluster.ts'
+import { kubectlSuite } from './suites/kubectl.ts'
+import { streamsSuite } from './suites/streams.ts'
+import { survivalSuite } from './suites/survival.ts'
+import { webSuite } from './suites/web.ts'
+
+const reason = cannotRun()
+
+describe.skipIf(reason !== undefined)(`a cluster of two machines ${reason ?? ''}`, () => {
+  let cluster: (Cluster & AsyncDisposable) | undefined
+  const get = () => {
+    if (cluster === undefined) throw new Error('the cluster did not start')
+    return cluster
+  }
+
+  beforeAll(async () => {
+    cluster = await startCluster()
+  }, 180_000)
+
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]()
+  }, 60_000)
+
+  test('both nodes are Ready', async () => {
+    const nodes = await get().kubectl(['get', 'nodes', '--no-headers'])
+    expect(nodes.match(/ Ready /g)).toHaveLength(2)
+  })
+
+  webSuite(get)
+  streamsSuite(get)
+  kubectlSuite(get)
+  survivalSuite(get)
+})

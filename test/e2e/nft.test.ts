@@ -1,0 +1,131 @@
+// The rules of Services, loaded by the real nft and asked by real packets: a router between a client
+// and two pods, each a network namespace.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { EndpointSlice, Service } from '../../src/api/generated/types.ts'
+import { planRules, type Ruleset } from '../../src/proxy/rules.ts'
+import { planScript, planTable } from '../../src/proxy/script.ts'
+import { ok, run, until } from '../support/machines.ts'
+
+const isRoot = process.getuid?.() === 0
+const canRun = isRoot && Bun.which('nft') !== null && Bun.which('ip') !== null
+const ranges = { pods: '10.42.0.0/16', services: '10.43.0.0/16' }
+const NAMES = ['router', 'client', 'one', 'two'] as const
+const ns = (name: string) => `kn-${name}`
+const on = (name: string, ...argv: string[]) => ['ip', 'netns', 'exec', ns(name), ...argv]
+const servers: Bun.Subprocess[] = []
+
+type ServiceSpec = NonNullable<Service['spec']>
+
+function plan(spec: ServiceSpec, ips: string[], previous?: Ruleset): Ruleset {
+  const service: Service = {
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { clusterIP: '10.43.0.5', ...spec },
+  }
+  const slice: EndpointSlice = {
+    metadata: {
+      name: 'web-1',
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': 'web' },
+    },
+    addressType: 'IPv4',
+    ports: [{ port: 8080, protocol: 'TCP' }],
+    endpoints: ips.map((ip) => ({ addresses: [ip], nodeName: 'n', conditions: { ready: true } })),
+  }
+  return planRules({ services: [service], slices: [slice], nodeName: 'n' }, previous)
+}
+
+const load = (script: string) => ok(on('router', 'nft', '-f', '-'), { stdin: script })
+
+async function ask(from: string, url: string): Promise<string> {
+  const { code, stdout } = await run(on(from, 'curl', '-sS', '--max-time', '2', url))
+  return code === 0 ? stdout : `exit ${code}`
+}
+
+const HTTP = 80
+const spec: ServiceSpec = { ports: [{ port: HTTP, protocol: 'TCP', nodePort: 30080 }] }
+const both = ['10.42.2.2', '10.42.3.2']
+
+describe.skipIf(!canRun)('rules in the kernel', () => {
+  beforeAll(async () => {
+    for (const name of NAMES) {
+      await run(['ip', 'netns', 'del', ns(name)])
+      await ok(['ip', 'netns', 'add', ns(name)])
+      await ok(['ip', '-n', ns(name), 'link', 'set', 'lo', 'up'])
+    }
+    await ok(on('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=1'))
+    const links = { client: '192.168.9', one: '10.42.2', two: '10.42.3' }
+    for (const [name, net] of Object.entries(links)) {
+      const peer = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', ns(name)]
+      await ok(['ip', '-n', ns('router'), 'link', 'add', name, ...peer])
+      await ok(['ip', '-n', ns('router'), 'addr', 'add', `${net}.1/24`, 'dev', name])
+      await ok(['ip', '-n', ns('router'), 'link', 'set', name, 'up'])
+      await ok(['ip', '-n', ns(name), 'addr', 'add', `${net}.2/24`, 'dev', 'eth0'])
+      await ok(['ip', '-n', ns(name), 'link', 'set', 'eth0', 'up'])
+      await ok(['ip', '-n', ns(name), 'route', 'add', 'default', 'via', `${net}.1`])
+    }
+    for (const name of ['one', 'two']) {
+      const code = `Bun.serve({port:8080,fetch:(r,s)=>new Response('${name} '+s.requestIP(r).address)})`
+      servers.push(Bun.spawn(on(name, process.execPath, '-e', code), { stdout: 'ignore' }))
+    }
+    for (const ip of both) {
+      await until('a server', async () => (await ask('client', `http://${ip}:8080`)) !== 'exit 7')
+    }
+  }, 20_000)
+
+  afterAll(async () => {
+    for (const server of servers) server.kill(9)
+    for (const name of NAMES) await run(['ip', 'netns', 'del', ns(name)])
+  })
+
+  test('a cluster address reaches every endpoint, and a node port too', async () => {
+    await load(planTable(plan(spec, both), ranges))
+    const seen = new Set<string>()
+    for (let i = 0; i < 30; i++) seen.add((await ask('client', 'http://10.43.0.5')).split(' ')[0]!)
+    expect(seen).toEqual(new Set(['one', 'two']))
+    const atNode = await ask('client', 'http://192.168.9.1:30080')
+    // Masqueraded, so that the answer comes back the same way: the pod sees its router.
+    expect(atNode).toMatch(
+      /^(one ::ffff:10\.42\.2\.1|two ::ffff:10\.42\.3\.1|one 10\.42\.2\.1|two 10\.42\.3\.1)$/,
+    )
+  })
+
+  test('a pod reaches itself through its Service', async () => {
+    await load(planTable(plan(spec, ['10.42.2.2']), ranges))
+    expect(await ask('one', 'http://10.43.0.5')).toMatch(/^one /)
+  })
+
+  test('a change writes only what changed, and takes effect', async () => {
+    const before = plan(spec, ['10.42.2.2'])
+    await load(planTable(before, ranges))
+    const after = plan(spec, ['10.42.3.2'], before)
+    await load(planScript(before, after))
+    for (let i = 0; i < 5; i++) expect(await ask('client', 'http://10.43.0.5')).toMatch(/^two /)
+    await load(planScript(after, before))
+    expect(await ask('client', 'http://10.43.0.5')).toMatch(/^one /)
+  })
+
+  test('a Service without endpoints refuses at once', async () => {
+    await load(planTable(plan(spec, []), ranges))
+    expect(await ask('client', 'http://10.43.0.5')).toBe('exit 7')
+    expect(await ask('client', 'http://192.168.9.1:30080')).toBe('exit 7')
+  })
+
+  test('a client sticks to its endpoint when the Service asks for it', async () => {
+    const sticky = { ...spec, sessionAffinity: 'ClientIP' }
+    const before = plan(sticky, both)
+    await load(planTable(before, ranges))
+    for (const url of ['http://10.43.0.5', 'http://192.168.9.1:30080']) {
+      const seen = new Set<string>()
+      for (let i = 0; i < 12; i++) seen.add((await ask('client', url)).split(' ')[0]!)
+      expect(seen.size).toBe(1)
+    }
+  })
+
+  test('an outsider keeps its address under externalTrafficPolicy Local', async () => {
+    await load(planTable(plan({ ...spec, externalTrafficPolicy: 'Local' }, ['10.42.2.2']), ranges))
+    expect(await ask('client', 'http://192.168.9.1:30080')).toMatch(
+      /^one (::ffff:)?192\.168\.9\.2$/,
+    )
+  })
+})

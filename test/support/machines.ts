@@ -1,0 +1,260 @@
+// Several machines on one: each a network namespace on a shared bridge, with its own data, its own
+// containerd and its own kedge. Everything is made under one temporary folder and taken away again.
+
+import { closeSync, openSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const KEDGE = join(import.meta.dir, '../../dist/kedge')
+
+/** Why the tests of this folder cannot run here; undefined when they can. */
+export function cannotRun(): string | undefined {
+  if (process.getuid?.() !== 0) return 'root is needed'
+  const missing = ['containerd', 'runc', 'nft', 'kubectl', 'ip'].filter((name) => !Bun.which(name))
+  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined
+}
+
+export type Ran = { code: number; stdout: string; stderr: string }
+
+export async function run(
+  argv: string[],
+  options: { stdin?: string; env?: object } = {},
+): Promise<Ran> {
+  const child = Bun.spawn(argv, {
+    stdin: options.stdin === undefined ? 'ignore' : new TextEncoder().encode(options.stdin),
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { ...process.env, ...options.env },
+  })
+  const [stdout, stderr, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ])
+  return { code, stdout, stderr }
+}
+
+export async function ok(
+  argv: string[],
+  options: { stdin?: string; env?: object } = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await run(argv, options)
+  if (code !== 0) throw new Error(`${argv.join(' ')}: exit code ${code}: ${stderr || stdout}`)
+  return stdout
+}
+
+/** Looks again until `check` gives something other than undefined or false. */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | false>,
+  limitMs = 60_000,
+): Promise<T> {
+  const end = Date.now() + limitMs
+  let last: unknown
+  for (;;) {
+    try {
+      const value = await check()
+      if (value !== undefined && value !== false) return value as T
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > end) throw new Error(`waited ${limitMs} ms for ${what}`, { cause: last })
+    await Bun.sleep(100)
+  }
+}
+
+export type LabOptions = { prefix?: string; subnet?: string }
+
+/** A bridge with machines on it. `await using lab = await createLab()` takes it all away. */
+export async function createLab({ prefix = 'kt', subnet = '10.89.7' }: LabOptions = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'kedge-e2e-'))
+  const bridge = `${prefix}-br`
+  const machines: Machine[] = []
+  await run(['ip', 'link', 'del', bridge])
+  await ok(['ip', 'link', 'add', bridge, 'type', 'bridge'])
+  await ok(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge])
+  await ok(['ip', 'link', 'set', bridge, 'up'])
+  return {
+    folder,
+    gateway: `${subnet}.1`,
+    async addMachine(name: string): Promise<Machine> {
+      const ip = `${subnet}.${11 + machines.length}`
+      const machine = new Machine({ name, ip, prefix, folder: join(folder, name), bridge })
+      machines.push(machine)
+      await machine.plugIn(`${subnet}.1`)
+      return machine
+    },
+    async [Symbol.asyncDispose]() {
+      for (const machine of machines.toReversed()) await machine.remove()
+      await run(['ip', 'link', 'del', bridge])
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export type Lab = Awaited<ReturnType<typeof createLab>>
+type MachineOptions = { name: string; ip: string; prefix: string; folder: string; bridge: string }
+
+export class Machine {
+  readonly name: string
+  readonly ip: string
+  readonly namespace: string
+  readonly folder: string
+  readonly dataDir: string
+  readonly runDir: string
+  readonly #bridge: string
+  readonly #link: string
+  #process: Bun.Subprocess | undefined
+  #argv: string[] = []
+
+  constructor({ name, ip, prefix, folder, bridge }: MachineOptions) {
+    this.name = name
+    this.ip = ip
+    this.namespace = `${prefix}-${name}`
+    this.folder = folder
+    this.dataDir = join(folder, 'data')
+    this.runDir = join(folder, 'run')
+    this.#bridge = bridge
+    this.#link = `${prefix}-${name}`
+  }
+
+  get logPath(): string {
+    return join(this.folder, 'kedge.log')
+  }
+
+  get kubeconfig(): string {
+    return join(this.folder, 'kubeconfig.yaml')
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.exitCode === null ? this.#process.pid : undefined
+  }
+
+  async plugIn(gateway: string): Promise<void> {
+    const { namespace } = this
+    await run(['ip', 'netns', 'del', namespace])
+    await ok(['ip', 'netns', 'add', namespace])
+    const peer = ['peer', 'name', 'eth0', 'netns', namespace]
+    await ok(['ip', 'link', 'add', this.#link, 'type', 'veth', ...peer])
+    await ok(['ip', 'link', 'set', this.#link, 'master', this.#bridge, 'up'])
+    await ok(['ip', '-n', namespace, 'addr', 'add', `${this.ip}/24`, 'dev', 'eth0'])
+    for (const device of ['eth0', 'lo'])
+      await ok(['ip', '-n', namespace, 'link', 'set', device, 'up'])
+    await ok(['ip', '-n', namespace, 'route', 'add', 'default', 'via', gateway])
+    await ok(['mkdir', '-p', this.folder])
+  }
+
+  /** Runs a command on this machine. */
+  on(argv: string[]): string[] {
+    return ['ip', 'netns', 'exec', this.namespace, ...argv]
+  }
+
+  /** Drops every connection that others begin, but for answers and what pods and Services use. */
+  async closeInboundPorts(): Promise<void> {
+    const rules = [
+      'table inet closed {',
+      '  chain input {',
+      '    type filter hook input priority 10; policy accept;',
+      '    iifname "eth0" tcp flags & (syn|ack) == syn tcp dport != 30000-32767 drop',
+      '  }',
+      '}',
+    ]
+    await ok(this.on(['nft', '-f', '-']), { stdin: rules.join('\n') })
+  }
+
+  serverArgv(more: string[] = []): string[] {
+    return ['server', '--write-kubeconfig', this.kubeconfig, ...this.#common(), ...more]
+  }
+
+  agentArgv(server: string, token: string, more: string[] = []): string[] {
+    return ['agent', '--server', server, '--token', token, ...this.#common(), ...more]
+  }
+
+  #common(): string[] {
+    return [
+      ...['--node-name', this.name, '--node-ip', this.ip],
+      ...['--data-dir', this.dataDir, '--run-dir', this.runDir],
+      ...['--pod-log-dir', join(this.folder, 'logs'), '--log-level', 'debug'],
+    ]
+  }
+
+  /** Starts kedge in the background; output goes to `logPath`. */
+  start(argv: string[]): void {
+    this.#argv = argv
+    // A file descriptor for each start, so that one log holds all of them.
+    const fd = openSync(this.logPath, 'a')
+    this.#process = Bun.spawn(this.on([KEDGE, ...argv]), {
+      stdin: 'ignore',
+      stdout: fd,
+      stderr: fd,
+      env: { ...process.env, KEDGE_CONFIG: '' },
+    })
+    closeSync(fd)
+  }
+
+  startAgain(): void {
+    this.start(this.#argv)
+  }
+
+  async signal(name: NodeJS.Signals): Promise<void> {
+    const process = this.#process
+    if (process === undefined || process.exitCode !== null) return
+    process.kill(name)
+    await process.exited
+  }
+
+  async log(): Promise<string> {
+    return readFile(this.logPath, 'utf8').catch(() => '')
+  }
+
+  /** Ends everything of this machine: kedge, its containers, its containerd, its mounts. */
+  async remove(): Promise<void> {
+    await this.signal('SIGKILL')
+    for (let round = 0; round < 20; round++) {
+      const pids = await this.#pids()
+      if (pids.length === 0) break
+      for (const pid of pids) tryKill(pid)
+      await Bun.sleep(50)
+    }
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8')
+    const ours = mounts
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+      .filter((path) => path.startsWith(`${this.folder}/`))
+    for (const path of ours.toReversed()) await run(['umount', '-l', path])
+    await run(['ip', 'link', 'del', this.#link])
+    await run(['ip', 'netns', 'del', this.namespace])
+  }
+
+  /** Processes that hold this machine's folder in their command line, or live in its network. */
+  async #pids(): Promise<number[]> {
+    const { stdout } = await run(['ip', 'netns', 'pids', this.namespace])
+    const inside = stdout.split('\n').filter(Boolean).map(Number)
+    const named = (await run(['pgrep', '-f', `${this.folder}/`])).stdout
+    return [...new Set([...inside, ...named.split('\n').filter(Boolean).map(Number)])].filter(
+      (pid) => pid !== process.pid,
+    )
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself in between.
+  }
+}
+
+/** kubectl with a kubeconfig. `kubectl(['get', 'pods'])` throws when it fails. */
+export function kubectlOf(kubeconfig: string) {
+  const argvOf = (args: string[]) => ['kubectl', '--kubeconfig', kubeconfig, ...args]
+  const kubectl = (args: string[], stdin?: string) =>
+    ok(argvOf(args), stdin === undefined ? {} : { stdin })
+  return Object.assign(kubectl, {
+    argv: argvOf,
+    try: (args: string[], stdin?: string) =>
+      run(argvOf(args), stdin === undefined ? {} : { stdin }),
+    json: async (args: string[]) => JSON.parse(await kubectl([...args, '-o', 'json'])),
+  })
+}
