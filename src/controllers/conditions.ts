@@ -43,12 +43,14 @@ export function withoutCondition<C extends Condition>(
   return (conditions ?? []).filter((condition) => condition.type !== type)
 }
 
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
 /** Drops what is zero, empty or undefined: the wire form of optional fields. */
-export function nonZero<T extends Record<string, unknown>>(fields: T): Partial<T> {
+export function nonZero<T extends Record<string, unknown>>(fields: T): Given<T> {
   const kept = Object.entries(fields).filter(
     ([, value]) => value !== undefined && value !== 0 && value !== '' && !isEmptyList(value),
   )
-  return Object.fromEntries(kept) as Partial<T>
+  return Object.fromEntries(kept) as Given<T>
 }
 
 function isEmptyList(value: unknown): boolean {
