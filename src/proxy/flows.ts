@@ -50,3 +50,37 @@ function udpServices(rules: Ruleset): Set<string> {
   const keys = [...(rules.elements.get('service')?.keys() ?? [])]
   return new Set(keys.filter((key) => key.includes(' . udp . ')))
 }
+
+/** The endpoints of sticky ports that `after` no longer has, as `ip . port`. */
+export function planLostEndpoints(before: Ruleset, after: Ruleset): ReadonlySet<string> {
+  const alive = stickyEndpoints(after)
+  return new Set([...stickyEndpoints(before)].filter((endpoint) => !alive.has(endpoint)))
+}
+
+function stickyEndpoints(rules: Ruleset): Set<string> {
+  const ports = ['sticky', 'nodeport_sticky'].flatMap((map) => [
+    ...(rules.elements.get(map)?.keys() ?? []),
+  ])
+  const found = new Set<string>()
+  if (ports.length === 0) return found
+  for (const [map, elements] of rules.elements) {
+    if (!Object.values(ENDPOINT_MAP).some((name) => isCounted(map, name))) continue
+    for (const [key, endpoint] of elements) {
+      if (ports.includes(key.slice(0, key.lastIndexOf(' . ')))) found.add(endpoint)
+    }
+  }
+  return found
+}
+
+/** What `nft -j list map` says of a map, as far as it matters here. */
+type MapListing = { nftables: { map?: { elem?: [ListedKey, { concat: [string, number] }][] } }[] }
+type ListedKey = { elem?: { val: { concat: [string, number] } }; concat?: [string, number] }
+
+/** Clients that stick to an endpoint which is gone choose anew: the keys to take out of `affinity`. */
+export function planForgottenClients(listing: MapListing, lost: ReadonlySet<string>): string[] {
+  const elements = listing.nftables.flatMap(({ map }) => map?.elem ?? [])
+  return elements.flatMap(([key, { concat }]) => {
+    const [client, mark] = key.elem?.val.concat ?? key.concat ?? ['', 0]
+    return lost.has(concat.join(' . ')) ? [`${client} . ${mark}`] : []
+  })
+}

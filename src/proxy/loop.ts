@@ -13,7 +13,7 @@ import type { Component } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
 import { Mailbox } from '../lib/mailbox.ts'
 import type { Processes } from '../lib/process.ts'
-import { planStaleFlows } from './flows.ts'
+import { planLostEndpoints, planStaleFlows } from './flows.ts'
 import { createNft, type Nft } from './nft.ts'
 import { planRules, type Ruleset } from './rules.ts'
 import { planScript, planTable, type Ranges } from './script.ts'
@@ -107,7 +107,10 @@ export class ProxyLoop {
     if (script !== '') await this.#nft.apply(script, signal)
     this.#applied = rules
     this.#planned = rules
-    for (const argv of before ? planStaleFlows(before, rules) : []) {
+    if (before === undefined) return
+    const lost = planLostEndpoints(before, rules)
+    if (lost.size > 0) await this.#nft.forgetClients(lost, signal)
+    for (const argv of planStaleFlows(before, rules)) {
       // Exit code 1 only says that there was no such flow.
       await processes.run(argv, signal)
     }

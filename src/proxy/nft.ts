@@ -2,7 +2,8 @@
 // our table.
 
 import type { Processes } from '../lib/process.ts'
-import { ExitError } from '../lib/process.ts'
+import { ExitError, runOk } from '../lib/process.ts'
+import { planForgottenClients } from './flows.ts'
 import { LAST_CHAIN, TABLE } from './script.ts'
 
 export interface Nft {
@@ -10,6 +11,8 @@ export interface Nft {
   apply(script: string, signal: AbortSignal): Promise<void>
   /** Whether the table stands with its rules, whatever its elements. */
   isIntact(signal: AbortSignal): Promise<boolean>
+  /** Takes clients out of `affinity` whose endpoint is among `lost` (`ip . port`). */
+  forgetClients(lost: ReadonlySet<string>, signal: AbortSignal): Promise<void>
   /** Calls `destroyed` whenever anybody, we too, removes or flushes our table. Ends with `signal`. */
   watch(destroyed: () => void, signal: AbortSignal): Promise<void>
 }
@@ -20,6 +23,16 @@ export function createNft(processes: Processes): Nft {
       const argv = ['nft', '-f', '-']
       const result = await processes.run(argv, signal, { stdin: script })
       if (result.exitCode !== 0) throw new ExitError(argv, result)
+    },
+
+    async forgetClients(lost, signal) {
+      const list = ['nft', '-j', 'list', 'map', ...TABLE.split(' '), 'affinity']
+      const keys = planForgottenClients(JSON.parse(await runOk(processes, list, signal)), lost)
+      if (keys.length === 0) return
+      const stdin = `delete element ${TABLE} affinity { ${keys.join(', ')} }\n`
+      // A client whose time ran out in between makes the whole statement fail; the next change,
+      // or its time, forgets the others.
+      await processes.run(['nft', '-f', '-'], signal, { stdin })
     },
 
     async isIntact(signal) {

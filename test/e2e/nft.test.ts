@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { EndpointSlice, Service } from '../../src/api/generated/types.ts'
+import { planForgottenClients, planLostEndpoints } from '../../src/proxy/flows.ts'
 import { planRules, type Ruleset } from '../../src/proxy/rules.ts'
 import { planScript, planTable } from '../../src/proxy/script.ts'
 import { ok, run, until } from '../support/machines.ts'
@@ -120,6 +121,22 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
       for (let i = 0; i < 12; i++) seen.add((await ask('client', url)).split(' ')[0]!)
       expect(seen.size).toBe(1)
     }
+  })
+
+  test('a client whose endpoint is gone gets another', async () => {
+    const sticky = { ...spec, sessionAffinity: 'ClientIP' }
+    const before = plan(sticky, both)
+    await load(planTable(before, ranges))
+    const [first] = (await ask('client', 'http://10.43.0.5')).split(' ')
+    const after = plan(sticky, [first === 'one' ? both[1]! : both[0]!], before)
+    await load(planScript(before, after))
+    const listing = JSON.parse(
+      await ok(on('router', 'nft', '-j', 'list', 'map', 'inet', 'kedge', 'affinity')),
+    )
+    const keys = planForgottenClients(listing, planLostEndpoints(before, after))
+    expect(keys).toHaveLength(1)
+    await load(`delete element inet kedge affinity { ${keys.join(', ')} }\n`)
+    expect(await ask('client', 'http://10.43.0.5')).not.toStartWith(`${first} `)
   })
 
   test('an outsider keeps its address under externalTrafficPolicy Local', async () => {
