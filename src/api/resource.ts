@@ -138,6 +138,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly graceSeconds: ((object: O, asked?: number) => number | undefined) | undefined
   /** A deletion without a policy leaves the dependents (ReplicationController). */
   readonly orphansByDefault: boolean
+  /** A deletion answers the object as it last was, instead of a Status. */
+  readonly answersDeleted: boolean
   /** Written to disk rarely: see store.WriteOptions.volatile. */
   readonly volatile: boolean
   /** Removed this long after its last write, in ms. */
@@ -223,6 +225,7 @@ export function defineResource<O extends KubeObject>(
     createOnUpdate: false,
     graceSeconds: undefined,
     orphansByDefault: false,
+    answersDeleted: false,
     volatile: false,
     ttlMs: undefined,
     ...rest,

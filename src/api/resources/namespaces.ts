@@ -15,6 +15,7 @@ export const namespaces = defineResource<Namespace>({
   scope: 'Cluster',
   shortNames: ['ns'],
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+  answersDeleted: true,
   nameRule: isDnsLabelName,
   generationOf: false,
   defaults: labelWithName,

@@ -54,6 +54,7 @@ export const pods = defineResource<Pod>({
     'status.podIPs': ({ status }) => status?.podIPs?.[0]?.ip ?? '',
     'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
   },
+  answersDeleted: true,
   columns: podColumns,
   rowConditions: podRowConditions,
   graceSeconds: deletionGraceSeconds,

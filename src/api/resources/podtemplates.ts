@@ -11,6 +11,7 @@ export const podTemplates = defineResource<PodTemplate>({
   type: 'io.k8s.api.core.v1.PodTemplate',
   generationOf: (object) => object.template,
   defaults: ({ template }) => applyPodTemplateDefaults(template),
+  answersDeleted: true,
   columns: [
     {
       name: 'Containers',

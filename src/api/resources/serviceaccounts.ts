@@ -19,5 +19,6 @@ export const serviceAccounts = defineResource<ServiceAccount>({
       namespaced: true,
     },
   ],
+  answersDeleted: true,
   columns: [ageColumn],
 })

@@ -30,5 +30,6 @@ export const services = defineResource<Service>({
     'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '',
     'spec.type': ({ spec }) => spec.type ?? '',
   },
+  answersDeleted: true,
   columns: serviceColumns,
 })
