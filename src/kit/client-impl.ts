@@ -52,6 +52,9 @@ export function createClient(transport: Transport): Client {
     updateStatus: (row, object, signal) =>
       write('PUT', objectPath(row, object, 'status'), typed(row, object), signal),
 
+    updatePart: (row, object, subresource, signal) =>
+      write('PUT', objectPath(row, object, subresource), typed(row, object), signal),
+
     patch: (row, where, { type, body, fieldManager, force }, signal) => {
       const path = pathOf(row, where) + queryOf({ fieldManager, force })
       const contentType = PATCH_CONTENT_TYPE[type]
@@ -64,6 +67,12 @@ export function createClient(transport: Transport): Client {
         { method: 'DELETE', path: pathOf(row, where), contentType: JSON_TYPE, body },
         signal,
       )
+    },
+
+    deleteCollection: async (row, query, options, signal) => {
+      const path = collectionPath(row, query, {})
+      const body = JSON.stringify(deleteBody(options))
+      await send({ method: 'DELETE', path, contentType: JSON_TYPE, body }, signal)
     },
 
     post: (row, where, body, signal) => write('POST', pathOf(row, where), body, signal),

@@ -79,6 +79,13 @@ export interface Client {
     object: O,
     signal: AbortSignal,
   ): Promise<O>
+  /** PUT of another part of the object: namespaces/finalize, certificatesigningrequests/approval. */
+  updatePart<O extends KubeObject>(
+    row: ResourceRow<O>,
+    object: O,
+    subresource: string,
+    signal: AbortSignal,
+  ): Promise<O>
   patch<O extends KubeObject>(
     row: ResourceRow<O>,
     where: Where & { subresource?: string },
@@ -86,6 +93,13 @@ export interface Client {
     signal: AbortSignal,
   ): Promise<O>
   delete(row: AnyRow, where: Where, options: DeleteOptions, signal: AbortSignal): Promise<void>
+  /** Deletes all that a list with `query` would give. */
+  deleteCollection(
+    row: AnyRow,
+    query: ListQuery,
+    options: DeleteOptions,
+    signal: AbortSignal,
+  ): Promise<void>
   /** POST of an action: pods/binding, pods/eviction, serviceaccounts/token. */
   post<T>(
     row: AnyRow,

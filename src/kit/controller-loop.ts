@@ -26,8 +26,8 @@ import { createWriter } from './writer.ts'
 
 export type ControllerDeps = {
   informers: InformerSet
-  /** The client with the rights of the controller of this name. */
-  clientAs: (controllerName: string) => Client
+  /** The client with the rights of this service account of kube-system. */
+  clientAs: (account: string) => Client
   events: EventSink
   clock: Clock
   random: Random
@@ -58,13 +58,14 @@ export class ControllerLoop implements Component {
     this.name = controller.name
     this.#controller = controller
     this.#deps = deps
-    this.#client = deps.clientAs(controller.name)
+    this.#client = deps.clientAs(controller.account ?? controller.name)
     this.#log = deps.log.with({ controller: controller.name })
     this.#queue = new WorkQueue(deps.clock)
     this.#barrier = new Barrier((row) => this.#informers.get(row))
     const { reconciles, owns = [], watches = [], reads = [], indexes = [] } = controller
     for (const row of [reconciles, ...owns, ...watches.map(({ row }) => row), ...reads]) {
-      this.#informers.set(row, deps.informers.of(row))
+      const selection = controller.only?.find((only) => only.row === row)?.selection
+      this.#informers.set(row, deps.informers.of(row, selection))
     }
     for (const { row, name, valuesOf } of indexes) this.#informerOf(row).addIndex(name, valuesOf)
   }

@@ -8,12 +8,15 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import type { Client } from './client.ts'
 import type { Recorder } from './events.ts'
+import type { Selection } from './informer.ts'
 import type { IndexOf, Lister } from './lister.ts'
 import type { Writer } from './writer.ts'
 
 export type Controller<O extends KubeObject> = {
-  /** Its service account, the source of its events: `replicaset-controller`. */
+  /** The source of its events: `replicaset-controller`. */
   readonly name: string
+  /** Its service account, when that has another name. */
+  readonly account?: string
   /** One pass is about one object of this kind. */
   readonly reconciles: ResourceRow<O>
   /** Kinds it makes: a change of one wakes the object that controls it. */
@@ -22,6 +25,8 @@ export type Controller<O extends KubeObject> = {
   readonly watches?: readonly Watch[]
   /** Kinds it looks at, but whose changes alone are no reason for a pass. */
   readonly reads?: readonly AnyRow[]
+  /** Kinds of which it keeps a part only: then `list` gives no more than that. */
+  readonly only?: readonly Only[]
   /** For `list(row).by(name, value)`; made by `indexing`. */
   readonly indexes?: readonly Indexing[]
   /** Passes at once, each for another object. Default 5. */
@@ -60,6 +65,8 @@ export type Watch = {
   readonly row: AnyRow
   readonly keysOf: (object: KubeObject, list: ListOf) => readonly string[]
 }
+
+export type Only = { readonly row: AnyRow; readonly selection: Selection }
 
 export type Indexing = {
   readonly row: AnyRow

@@ -6,7 +6,7 @@ import { isConflict, isNotFound } from '../api/status.ts'
 import type { Barrier } from './barrier.ts'
 import type { Client, DeleteOptions, PatchType } from './client.ts'
 
-type WithStatus<S> = KubeObject & { status?: S }
+type WithStatus = KubeObject & { status?: unknown }
 
 export interface Writer {
   create<O extends KubeObject>(row: ResourceRow<O>, object: O, signal: AbortSignal): Promise<O>
@@ -21,10 +21,10 @@ export interface Writer {
     signal: AbortSignal,
   ): Promise<O>
   /** Stores `status`, unless it is what the object has. */
-  putStatus<S, O extends WithStatus<S>>(
+  putStatus<O extends WithStatus>(
     row: ResourceRow<O>,
     object: O,
-    status: S,
+    status: NonNullable<O['status']>,
     signal: AbortSignal,
   ): Promise<O>
   patch<O extends KubeObject>(

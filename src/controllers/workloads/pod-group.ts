@@ -84,7 +84,7 @@ export function podGroupController<O extends Group>(kind: PodGroupKind<O>): Cont
       const failure = isGoing ? undefined : await performReplicas(kind, group, plan, kit, signal)
 
       const status = planStatus(kind, group, { active, terminating, failure, nowMs })
-      await kit.writer.putStatus<unknown, O>(row, group, status, signal)
+      await kit.writer.putStatus(row, group, status as NonNullable<O['status']>, signal)
       if (failure !== undefined) throw failure.error
       const settlesInMs = nextAvailableInMs(active, kind.minReadySeconds(group), nowMs)
       if (settlesInMs !== undefined) return { requeueInMs: settlesInMs }
