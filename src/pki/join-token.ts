@@ -1,0 +1,81 @@
+// The one line that a new box needs: whom to trust, and a secret to be trusted by.
+//
+//   K10 <sha256 of the authority's certificate> :: <id> : <secret>
+//
+// Id and secret are a Kubernetes bootstrap token; written with a dot they authenticate at the API.
+// The hash is over the bytes of the file as the server hands it out, so that a joining box can
+// check the file it gets over a connection that it cannot trust yet.
+
+import { timingSafeEqual } from 'node:crypto'
+import type { Random } from '../lib/random.ts'
+import { sha256 } from './keys.ts'
+
+export type BootstrapToken = { id: string; secret: string }
+export type JoinToken = BootstrapToken & { caHash: string }
+
+/** `reason` is a full clause for people: what is wrong and what it should be. */
+export type ParsedJoinToken = { ok: true; token: JoinToken } | { ok: false; reason: string }
+
+const PREFIX = 'K10'
+const ID = /^[a-z0-9]{6}$/
+const SECRET = /^[a-z0-9]{16}$/
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+export function formatJoinToken({ caHash, id, secret }: JoinToken): string {
+  return `${PREFIX}${caHash}::${id}:${secret}`
+}
+
+export function parseJoinToken(text: string): ParsedJoinToken {
+  const fail = (reason: string): ParsedJoinToken => ({ ok: false, reason })
+  if (!text.startsWith(PREFIX)) return fail(`the token must start with "${PREFIX}"`)
+  const parts = text.slice(PREFIX.length).split('::')
+  const [caHash, login, ...rest] = parts
+  if (login === undefined || rest.length > 0) {
+    return fail('the token must have one "::" between the hash and the secret')
+  }
+  if (!/^[0-9a-f]{64}$/.test(caHash!)) {
+    return fail('the hash of the token must be 64 hexadecimal digits; perhaps a part is missing')
+  }
+  const [id, secret, ...more] = login.split(':')
+  if (secret === undefined || more.length > 0) {
+    return fail('the token must end in <id>:<secret>')
+  }
+  if (!ID.test(id!)) return fail('the id of the token must be 6 of a-z and 0-9')
+  if (!SECRET.test(secret)) return fail('the secret of the token must be 16 of a-z and 0-9')
+  return { ok: true, token: { caHash: caHash!, id: id!, secret } }
+}
+
+/** Parses `id.secret`, as it comes in an Authorization header; undefined when it is none. */
+export function parseBootstrapToken(text: string): BootstrapToken | undefined {
+  const [id = '', secret = '', ...rest] = text.split('.')
+  return rest.length === 0 && ID.test(id) && SECRET.test(secret) ? { id, secret } : undefined
+}
+
+export function formatBootstrapToken({ id, secret }: BootstrapToken): string {
+  return `${id}.${secret}`
+}
+
+export function generateBootstrapToken(random: Random): BootstrapToken {
+  return { id: letters(random, 6), secret: letters(random, 16) }
+}
+
+/** Hexadecimal. `caPem` is the file exactly as the server hands it out. */
+export function hashOfCa(caPem: string): string {
+  return sha256(caPem).toString('hex')
+}
+
+/** Compares in a time that does not depend on where the texts differ. */
+export function isSameSecret(a: string, b: string): boolean {
+  // Hashed first, as the comparison wants equal lengths and must not tell them.
+  return timingSafeEqual(sha256(a), sha256(b))
+}
+
+function letters(random: Random, count: number): string {
+  let text = ''
+  while (text.length < count) {
+    const [byte] = random.bytes(1)
+    // 252 is the highest multiple of 36 in a byte: beyond it some letters would be likelier.
+    if (byte! < 252) text += LETTERS[byte! % LETTERS.length]
+  }
+  return text
+}
