@@ -123,3 +123,8 @@ export function isIssuedBy(pem: string, authority: Authority, key: Key): boolean
   const certificate = new X509Certificate(pem)
   return certificate.verify(authority.key.public) && certificate.checkPrivateKey(key.private)
 }
+
+/** In ms since 1970. Throws when the text holds no certificate. */
+export function certificateEndsAtMs(pem: string): number {
+  return readCertificate(pem).notAfterMs
+}

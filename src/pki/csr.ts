@@ -16,7 +16,7 @@ import {
   sequence,
   TAG,
 } from './der.ts'
-import { fromPem, type Key, publicDer, toPem } from './keys.ts'
+import { fromPem, generateKey, type Key, publicDer, toPem } from './keys.ts'
 import {
   encodeServerNames,
   encodeSubject,
@@ -47,8 +47,14 @@ const HASHES: Record<string, string | null> = {
   '1.3.101.112': null,
 }
 
-/** Makes a request for the public half of `key`, as PEM. */
-export function createCsr(key: Key, subject: Subject, names?: ServerNames): string {
+/** A new key, which stays with us, and the request for its certificate; both as PEM. */
+export function createCsr(subject: Subject, names?: ServerNames): { csr: string; key: string } {
+  const key = generateKey()
+  return { csr: formatCsr(key, subject, names), key: key.privatePem }
+}
+
+/** A request for the public half of `key`, as PEM. */
+export function formatCsr(key: Key, subject: Subject, names?: ServerNames): string {
   const extensions = encodeServerNames(names ?? { dns: [], ips: [] })
   const wish = sequence(objectId(EXTENSION_REQUEST), encode(TAG.set, sequence(...extensions)))
   const body = sequence(

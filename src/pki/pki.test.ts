@@ -10,7 +10,7 @@ import { silentLog } from '../lib/log.ts'
 import { SeededRandom } from '../lib/random.ts'
 import { type ClusterPki, ensureClusterPki, pkiRenewal } from './cluster.ts'
 import { CREDENTIAL_LIFE_MS } from './credential.ts'
-import { createCsr } from './csr.ts'
+import { formatCsr } from './csr.ts'
 import { generateKey } from './keys.ts'
 import { formatKubeconfig } from './kubeconfig.ts'
 import { SIGNER, signCsr } from './signer.ts'
@@ -199,7 +199,7 @@ describe('requests of nodes', () => {
   const usages = ['digital signature', 'client auth']
 
   test('what is signed is sound for openssl and carries the requested subject', async () => {
-    const requestPem = createCsr(generateKey(), subject)
+    const requestPem = formatCsr(generateKey(), subject)
     const wish = { requestPem, signerName: SIGNER.kubeletClient, usages, expirationSeconds: 3600 }
     const signed = signCsr(wish, { authority: pki.ca, clock, random: base.random })
     const ca = await file('ca.crt', pki.ca.certificatePem)
@@ -213,7 +213,7 @@ describe('requests of nodes', () => {
 
   test('our request is one that openssl accepts', async () => {
     const names = { dns: ['box'], ips: ['10.0.0.1'] }
-    const path = await file('box.csr', createCsr(generateKey(), subject, names))
+    const path = await file('box.csr', formatCsr(generateKey(), subject, names))
     expect(await openssl('req', '-in', path, '-verify', '-noout', '-text')).toContain(
       'DNS:box, IP Address:10.0.0.1',
     )

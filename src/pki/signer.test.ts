@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createCsr, readCsr } from './csr.ts'
+import { formatCsr, readCsr } from './csr.ts'
 import { fromPem, generateKey, toPem } from './keys.ts'
 import type { ServerNames, Subject } from './names.ts'
 import { planValidity, refusalOf, SIGNER } from './signer.ts'
@@ -62,7 +62,7 @@ const refusals: [...Case, refusal: string | undefined][] = [
 
 test('each signer accepts and refuses as upstream does', () => {
   for (const [signerName, subject, names, usages, refusal] of refusals) {
-    const requestPem = createCsr(key, subject, names)
+    const requestPem = formatCsr(key, subject, names)
     expect(refusalOf({ requestPem, signerName, usages })).toBe(refusal)
   }
 })
@@ -83,14 +83,14 @@ test('a life is kept between ten minutes and a year and ends with the authority'
 })
 
 test('a request that was changed after signing is refused', () => {
-  const der = Buffer.from(fromPem('CERTIFICATE REQUEST', createCsr(key, node))!)
+  const der = Buffer.from(fromPem('CERTIFICATE REQUEST', formatCsr(key, node))!)
   const at = der.indexOf('system:node:a')
   der.write('b', at + 'system:node:'.length)
   expect(() => readCsr(toPem('CERTIFICATE REQUEST', der))).toThrow('signature')
 })
 
 test('whatever is cut off or changed in a request, reading it ends in an error', () => {
-  const der = Buffer.from(fromPem('CERTIFICATE REQUEST', createCsr(key, node, withIp))!)
+  const der = Buffer.from(fromPem('CERTIFICATE REQUEST', formatCsr(key, node, withIp))!)
   for (let at = 0; at < der.length; at++) {
     const changed = Buffer.from(der)
     changed[at]! ^= 0x55

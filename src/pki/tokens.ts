@@ -8,13 +8,11 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import type { Random } from '../lib/random.ts'
+import { UserError } from '../lib/user-error.ts'
 import { sha256 } from './keys.ts'
 
 export type BootstrapToken = { id: string; secret: string }
 export type JoinToken = BootstrapToken & { caHash: string }
-
-/** `reason` is a full clause for people: what is wrong and what it should be. */
-export type ParsedJoinToken = { ok: true; token: JoinToken } | { ok: false; reason: string }
 
 const PREFIX = 'K10'
 const ID = /^[a-z0-9]{6}$/
@@ -25,24 +23,24 @@ export function formatJoinToken({ caHash, id, secret }: JoinToken): string {
   return `${PREFIX}${caHash}::${id}:${secret}`
 }
 
-export function parseJoinToken(text: string): ParsedJoinToken {
-  const fail = (reason: string): ParsedJoinToken => ({ ok: false, reason })
-  if (!text.startsWith(PREFIX)) return fail(`the token must start with "${PREFIX}"`)
-  const parts = text.slice(PREFIX.length).split('::')
-  const [caHash, login, ...rest] = parts
+/** Throws `UserError` that says what is wrong with the text of `--token`. */
+export function parseJoinToken(text: string): JoinToken {
+  const [caHash = '', login, ...rest] = text.slice(PREFIX.length).split('::')
+  if (!text.startsWith(PREFIX)) throw bad(`it must start with "${PREFIX}"`)
   if (login === undefined || rest.length > 0) {
-    return fail('the token must have one "::" between the hash and the secret')
+    throw bad('it must have one "::" between the hash and the secret')
   }
-  if (!/^[0-9a-f]{64}$/.test(caHash!)) {
-    return fail('the hash of the token must be 64 hexadecimal digits; perhaps a part is missing')
-  }
-  const [id, secret, ...more] = login.split(':')
-  if (secret === undefined || more.length > 0) {
-    return fail('the token must end in <id>:<secret>')
-  }
-  if (!ID.test(id!)) return fail('the id of the token must be 6 of a-z and 0-9')
-  if (!SECRET.test(secret)) return fail('the secret of the token must be 16 of a-z and 0-9')
-  return { ok: true, token: { caHash: caHash!, id: id!, secret } }
+  if (!/^[0-9a-f]{64}$/.test(caHash)) throw bad('its hash must be 64 hexadecimal digits')
+  const [id = '', secret, ...more] = login.split(':')
+  if (secret === undefined || more.length > 0) throw bad('it must end in <id>:<secret>')
+  if (!ID.test(id)) throw bad('its id must be 6 of a-z and 0-9')
+  if (!SECRET.test(secret)) throw bad('its secret must be 16 of a-z and 0-9')
+  return { caHash, id, secret }
+}
+
+/** A new secret for joining the cluster with that certificate of its authority. */
+export function createJoinToken(random: Random, caPem: string): JoinToken {
+  return { caHash: hashOfCa(caPem), ...createBootstrapToken(random) }
 }
 
 /** Parses `id.secret`, as it comes in an Authorization header; undefined when it is none. */
@@ -55,7 +53,7 @@ export function formatBootstrapToken({ id, secret }: BootstrapToken): string {
   return `${id}.${secret}`
 }
 
-export function generateBootstrapToken(random: Random): BootstrapToken {
+export function createBootstrapToken(random: Random): BootstrapToken {
   return { id: letters(random, 6), secret: letters(random, 16) }
 }
 
@@ -78,4 +76,8 @@ function letters(random: Random, count: number): string {
     if (byte! < 252) text += LETTERS[byte! % LETTERS.length]
   }
   return text
+}
+
+function bad(reason: string): UserError {
+  return new UserError(`--token: ${reason}: copy all of what kedge token create printed`)
 }
