@@ -1,0 +1,56 @@
+// May they? Authorizers are asked in turn; the first that allows decides.
+
+import type { UserInfo } from '../../api/resource.ts'
+
+/** What is to be done, as rules speak of it. */
+export type Access = {
+  user: UserInfo
+  /** get, list, create, …, or the method in lower case for other paths. */
+  verb: string
+} & (ResourceAccess | PathAccess)
+
+export type ResourceAccess = {
+  isResource: true
+  group: string
+  version: string
+  resource: string
+  subresource: string
+  namespace: string
+  name: string
+  fieldSelector?: string
+  labelSelector?: string
+}
+
+export type PathAccess = { isResource: false; path: string }
+
+export type Decision = {
+  allowed: boolean
+  /** Nobody else is asked. */
+  denied?: boolean
+  reason: string
+}
+
+export interface AccessCheck {
+  decide(access: Access): Decision
+}
+
+const MASTERS = 'system:masters'
+
+export class Authorizer {
+  readonly #checks: readonly AccessCheck[]
+
+  constructor(checks: readonly AccessCheck[]) {
+    this.#checks = checks
+  }
+
+  decide(access: Access): Decision {
+    if (access.user.groups.includes(MASTERS)) return { allowed: true, reason: '' }
+    const reasons: string[] = []
+    for (const check of this.#checks) {
+      const decision = check.decide(access)
+      if (decision.allowed || decision.denied) return decision
+      if (decision.reason !== '') reasons.push(decision.reason)
+    }
+    return { allowed: false, reason: reasons.join('\n') }
+  }
+}

@@ -1,0 +1,61 @@
+// Events of a watch in the form that was asked for.
+
+import type { AnyObject } from '../../api/object.ts'
+import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
+import type { Entry } from '../../store/store.ts'
+import { decodeStored } from '../stored.ts'
+import { type EventType, entryLine, eventLine, sharedObject } from '../watch-events.ts'
+import type { Form } from './form.ts'
+import { partialOf } from './partial.ts'
+import { tableOf } from './table.ts'
+
+export type EventWriter = {
+  write(type: EventType, entry: Entry): Uint8Array
+  /** `isInitialEnd` marks the end of the present state. */
+  bookmark(revision: number, isInitialEnd: boolean): Uint8Array
+}
+
+export function eventWriter(row: AnyRow, form: Form): EventWriter {
+  const { as } = form.output
+  if (as === undefined) return plainWriter(row)
+  if (as.kind === 'Table') return tableWriter(row, form)
+  const project = (object: AnyObject) => JSON.stringify(partialOf(object, as.version))
+  return {
+    write: (type, entry) => eventLine(type, project(sharedObject(row, entry))),
+    bookmark: (revision, isEnd) =>
+      eventLine('BOOKMARK', project(bookmarkObject(row, revision, isEnd))),
+  }
+}
+
+function plainWriter(row: AnyRow): EventWriter {
+  return {
+    write: (type, entry) => entryLine(type, row, entry),
+    bookmark: (revision, isEnd) =>
+      eventLine('BOOKMARK', JSON.stringify(bookmarkObject(row, revision, isEnd))),
+  }
+}
+
+/** One row per event; the columns are described in the first only. */
+function tableWriter(row: AnyRow, form: Form): EventWriter {
+  let isFirst = true
+  const write = (type: EventType, object: AnyObject) => {
+    const meta = { resourceVersion: object.metadata.resourceVersion ?? '' }
+    const { columnDefinitions, ...rest } = tableOf(row, [object], meta, form)
+    const table = isFirst ? { columnDefinitions, ...rest } : { columnDefinitions: null, ...rest }
+    isFirst = false
+    return eventLine(type, JSON.stringify(table))
+  }
+  return {
+    write: (type, entry) => write(type, decodeStored(row, entry)),
+    bookmark: (revision, isEnd) => write('BOOKMARK', bookmarkObject(row, revision, isEnd)),
+  }
+}
+
+function bookmarkObject(row: AnyRow, revision: number, isInitialEnd: boolean): AnyObject {
+  const annotations = { 'k8s.io/initial-events-end': 'true' }
+  return {
+    kind: row.kind,
+    apiVersion: groupVersionOf(row),
+    metadata: { resourceVersion: String(revision), ...(isInitialEnd ? { annotations } : {}) },
+  } as AnyObject
+}

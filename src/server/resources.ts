@@ -1,0 +1,51 @@
+// Requests for resources: which row, which verb, which sub-resource.
+
+import type { AnyRow, UserInfo } from '../api/resource.ts'
+import type { Answer, Call } from './call.ts'
+import { methodNotAllowed, unknownResource } from './errors.ts'
+import type { RequestInfo } from './request-info.ts'
+import type { Handler, Server } from './server.ts'
+import { subresourceHandler } from './subresources/handlers.ts'
+import { create } from './verbs/create.ts'
+import { remove } from './verbs/delete.ts'
+import { removeCollection } from './verbs/delete-collection.ts'
+import { get } from './verbs/get.ts'
+import { list } from './verbs/list.ts'
+import { patch } from './verbs/patch.ts'
+import { update } from './verbs/update.ts'
+import { watch } from './verbs/watch.ts'
+
+const VERBS: Record<string, Handler> = {
+  ...{ get, list, watch, create, update, patch, delete: remove },
+  deletecollection: removeCollection,
+}
+
+/** What a let-in request has come to: who asks, and the warnings it has gathered. */
+export type Admitted = { call: Call; info: RequestInfo; user: UserInfo; warnings: string[] }
+
+export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
+  const { info, warnings } = admitted
+  const row = server.registry.find(info.group, info.version, info.resource)
+  if (row === undefined) throw unknownResource()
+  const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
+  if (row.deprecation !== undefined) warnings.push(row.deprecation)
+  return handler({ server, row, ...admitted })
+}
+
+function verbHandler(row: AnyRow, info: RequestInfo): Handler {
+  // A namespaced kind is named within its namespace, and created in one.
+  const isPlaced = row.scope === 'Cluster' || info.namespace !== ''
+  if (!isPlaced && info.namedByPath) throw unknownResource()
+  if (!isPlaced && (info.verb === 'create' || info.verb === 'deletecollection')) {
+    throw methodNotAllowed()
+  }
+  if (row.scope === 'Cluster' && info.namespace !== '' && row.folder !== 'namespaces') {
+    throw unknownResource()
+  }
+  const handler = (row.verbs as readonly string[]).includes(info.verb)
+    ? VERBS[info.verb]
+    : undefined
+  if (handler === undefined || (info.verb === 'create' && info.namedByPath))
+    throw methodNotAllowed()
+  return handler
+}

@@ -1,0 +1,74 @@
+// What the parts of the server share: what the daemon gave it, and what it keeps itself.
+
+import type { Registry } from '../api/registry.ts'
+import type { AnyRow, RequestContext, UserInfo } from '../api/resource.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Cidr } from '../lib/ip.ts'
+import type { Log } from '../lib/log.ts'
+import type { Random } from '../lib/random.ts'
+import type { ServiceAccountTokens } from '../pki/service-account.ts'
+import type { Store } from '../store/store.ts'
+import type { AdmissionChain } from './admission/chain.ts'
+import type { Authenticator } from './authn/authenticator.ts'
+import type { Authorizer } from './authz/authorizer.ts'
+import type { Answer, Call } from './call.ts'
+import type { NodeDialer } from './contract.ts'
+import type { Published } from './follow.ts'
+import type { ObjectHooks } from './hooks.ts'
+import type { RequestInfo } from './request-info.ts'
+
+export type ServerPki = {
+  /** Of the authority that signs client certificates and our own; served at /cacerts. */
+  clusterCaPem: string
+  tokens: ServiceAccountTokens
+}
+
+export type ServerSettings = {
+  serviceCidr: Cidr
+  nodePorts: { first: number; last: number }
+  clusterDomain: string
+  /** Where the kubernetes Service points to. */
+  advertiseAddress: string
+  advertisePort: number
+  /** Issuer of service-account tokens. Default: https://kubernetes.default.svc.<domain> */
+  issuer?: string
+  /** Requests that only read, and requests that write, at most at once. Default 400 and 200. */
+  readsMax?: number
+  writesMax?: number
+}
+
+export type ServerDeps = {
+  store: Store
+  registry: Registry
+  clock: Clock
+  random: Random
+  log: Log
+  pki: ServerPki
+  settings: ServerSettings
+  nodes: NodeDialer
+}
+
+export type Server = ServerDeps & {
+  authenticator: Authenticator
+  authorizer: Authorizer
+  admission: AdmissionChain
+  hooks: ObjectHooks
+  published: Published
+}
+
+/** One request for a resource, after it was let in. */
+export type ResourceRequest = {
+  readonly server: Server
+  readonly call: Call
+  readonly info: RequestInfo
+  readonly row: AnyRow
+  readonly user: UserInfo
+  /** Texts for Warning headers, in order. */
+  readonly warnings: string[]
+}
+
+export function contextOf(request: ResourceRequest): RequestContext {
+  return { nowMs: request.server.clock.nowMs(), user: request.user }
+}
+
+export type Handler = (request: ResourceRequest) => Answer | Promise<Answer>

@@ -1,0 +1,31 @@
+// DELETE of a collection: one deletion after the other; the answer lists what was there.
+
+import { isNotFound } from '../../api/status.ts'
+import type { Answer } from '../call.ts'
+import { readDeleteOptions } from '../delete-body.ts'
+import { negotiateOutput } from '../negotiation.ts'
+import { listOptions } from '../options.ts'
+import { formOf } from '../output/form.ts'
+import { pageAnswer } from '../output/list.ts'
+import { selectionOf } from '../selection.ts'
+import type { ResourceRequest } from '../server.ts'
+import { deleteObject } from './delete.ts'
+import { readPage } from './list.ts'
+
+export async function removeCollection(request: ResourceRequest): Promise<Answer> {
+  const form = formOf(request, negotiateOutput(request.call))
+  const selected = listOptions(request.call.query)
+  const options = await readDeleteOptions(request)
+  const selection = selectionOf(request, selected)
+  const page = readPage(request.server.store, selection, selected)
+  for (const entry of page.entries) {
+    const name = entry.key.slice(entry.key.lastIndexOf('/') + 1)
+    try {
+      await deleteObject(request, name, options)
+    } catch (error) {
+      // Somebody else was faster, which is just as well.
+      if (!isNotFound(error)) throw error
+    }
+  }
+  return pageAnswer(request.row, page, form)
+}

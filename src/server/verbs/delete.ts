@@ -1,0 +1,196 @@
+// DELETE of one object: with grace, with finalizers, or at once.
+//
+//   standing ─(grace or finalizers)─► marked: deletionTimestamp ─(last finalizer, grace over)─► gone
+
+import type { AnyObject } from '../../api/object.ts'
+import type { ResourceRow } from '../../api/resource.ts'
+import { conflict, notFound, type Status } from '../../api/status.ts'
+import { formatTime, parseTime } from '../../api/time.ts'
+import type { Entry } from '../../store/store.ts'
+import type { Answer } from '../call.ts'
+import { readDeleteOptions } from '../delete-body.ts'
+import { negotiateOutput } from '../negotiation.ts'
+import type { DeleteOptions } from '../options.ts'
+import { formOf, rendered } from '../output/form.ts'
+import { entryAnswer, objectAnswer } from '../output/object.ts'
+import type { ResourceRequest } from '../server.ts'
+import { decodeStored, encodeStored, storeKey } from '../stored.ts'
+
+/** What a deletion did. `object` stays when it is only marked. */
+export type Deleted =
+  | { gone: true; object: AnyObject }
+  | { gone: false; entry: Entry }
+  | { gone: false; object: AnyObject }
+
+const ATTEMPTS_MAX = 100
+
+export async function remove(request: ResourceRequest): Promise<Answer> {
+  const form = formOf(request, negotiateOutput(request.call))
+  const options = await readDeleteOptions(request)
+  const deleted = await deleteObject(request, request.info.name, options)
+  const code = !deleted.gone && options.orphanDependents === false ? 202 : 200
+  if ('entry' in deleted) return entryAnswer(code, request.row, deleted.entry, form)
+  if (!deleted.gone || request.row.answersDeleted) {
+    return objectAnswer(code, request.row, deleted.object, form)
+  }
+  return rendered(code, successStatus(request, deleted.object), form)
+}
+
+function successStatus({ row }: ResourceRequest, { metadata }: AnyObject): Status {
+  const { name = '', uid = '' } = metadata
+  const details = { name, ...(row.group === '' ? {} : { group: row.group }), kind: row.plural, uid }
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }
+}
+
+export async function deleteObject(
+  request: ResourceRequest,
+  name: string,
+  options: DeleteOptions,
+): Promise<Deleted> {
+  const { server, row, info } = request
+  const key = storeKey(row, info.namespace, name)
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = server.store.get(key)
+    if (entry === undefined) throw notFound(row, name)
+    const deleted = await attemptOn(request, entry, options)
+    if (deleted !== undefined) return deleted
+  }
+  throw conflict(row, name)
+}
+
+/** Undefined when the entry has changed meanwhile. */
+async function attemptOn(
+  request: ResourceRequest,
+  entry: Entry,
+  options: DeleteOptions,
+): Promise<Deleted | undefined> {
+  const { server, row, info } = request
+  const old = decodeStored(row, entry)
+  checkPreconditions(request, old, options)
+  await server.admission.validate({
+    ...{ request, operation: 'DELETE', subresource: '', namespace: info.namespace },
+    ...{ name: old.metadata.name ?? '', object: undefined, old, dryRun: options.dryRun },
+  })
+  const hooks = server.hooks.get(row.folder)
+  const marked = hooks?.planDelete
+    ? hooks.planDelete(request, old, options)
+    : planDeletion(row, old, options, server.clock.nowMs())
+  if (marked === 'gone') {
+    if (options.dryRun) return { gone: true, object: old }
+    const result = await server.store.delete(entry.key, entry.revision)
+    if (!result.ok) return undefined
+    hooks?.afterDelete?.(old)
+    old.metadata.resourceVersion = String(result.entry.revision)
+    return { gone: true, object: old }
+  }
+  if (marked === 'pending') return { gone: false, entry }
+  if (options.dryRun) return { gone: false, object: marked }
+  const text = encodeStored(row, marked)
+  const result = await server.store.update(entry.key, text, entry.revision)
+  return result.ok ? { gone: false, entry: result.entry } : undefined
+}
+
+function checkPreconditions(
+  { row }: ResourceRequest,
+  { metadata }: AnyObject,
+  { preconditions }: DeleteOptions,
+): void {
+  if (preconditions === undefined) return
+  // Upstream names the kind here where it names the resource elsewhere.
+  const named = { group: row.group, plural: row.kind }
+  const { uid, resourceVersion } = preconditions
+  if (uid !== undefined && uid !== metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`
+    throw conflict(named, metadata.name ?? '', why)
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`
+    throw conflict(named, metadata.name ?? '', why)
+  }
+}
+
+type Deletable = Pick<ResourceRow<AnyObject>, 'graceSeconds' | 'orphansByDefault'>
+
+/**
+ * What to store instead of `old`: 'gone' for nothing any more, 'pending' when its deletion is already
+ * under way and this request does not hasten it.
+ */
+export function planDeletion(
+  row: Deletable,
+  old: AnyObject,
+  options: DeleteOptions,
+  nowMs: number,
+): AnyObject | 'gone' | 'pending' {
+  const asked = options.gracePeriodSeconds
+  const graceSeconds = asked !== undefined && asked < 0 ? 1 : asked
+  const grace = planGrace(row, old, graceSeconds, nowMs)
+  if (grace === 'pending') return 'pending'
+  const finalizers = finalizersFor(row, old, options)
+  const metadata = { ...old.metadata, ...(grace === 'none' ? {} : grace) }
+  if (finalizers.length > 0) metadata.finalizers = finalizers
+  else delete metadata.finalizers
+  if (grace !== 'none') {
+    // Zero seconds, and nobody to wait for.
+    if (metadata.deletionGracePeriodSeconds === 0 && finalizers.length === 0) return 'gone'
+    return { ...old, metadata }
+  }
+  if (finalizers.length === 0) return 'gone'
+  const { deletionTimestamp, generation } = old.metadata
+  if (deletionTimestamp === undefined && generation) metadata.generation = generation + 1
+  if (deletionTimestamp === undefined || parseTime(deletionTimestamp) > nowMs) {
+    metadata.deletionTimestamp = formatTime(nowMs)
+  }
+  metadata.deletionGracePeriodSeconds = 0
+  return { ...old, metadata }
+}
+
+type Grace = Pick<
+  AnyObject['metadata'],
+  'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'
+>
+
+/** 'none' for kinds, and objects, that are not deleted with grace. */
+function planGrace(
+  row: Deletable,
+  old: AnyObject,
+  asked: number | undefined,
+  nowMs: number,
+): Grace | 'none' | 'pending' {
+  if (row.graceSeconds === undefined) return 'none'
+  const { deletionTimestamp, deletionGracePeriodSeconds: before, generation } = old.metadata
+  if (deletionTimestamp !== undefined) {
+    if (!before) return 'none'
+    if (asked === undefined || asked >= before) return 'pending'
+    const startMs = parseTime(deletionTimestamp) - before * 1000
+    const endMs = startMs + asked * 1000
+    // A grace that has already run out is cut to the shortest one, so that the node still gets to stop it.
+    if (endMs >= nowMs) return graceUntil(endMs, asked)
+    return graceUntil(nowMs, asked === 0 ? 0 : 1)
+  }
+  const seconds = row.graceSeconds(old, asked)
+  if (seconds === undefined) return 'none'
+  const bumped = generation ? { generation: generation + 1 } : {}
+  return { ...graceUntil(nowMs + seconds * 1000, seconds), ...bumped }
+}
+
+function graceUntil(endMs: number, seconds: number): Grace {
+  return { deletionTimestamp: formatTime(endMs), deletionGracePeriodSeconds: seconds }
+}
+
+const ORPHAN = 'orphan'
+const FOREGROUND = 'foregroundDeletion'
+
+/** The object's finalizers, with those that ask the garbage collector for what was asked here. */
+function finalizersFor(row: Deletable, old: AnyObject, options: DeleteOptions): string[] {
+  const before = old.metadata.finalizers ?? []
+  const orphan = options.orphanDependents
+  const policy = options.propagationPolicy
+  const others = before.filter((name) => name !== ORPHAN && name !== FOREGROUND)
+  if (orphan !== undefined) return orphan ? [...others, ORPHAN] : others
+  if (policy === 'Orphan') return [...others, ORPHAN]
+  if (policy === 'Foreground') return [...others, FOREGROUND]
+  if (policy === 'Background') return others
+  const standing = before.find((name) => name === ORPHAN || name === FOREGROUND)
+  if (standing !== undefined) return [...others, standing]
+  return row.orphansByDefault ? [...others, ORPHAN] : others
+}

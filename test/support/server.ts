@@ -1,0 +1,111 @@
+// The real API server over a store in memory, in this process and without a socket.
+
+import { createRegistry, type Registry } from '../../src/api/registry.ts'
+import type { AnyRow, UserInfo } from '../../src/api/resource.ts'
+import { builtInRows } from '../../src/api/resources/all.ts'
+import { type Clock, SystemClock } from '../../src/lib/clock.ts'
+import { parseCidr } from '../../src/lib/ip.ts'
+import { type Log, silentLog } from '../../src/lib/log.ts'
+import { type Random, SeededRandom } from '../../src/lib/random.ts'
+import { generateKey } from '../../src/pki/keys.ts'
+import { ServiceAccountTokens } from '../../src/pki/service-account.ts'
+import { createApp, type ServerApp } from '../../src/server/app.ts'
+import type { NodeDialer } from '../../src/server/contract.ts'
+import type { ServerDeps } from '../../src/server/server.ts'
+import { openStore } from '../../src/store/open.ts'
+import type { Store } from '../../src/store/store.ts'
+
+export type TestServerOptions = {
+  /** Default: the system's. */
+  clock?: Clock
+  random?: Random
+  log?: Log
+  rows?: readonly AnyRow[]
+  nodes?: NodeDialer
+  /** Who asks when a call does not say. Default: an administrator. */
+  user?: UserInfo
+}
+
+export type TestCall = {
+  body?: unknown
+  headers?: Record<string, string>
+  user?: UserInfo
+  signal?: AbortSignal
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape.
+export type TestAnswer = { code: number; headers: Headers; text: string; json: any }
+
+/** To be disposed of: `await using server = await testServer()`. */
+export interface TestServer extends AsyncDisposable {
+  readonly app: ServerApp
+  readonly store: Store
+  readonly registry: Registry
+  readonly deps: ServerDeps
+  /** Sends `body` as JSON unless the headers say otherwise; a string goes as it is. */
+  call(method: string, path: string, call?: TestCall): Promise<TestAnswer>
+  close(): Promise<void>
+}
+
+export const ADMIN: UserInfo = { username: 'admin', groups: ['system:masters'] }
+
+/** Nodes that are not there. */
+const NO_NODES: NodeDialer = {
+  dialNode: (name) => Promise.reject(new Error(`node ${name} is not connected`)),
+  dialFrom: (name) => Promise.reject(new Error(`node ${name} is not connected`)),
+}
+
+export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const clock = options.clock ?? new SystemClock()
+  const store = await openStore({ path: ':memory:', clock })
+  const registry = createRegistry(options.rows ?? builtInRows)
+  const deps: ServerDeps = {
+    ...{ store, registry, clock },
+    random: options.random ?? new SeededRandom(1),
+    log: options.log ?? silentLog,
+    nodes: options.nodes ?? NO_NODES,
+    pki: { clusterCaPem: '', tokens: new ServiceAccountTokens(generateKey()) },
+    settings: {
+      serviceCidr: parseCidr('10.43.0.0/16')!,
+      nodePorts: { first: 30000, last: 32767 },
+      clusterDomain: 'cluster.local',
+      advertiseAddress: '192.0.2.1',
+      advertisePort: 6443,
+    },
+  }
+  const app = createApp(deps)
+  const stop = new AbortController()
+  const running = app.run(stop.signal)
+  const close = async () => {
+    stop.abort()
+    await store.close()
+    await running
+  }
+  return {
+    ...{ app, store, registry, deps, close },
+    call: (method, path, call = {}) => send(app, method, path, { user: options.user, ...call }),
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+type Sent = TestCall & { user?: UserInfo | undefined }
+
+async function send(
+  app: ServerApp,
+  method: string,
+  path: string,
+  { body, headers = {}, user = ADMIN, signal }: Sent,
+): Promise<TestAnswer> {
+  const request = new Request(`http://test${path}`, {
+    method,
+    headers: { 'user-agent': 'test/1', 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const response = await app.fetch(request, { user })
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  const isStream = path.includes('watch=') && response.status === 200
+  const json = isJson && !isStream ? JSON.parse(text) : undefined
+  return { code: response.status, headers: response.headers, text, json }
+}
