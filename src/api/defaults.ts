@@ -29,7 +29,7 @@ function planOf(type: ObjectType): Plan {
   if (known !== undefined) return known
   const fields = [...type.fields.values()]
   const plan = {
-    defaults: fields.filter((field) => field.default !== undefined && field.default !== ''),
+    defaults: fields.filter(hasDefault),
     inner: fields.filter((field) => holdsDefaults(field.type, new Set([type]))),
   }
   PLANS.set(type, plan)
@@ -41,9 +41,13 @@ function holdsDefaults(type: FieldType, seen: Set<ObjectType>): boolean {
   if (type.is !== 'object' || seen.has(type.type)) return false
   seen.add(type.type)
   return [...type.type.fields.values()].some(
-    (field) =>
-      (field.default !== undefined && field.default !== '') || holdsDefaults(field.type, seen),
+    (field) => hasDefault(field) || holdsDefaults(field.type, seen),
   )
+}
+
+/** A default that is the zero value says nothing of a field that has no other way to be unset. */
+function hasDefault(field: Field): boolean {
+  return field.pointer ? field.default !== undefined : Boolean(field.default)
 }
 
 /** Go takes the zero value of a field that is no pointer for nothing. */

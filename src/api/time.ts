@@ -27,8 +27,10 @@ export function formatTime(ms: number): string {
 
 /** `2026-11-21T12:00:00.000000Z`, as metav1.MicroTime writes it. */
 export function formatMicroTime(ms: number): string {
-  const micros = Math.round((ms - Math.floor(ms)) * 1000)
-  return `${new Date(Math.floor(ms)).toISOString().slice(0, 23)}${String(micros).padStart(3, '0')}Z`
+  const totalMicros = Math.round(ms * 1000)
+  const wholeMs = Math.floor(totalMicros / 1000)
+  const micros = totalMicros - wholeMs * 1000
+  return `${new Date(wholeMs).toISOString().slice(0, 23)}${String(micros).padStart(3, '0')}Z`
 }
 
 /** Milliseconds since 1970 (with a fraction for microseconds). Throws TimeError. */

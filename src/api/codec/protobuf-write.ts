@@ -1,0 +1,272 @@
+// JSON objects to protobuf, by the schema.
+//
+// Messages are written from their end to their beginning: when the length of a part has to be
+// written, the part is there already. Empty values that are no pointers are left out; every reader
+// takes that for the same.
+
+import { parseDuration } from '../duration.ts'
+import type { Field, FieldType, ObjectType } from '../schema.ts'
+import { parseTime } from '../time.ts'
+import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
+import { MAGIC } from './protobuf-read.ts'
+
+type Json = Record<string, unknown>
+
+const VARINT = 0
+const FIXED64 = 1
+const BYTES = 2
+
+const INITIAL_BYTES = 4096
+
+/** The object in its envelope (`k8s\0`), as clients that ask for protobuf get it. */
+export function encodeEnvelope(
+  object: object,
+  type: ObjectType,
+  kind: { apiVersion: string; kind: string },
+): Uint8Array {
+  const writer = new Writer()
+  // Fields 3 and 4, content encoding and type, are always written by Go, and empty.
+  writer.text(4, '')
+  writer.text(3, '')
+  const afterRaw = writer.length
+  new MessageWriter(writer).object(object as Json, messagePlan(type))
+  writer.part(2, afterRaw)
+  const afterMeta = writer.length
+  writer.text(2, kind.kind)
+  writer.text(1, kind.apiVersion)
+  writer.part(1, afterMeta)
+  writer.raw(MAGIC)
+  return writer.finish()
+}
+
+/** A message without envelope. */
+export function encodeMessage(object: object, type: ObjectType): Uint8Array {
+  const writer = new Writer()
+  new MessageWriter(writer).object(object as Json, messagePlan(type))
+  return writer.finish()
+}
+
+/**
+ * One event of a watch in protobuf: its length in four bytes, then a WatchEvent around the object,
+ * which is in its envelope.
+ */
+export function encodeWatchFrame(type: string, envelope: Uint8Array): Uint8Array {
+  const writer = new Writer(envelope.length + 64)
+  writer.raw(envelope)
+  writer.part(1, 0)
+  writer.part(2, 0)
+  writer.text(1, type)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(writer.length)
+  writer.raw(length)
+  return writer.finish()
+}
+
+class MessageWriter {
+  readonly #writer: Writer
+
+  constructor(writer: Writer) {
+    this.#writer = writer
+  }
+
+  object(object: Json, plan: MessagePlan) {
+    for (const { number, field, embedded } of plan.descending) {
+      if (embedded !== undefined) this.#embedded(object, number, embedded)
+      else this.#field(object[field!.name], field!, number)
+    }
+  }
+
+  #embedded(object: Json, number: number, plan: MessagePlan) {
+    const before = this.#writer.length
+    this.object(object, plan)
+    if (this.#writer.length > before) this.#writer.part(number, before)
+  }
+
+  #field(value: unknown, field: Field, number: number) {
+    if (value === undefined || value === null) return
+    const isEmpty = value === '' || value === 0 || value === false
+    if (isEmpty && !field.pointer && isScalar(field.type)) return
+    const { type } = field
+    if (type.is === 'map') this.#map(value as Json, type.of, number)
+    else if (type.is === 'list' && !type.wrapped) this.#list(value as unknown[], type.of, number)
+    else this.#value(value, type, number)
+  }
+
+  #list(list: readonly unknown[], of: FieldType, number: number) {
+    for (let index = list.length - 1; index >= 0; index--) this.#value(list[index], of, number)
+  }
+
+  #map(map: Json, of: FieldType, number: number) {
+    for (const key of Object.keys(map).toSorted().reverse()) {
+      const before = this.#writer.length
+      this.#value(map[key], of, 2)
+      this.#writer.text(1, key)
+      this.#writer.part(number, before)
+    }
+  }
+
+  #value(value: unknown, type: FieldType, number: number) {
+    const writer = this.#writer
+    if (value === null || value === undefined) return
+    switch (type.is) {
+      case 'string':
+        return writer.text(number, value as string)
+      case 'boolean':
+        return writer.integer(number, value ? 1 : 0)
+      case 'int32':
+      case 'int64':
+        return writer.integer(number, value as number)
+      case 'double':
+        return writer.double(number, value as number)
+      case 'bytes':
+        return writer.bytes(number, Buffer.from(value as string, 'base64'))
+    }
+    const before = writer.length
+    if (type.is === 'object') this.#object(value, type)
+    else if (type.is === 'list') this.#list(value as unknown[], type.of, 1)
+    else this.#scalarMessage(value, type.is)
+    writer.part(number, before)
+  }
+
+  #object(value: unknown, { type, or }: FieldType & { is: 'object' }) {
+    if (or === undefined) return this.object(value as Json, messagePlan(type))
+    const isObject = typeof value === 'object' && !Array.isArray(value)
+    const before = this.#writer.length
+    if (isObject) {
+      this.object(value as Json, messagePlan(type))
+      this.#writer.part(or === 'bool' ? 2 : 1, before)
+      // Go holds "allowed" beside every schema.
+      if (or === 'bool') this.#writer.integer(1, 1)
+    } else if (or === 'bool') this.#writer.integer(1, value ? 1 : 0)
+    else if (or === 'strings') this.#list(value as unknown[], { is: 'string' }, 2)
+    else this.#list(value as unknown[], { is: 'object', type }, 2)
+  }
+
+  /** Scalars of JSON that are messages here; see protobuf-read.ts. */
+  #scalarMessage(value: unknown, kind: FieldType['is']) {
+    const writer = this.#writer
+    switch (kind) {
+      case 'quantity':
+        return writer.text(1, String(value))
+      case 'intOrString':
+        if (typeof value === 'string') writer.text(3, value)
+        else writer.integer(2, value as number)
+        return writer.integer(1, typeof value === 'string' ? 1 : 0)
+      case 'time':
+      case 'microtime': {
+        const ms = parseTime(value as string, kind)
+        const seconds = Math.floor(ms / 1000)
+        // Microseconds are exact in a double, nanoseconds are not.
+        writer.integer(2, Math.round((ms - seconds * 1000) * 1000) * 1000)
+        return writer.integer(1, seconds)
+      }
+      case 'duration':
+        return writer.integer(1, Math.round(parseDuration(value as string) * 1e6))
+      default:
+        return writer.text(1, JSON.stringify(value))
+    }
+  }
+}
+
+/** What is left out when it is empty: Go's reader makes the same of nothing. */
+function isScalar(type: FieldType): boolean {
+  return !['intOrString', 'any', 'object', 'bytes'].includes(type.is)
+}
+
+/** Bytes that grow towards the front. */
+class Writer {
+  #buffer: Buffer
+  #at: number
+
+  constructor(bytes = INITIAL_BYTES) {
+    this.#buffer = Buffer.allocUnsafe(bytes)
+    this.#at = bytes
+  }
+
+  get length(): number {
+    return this.#buffer.length - this.#at
+  }
+
+  finish(): Uint8Array {
+    return this.#buffer.subarray(this.#at)
+  }
+
+  raw(bytes: Uint8Array) {
+    this.#reserve(bytes.length)
+    this.#at -= bytes.length
+    this.#buffer.set(bytes, this.#at)
+  }
+
+  text(number: number, text: string) {
+    const length = Buffer.byteLength(text)
+    this.#reserve(length)
+    this.#at -= length
+    this.#buffer.write(text, this.#at, length, 'utf8')
+    this.#head(number, length)
+  }
+
+  bytes(number: number, bytes: Uint8Array) {
+    this.raw(bytes)
+    this.#head(number, bytes.length)
+  }
+
+  /** Makes a part of all that was written since the length was `since`. */
+  part(number: number, since: number) {
+    this.#head(number, this.length - since)
+  }
+
+  integer(number: number, value: number) {
+    this.#reserve(10)
+    this.#varint(value)
+    this.#varint(number * 8 + VARINT)
+  }
+
+  double(number: number, value: number) {
+    this.#reserve(8)
+    this.#at -= 8
+    this.#buffer.writeDoubleLE(value, this.#at)
+    this.#varint(number * 8 + FIXED64)
+  }
+
+  #head(number: number, length: number) {
+    this.#varint(length)
+    this.#varint(number * 8 + BYTES)
+  }
+
+  #varint(value: number) {
+    this.#reserve(10)
+    if (value < 0 || value > Number.MAX_SAFE_INTEGER) return this.#large(BigInt(Math.round(value)))
+    let size = 1
+    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1
+    this.#at -= size
+    let rest = value
+    for (let index = 0; index < size - 1; index++) {
+      this.#buffer[this.#at + index] = (rest % 128) | 0x80
+      rest = Math.floor(rest / 128)
+    }
+    this.#buffer[this.#at + size - 1] = rest
+  }
+
+  /** Negative numbers are written as two's complement of 64 bits. */
+  #large(value: bigint) {
+    const bytes: number[] = []
+    let rest = BigInt.asUintN(64, value)
+    while (rest >= 128n) {
+      bytes.push(Number(rest & 0x7fn) | 0x80)
+      rest >>= 7n
+    }
+    bytes.push(Number(rest))
+    this.#at -= bytes.length
+    this.#buffer.set(bytes, this.#at)
+  }
+
+  #reserve(bytes: number) {
+    if (this.#at >= bytes) return
+    const length = this.length
+    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, length + bytes * 2 + 64))
+    const at = larger.length - length
+    this.#buffer.copy(larger, at, this.#at)
+    this.#buffer = larger
+    this.#at = at
+  }
+}
