@@ -90,14 +90,22 @@ export class ControllerLoop implements Component {
   /** Wires changes to keys. Handlers hear at once of what the caches already hold. */
   #listen(): void {
     const { reconciles, owns = [], watches = [] } = this.#controller
-    const wake = (row: AnyRow, keysOf: (object: KubeObject) => readonly string[]) => {
+    const everything = () => true
+    const wake = (
+      row: AnyRow,
+      keysOf: (object: KubeObject) => readonly string[],
+      matters: (change: Change<KubeObject>) => boolean,
+    ) => {
       this.#informerOf(row).onChange((change) => {
+        if (!matters(change)) return
         for (const key of keysOfChange(change, keysOf)) this.#queue.add(key)
       })
     }
-    wake(reconciles, (object) => [keyOf(object)])
-    for (const row of owns) wake(row, (object) => ownerKeys(object, reconciles))
-    for (const { row, keysOf } of watches) wake(row, (object) => keysOf(object, this.#list))
+    wake(reconciles, (object) => [keyOf(object)], everything)
+    for (const row of owns) wake(row, (object) => ownerKeys(object, reconciles), everything)
+    for (const { row, keysOf, matters } of watches) {
+      wake(row, (object) => keysOf(object, this.#list), matters)
+    }
   }
 
   async #run(signal: AbortSignal): Promise<void> {

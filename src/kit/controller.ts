@@ -8,7 +8,7 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import type { Client } from './client.ts'
 import type { Recorder } from './events.ts'
-import type { Selection } from './informer.ts'
+import type { Change, Selection } from './informer.ts'
 import type { IndexOf, Lister } from './lister.ts'
 import type { Writer } from './writer.ts'
 
@@ -64,6 +64,7 @@ export interface Kit {
 export type Watch = {
   readonly row: AnyRow
   readonly keysOf: (object: KubeObject, list: ListOf) => readonly string[]
+  readonly matters: (change: Change<KubeObject>) => boolean
 }
 
 export type Only = { readonly row: AnyRow; readonly selection: Selection }
@@ -87,12 +88,16 @@ export function defineController<O extends KubeObject>(controller: Controller<O>
   return controller
 }
 
-/** A change of `row` wakes the keys that `keysOf` gives for its old and its new state. */
+/**
+ * A change of `row` wakes the keys that `keysOf` gives for its old and its new state. Changes that do
+ * not matter wake nobody; by default all do.
+ */
 export function watching<O extends KubeObject>(
   row: ResourceRow<O>,
   keysOf: (object: O, list: ListOf) => readonly string[],
+  matters: (change: Change<O>) => boolean = () => true,
 ): Watch {
-  return { row, keysOf: keysOf as Watch['keysOf'] }
+  return { row, keysOf: keysOf as Watch['keysOf'], matters: matters as Watch['matters'] }
 }
 
 export function indexing<O extends KubeObject>(

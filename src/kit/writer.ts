@@ -20,6 +20,8 @@ export interface Writer {
     edit: (draft: O) => void,
     signal: AbortSignal,
   ): Promise<O>
+  /** Stores `object` as it is; for what was found to differ before. */
+  replace<O extends KubeObject>(row: ResourceRow<O>, object: O, signal: AbortSignal): Promise<O>
   /** Stores `status`, unless it is what the object has. */
   putStatus<O extends WithStatus>(
     row: ResourceRow<O>,
@@ -58,6 +60,8 @@ export function createWriter(client: Client, barrier: Barrier, key: string): Wri
       if (Bun.deepEquals(draft, object)) return object
       return noted(row, client.update(row, draft, signal))
     },
+
+    replace: (row, object, signal) => noted(row, client.update(row, object, signal)),
 
     async putStatus(row, object, status, signal) {
       if (Bun.deepEquals(status, object.status)) return object
