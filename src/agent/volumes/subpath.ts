@@ -1,0 +1,84 @@
+// A path inside a volume, resolved so that no symbolic link can lead out of it.
+//
+// The kernel resolves it (openat2, RESOLVE_BENEATH) and hands out a descriptor. That descriptor is
+// what gets mounted: whatever a container does to the path afterwards does not change what it is.
+
+import { dlopen, read } from 'bun:ffi'
+import { closeSync, openSync } from 'node:fs'
+
+/** Opens paths without leaving a folder. */
+export interface PathOpener {
+  /** A descriptor of `path` below `root`, made as folders where it is missing. Close it. */
+  openBeneath(root: string, path: string, folderMode: number): number
+}
+
+const SYS_OPENAT2 = 437n
+const O_PATH = 0o10000000n
+const O_CLOEXEC = 0o2000000n
+const RESOLVE_NO_MAGICLINKS = 0x02n
+const RESOLVE_NO_SYMLINKS = 0x04n
+const RESOLVE_BENEATH = 0x08n
+const OPEN_HOW_BYTES = 24
+const ENOENT = 2
+const EEXIST = 17
+
+export class LinuxPathOpener implements PathOpener {
+  readonly #libc = dlopen('libc.so.6', {
+    syscall: { args: ['i64', 'i64', 'cstring', 'ptr', 'u64'], returns: 'i64' },
+    mkdirat: { args: ['i32', 'cstring', 'u32'], returns: 'i32' },
+    __errno_location: { args: [], returns: 'ptr' },
+  }).symbols
+
+  openBeneath(root: string, path: string, folderMode: number): number {
+    const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+    if (parts.includes('..')) throw new Error(`must not contain '..': ${path}`)
+    let at = openSync(root, 'r')
+    try {
+      let depth = parts.length
+      // From the longest part that is there already, the rest is made folder by folder.
+      for (; depth > 0; depth--) {
+        const found = this.#open(at, parts.slice(0, depth).join('/'), RESOLVE_BENEATH)
+        if (found === undefined) continue
+        closeSync(at)
+        at = found
+        break
+      }
+      for (const part of parts.slice(depth)) {
+        this.#makeFolder(at, part, folderMode)
+        const made = this.#open(at, part, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+        if (made === undefined) throw new Error(`${part} vanished while it was made`)
+        closeSync(at)
+        at = made
+      }
+      return at
+    } catch (error) {
+      closeSync(at)
+      throw error
+    }
+  }
+
+  /** Undefined when there is nothing of that name. */
+  #open(at: number, path: string, resolve: bigint): number | undefined {
+    const how = Buffer.alloc(OPEN_HOW_BYTES)
+    how.writeBigUInt64LE(O_PATH | O_CLOEXEC, 0)
+    how.writeBigUInt64LE(resolve | RESOLVE_NO_MAGICLINKS, 16)
+    const size = BigInt(OPEN_HOW_BYTES)
+    const fd = Number(this.#libc.syscall(SYS_OPENAT2, BigInt(at), cstring(path), how, size))
+    if (fd >= 0) return fd
+    if (this.#errno() === ENOENT) return undefined
+    throw new Error(`${path} leads out of its volume or cannot be opened (error ${this.#errno()})`)
+  }
+
+  #makeFolder(at: number, name: string, mode: number): void {
+    if (this.#libc.mkdirat(at, cstring(name), mode) === 0 || this.#errno() === EEXIST) return
+    throw new Error(`cannot make the folder ${name} (error ${this.#errno()})`)
+  }
+
+  #errno(): number {
+    return read.i32(this.#libc.__errno_location()!, 0)
+  }
+}
+
+function cstring(text: string): Buffer {
+  return Buffer.from(`${text}\0`)
+}
