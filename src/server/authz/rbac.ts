@@ -1,0 +1,193 @@
+// Rights by roles and bindings (rbac.authorization.k8s.io), indexed by subject.
+//
+// The index follows the store, so a decision reads no object: a few map look-ups and the rules of
+// the roles that the user is bound to.
+
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+} from '../../api/generated/types.ts'
+import type { KubeObject } from '../../api/object.ts'
+import type { UserInfo } from '../../api/resource.ts'
+import type { Entry } from '../../store/store.ts'
+import type { Follower } from '../follow.ts'
+import type { Access, AccessCheck, Decision } from './authorizer.ts'
+import { allows } from './rules.ts'
+
+type AnyRole = Role | ClusterRole
+type AnyBinding = RoleBinding | ClusterRoleBinding
+type Subject = NonNullable<AnyBinding['subjects']>[number]
+
+/** A binding that is about a user, and the subject of it that says so. */
+type Grant = { binding: AnyBinding; subject: Subject; rules: readonly PolicyRule[] | undefined }
+
+/** Bindings of a namespace, or of the whole cluster under the empty one. */
+const CLUSTER = ''
+
+export class Rbac implements AccessCheck {
+  readonly #roles = new Map<string, AnyRole>()
+  /** By namespace, then by subject. */
+  readonly #bindings = new Map<string, Map<string, Map<string, AnyBinding>>>()
+
+  /** To be given the store's changes. */
+  readonly followers: readonly Follower[] = [
+    new RoleFollower('roles', this.#roles),
+    new RoleFollower('clusterroles', this.#roles),
+    new BindingFollower('rolebindings', this.#bindings),
+    new BindingFollower('clusterrolebindings', this.#bindings),
+  ]
+
+  decide(access: Access): Decision {
+    const missing: string[] = []
+    for (const grant of this.#grants(access.user, access.isResource ? access.namespace : CLUSTER)) {
+      if (grant.rules === undefined) missing.push(missingRole(grant.binding))
+      else if (grant.rules.some((rule) => allows(rule, access))) {
+        return { allowed: true, reason: describeGrant(grant) }
+      }
+    }
+    const reason = missing.length === 0 ? '' : `RBAC: ${aggregate(missing)}`
+    return { allowed: false, reason }
+  }
+
+  /** Every rule that holds for `user` in `namespace`, those of the cluster included. */
+  rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
+    return [...this.#grants(user, namespace)].flatMap(({ rules }) => rules ?? [])
+  }
+
+  /** The rules of a role; undefined when there is no such role. */
+  roleRules(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined {
+    const key = kind === 'ClusterRole' ? `clusterroles/${name}` : `roles/${namespace}/${name}`
+    const role = this.#roles.get(key)
+    return role === undefined ? undefined : (role.rules ?? [])
+  }
+
+  *#grants(user: UserInfo, namespace: string): Generator<Grant> {
+    for (const scope of namespace === CLUSTER ? [CLUSTER] : [CLUSTER, namespace]) {
+      const bySubject = this.#bindings.get(scope)
+      if (bySubject === undefined) continue
+      for (const key of subjectKeys(user)) {
+        for (const binding of bySubject.get(key)?.values() ?? []) {
+          const { kind, name } = binding.roleRef
+          const subject = subjectsOf(binding).find((one) => subjectKey(one) === key)!
+          yield { binding, subject, rules: this.roleRules(kind, scope, name) }
+        }
+      }
+    }
+  }
+}
+
+class RoleFollower implements Follower {
+  readonly folder: string
+  readonly #roles: Map<string, AnyRole>
+
+  constructor(folder: string, roles: Map<string, AnyRole>) {
+    this.folder = folder
+    this.#roles = roles
+  }
+
+  reset(): void {
+    for (const key of this.#roles.keys()) {
+      if (key.startsWith(`${this.folder}/`)) this.#roles.delete(key)
+    }
+  }
+
+  put({ key, value }: Entry): void {
+    this.#roles.set(key, JSON.parse(value))
+  }
+
+  remove({ key }: Entry): void {
+    this.#roles.delete(key)
+  }
+}
+
+class BindingFollower implements Follower {
+  readonly folder: string
+  readonly #index: Map<string, Map<string, Map<string, AnyBinding>>>
+  readonly #known = new Map<string, AnyBinding>()
+
+  constructor(folder: string, index: Map<string, Map<string, Map<string, AnyBinding>>>) {
+    this.folder = folder
+    this.#index = index
+  }
+
+  reset(): void {
+    for (const key of [...this.#known.keys()]) this.#remove(key)
+  }
+
+  put({ key, value }: Entry): void {
+    this.#remove(key)
+    const binding: AnyBinding = JSON.parse(value)
+    this.#known.set(key, binding)
+    const scope = scopeOf(binding)
+    const bySubject = this.#index.get(scope) ?? new Map<string, Map<string, AnyBinding>>()
+    this.#index.set(scope, bySubject)
+    for (const subject of subjectsOf(binding)) {
+      const bindings = bySubject.get(subjectKey(subject)) ?? new Map<string, AnyBinding>()
+      bySubject.set(subjectKey(subject), bindings.set(key, binding))
+    }
+  }
+
+  remove({ key }: Entry): void {
+    this.#remove(key)
+  }
+
+  #remove(key: string): void {
+    const binding = this.#known.get(key)
+    if (binding === undefined) return
+    this.#known.delete(key)
+    const bySubject = this.#index.get(scopeOf(binding))
+    for (const subject of subjectsOf(binding)) {
+      const bindings = bySubject?.get(subjectKey(subject))
+      bindings?.delete(key)
+      if (bindings?.size === 0) bySubject?.delete(subjectKey(subject))
+    }
+    if (bySubject?.size === 0) this.#index.delete(scopeOf(binding))
+  }
+}
+
+function scopeOf(object: KubeObject): string {
+  return object.metadata.namespace ?? CLUSTER
+}
+
+/** A service account that names no namespace is one of the binding's own. */
+function subjectsOf(binding: AnyBinding): Subject[] {
+  const namespace = binding.metadata.namespace
+  return (binding.subjects ?? []).map((subject) =>
+    subject.kind === 'ServiceAccount' && !subject.namespace && namespace
+      ? { ...subject, namespace }
+      : subject,
+  )
+}
+
+function subjectKey({ kind, name, namespace }: Subject): string {
+  if (kind === 'ServiceAccount') return `User/system:serviceaccount:${namespace ?? ''}:${name}`
+  return `${kind}/${name}`
+}
+
+function subjectKeys({ username, groups }: UserInfo): string[] {
+  return [`User/${username}`, ...groups.map((group) => `Group/${group}`)]
+}
+
+function missingRole({ roleRef: { kind, name } }: AnyBinding): string {
+  return `${kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(name)} not found`
+}
+
+/** As apimachinery's aggregated errors print: one plain, several in brackets, none twice. */
+function aggregate(texts: readonly string[]): string {
+  const distinct = [...new Set(texts)]
+  return distinct.length === 1 ? distinct[0]! : `[${distinct.join(', ')}]`
+}
+
+function describeGrant({ binding, subject }: Grant): string {
+  const { kind, name, namespace } = subject
+  const who = kind === 'ServiceAccount' ? `${name}/${namespace}` : name
+  const isCluster = binding.metadata.namespace === undefined
+  const at = isCluster ? '' : `/${binding.metadata.namespace}`
+  const bindingKind = isCluster ? 'ClusterRoleBinding' : 'RoleBinding'
+  const role = `${binding.roleRef.kind} ${JSON.stringify(binding.roleRef.name)}`
+  const bound = `${bindingKind} ${JSON.stringify(`${binding.metadata.name}${at}`)}`
+  return `RBAC: allowed by ${bound} of ${role} to ${kind} ${JSON.stringify(who)}`
+}

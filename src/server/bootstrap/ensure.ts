@@ -1,0 +1,106 @@
+// Makes what every cluster holds, and mends what it lost.
+//
+// All writes of a step are sent at once: they share a transaction, and the disk is synced once.
+
+import type { AnyObject, KubeObject } from '../../api/object.ts'
+import { type AnyRow, groupVersionOf, pathOf } from '../../api/resource.ts'
+import { endpoints } from '../../api/resources/endpoints.ts'
+import { endpointSlices } from '../../api/resources/endpointslices.ts'
+import { namespaces } from '../../api/resources/namespaces.ts'
+import { priorityClasses } from '../../api/resources/priorityclasses.ts'
+import * as rbac from '../../api/resources/rbac.ts'
+import { services } from '../../api/resources/services.ts'
+import { ApiError, type Status } from '../../api/status.ts'
+import type { App } from '../contract.ts'
+import {
+  type ApiAddress,
+  bootstrapNamespaces,
+  bootstrapPriorityClasses,
+  bootstrapRbac,
+  kubernetesService,
+} from './objects.ts'
+import { planRepair } from './plan.ts'
+
+const USER = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
+const HEADERS = { 'user-agent': 'kube-apiserver', 'content-type': 'application/json' }
+
+type Wanted = { row: AnyRow; object: KubeObject }
+
+/** Throws when something cannot be written: a cluster without its roles must not be served. */
+export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> {
+  await Promise.all(
+    bootstrapNamespaces().map((object) => createIfMissing(app, { row: namespaces, object })),
+  )
+  const facts = bootstrapRbac()
+  const roles: Wanted[] = [
+    ...facts.clusterroles.map((object) => ({ row: rbac.clusterRoles, object })),
+    ...facts.roles.map((object) => ({ row: rbac.roles, object })),
+  ]
+  const bindings: Wanted[] = [
+    ...facts.clusterrolebindings.map((object) => ({ row: rbac.clusterRoleBindings, object })),
+    ...facts.rolebindings.map((object) => ({ row: rbac.roleBindings, object })),
+  ]
+  const classes = bootstrapPriorityClasses().map((object) => ({ row: priorityClasses, object }))
+  await Promise.all([...roles, ...bindings].map((wanted) => createOrRepair(app, wanted)))
+  await Promise.all(classes.map((wanted) => createIfMissing(app, wanted)))
+  await ensureKubernetesService(app, api)
+}
+
+async function ensureKubernetesService(app: App, api: ApiAddress): Promise<void> {
+  const { service, endpoints: ends, slice } = kubernetesService(api)
+  const { clusterIP } = service.spec!
+  const present = await read(app, { row: services, object: service })
+  if (present === undefined) await write(app, 'POST', { row: services, object: service })
+  else if ((present as KubeObject as typeof service).spec?.clusterIP !== clusterIP) {
+    await write(app, 'DELETE', { row: services, object: service })
+    await write(app, 'POST', { row: services, object: service })
+  }
+  await createOrPut(app, { row: endpoints, object: ends }, 'subsets')
+  await createOrPut(app, { row: endpointSlices, object: slice }, 'endpoints')
+}
+
+async function createIfMissing(app: App, wanted: Wanted): Promise<void> {
+  if ((await read(app, wanted)) === undefined) await write(app, 'POST', wanted)
+}
+
+async function createOrRepair(app: App, wanted: Wanted): Promise<void> {
+  const present = await read(app, wanted)
+  if (present === undefined) return write(app, 'POST', wanted)
+  const repaired = planRepair(wanted.object, present)
+  if (repaired !== undefined) await write(app, 'PUT', { row: wanted.row, object: repaired })
+}
+
+/** Where the API is may change from start to start; the rest of the object is ours as well. */
+async function createOrPut(app: App, wanted: Wanted, field: string): Promise<void> {
+  const present = await read(app, wanted)
+  if (present === undefined) return write(app, 'POST', wanted)
+  const target = (wanted.object as AnyObject)[field]
+  if (Bun.deepEquals(present[field], target)) return
+  await write(app, 'PUT', {
+    row: wanted.row,
+    object: { ...present, ...wanted.object, metadata: present.metadata },
+  })
+}
+
+async function read(app: App, { row, object }: Wanted): Promise<AnyObject | undefined> {
+  const response = await app.fetch(new Request(urlOf(row, object, true)), { user: USER })
+  const body = await response.json()
+  if (response.status === 404) return undefined
+  if (!response.ok) throw ApiError.fromStatus(body as Status)
+  return body as AnyObject
+}
+
+async function write(app: App, method: 'POST' | 'PUT' | 'DELETE', { row, object }: Wanted) {
+  const body = JSON.stringify({ apiVersion: groupVersionOf(row), kind: row.kind, ...object })
+  const url = urlOf(row, object, method !== 'POST')
+  const init = method === 'DELETE' ? { method } : { method, headers: HEADERS, body }
+  const response = await app.fetch(new Request(url, init), { user: USER })
+  const answer = await response.json()
+  // Another server of the same store was quicker.
+  if (!response.ok && response.status !== 409) throw ApiError.fromStatus(answer as Status)
+}
+
+function urlOf(row: AnyRow, { metadata }: KubeObject, named: boolean): string {
+  const { namespace, name } = metadata
+  return `http://kedge.internal${pathOf(row, { namespace, ...(named ? { name: name! } : {}) })}`
+}
