@@ -35,7 +35,7 @@ export class EventSink implements Component {
   readonly #correlator = new EventCorrelator()
   readonly #waiting: Event[] = []
   #wake: () => void = () => {}
-  #lastNameMs = 0
+  #lastNameNs = 0n
 
   constructor(deps: EventDeps) {
     this.#deps = deps
@@ -76,12 +76,13 @@ export class EventSink implements Component {
   ): Event {
     const nowMs = this.#deps.clock.nowMs()
     // Names carry a time in ns; our clock counts ms, so the rest is a running number.
-    this.#lastNameMs = Math.max(nowMs, this.#lastNameMs + 0.000_001)
+    const nowNs = BigInt(Math.floor(nowMs)) * 1_000_000n
+    this.#lastNameNs = nowNs > this.#lastNameNs ? nowNs : this.#lastNameNs + 1n
     const time = formatTime(nowMs)
     const involvedObject = referenceTo(row, object)
     return {
       metadata: {
-        name: `${involvedObject.name}.${nanosecondsOf(this.#lastNameMs).toString(16)}`,
+        name: `${involvedObject.name}.${this.#lastNameNs.toString(16)}`,
         namespace: involvedObject.namespace ?? 'default',
       },
       involvedObject: fieldPath === undefined ? involvedObject : { ...involvedObject, fieldPath },
@@ -148,11 +149,6 @@ export class EventSink implements Component {
       return client.create(events, event, signal)
     }
   }
-}
-
-function nanosecondsOf(ms: number): bigint {
-  const whole = Math.floor(ms)
-  return BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1_000_000))
 }
 
 /** As events and bindings name an object. */
