@@ -16,7 +16,7 @@ export const deployments = defineResource<Deployment>({
   generationOf: ({ spec, metadata }) => ({ spec, annotations: metadata.annotations }),
   defaults: applyDefaults,
   status: {
-    writes: ['status'],
+    writes: ['status', 'metadata'],
     resets: ['spec', 'metadata.labels'],
     merge: (sent, stored) => ({ ...keepLabels(sent, stored), spec: stored.spec }),
   },
