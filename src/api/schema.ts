@@ -56,8 +56,11 @@ export interface Field {
   readonly listMapKeys: readonly string[]
   /** A map or object that server-side apply treats as one value. */
   readonly atomicMap: boolean
+  /** Server-side apply looks into this object, although its type is atomic elsewhere. */
+  readonly granularMap?: boolean
   readonly patchStrategy: readonly ('merge' | 'replace' | 'retainKeys')[]
   readonly patchMergeKey: string | undefined
+  /** Of the field, or of the items of its list or map. */
   readonly enum: readonly string[] | undefined
   readonly default: unknown
   /** Zero: not in protobuf (kind, apiVersion). */
@@ -204,6 +207,7 @@ function fieldOf(rows: Tables['rows'], [name, type, flags, number, extras]: Fiel
     pointer: (flags & 2) !== 0,
     alwaysWritten: (flags & 4) !== 0,
     atomicMap: (flags & 8) !== 0,
+    granularMap: (flags & 16) !== 0,
     listType: extras?.list,
     listMapKeys: extras?.keys ?? NONE,
     patchStrategy: extras?.patch ?? NONE,

@@ -37,7 +37,8 @@ function fieldRow(field: FieldFacts, indexes: ReadonlyMap<string, number>): unkn
     (field.required ? 1 : 0) +
     (field.pointer ? 2 : 0) +
     (field.always ? 4 : 0) +
-    (field.atomic ? 8 : 0)
+    (field.atomic ? 8 : 0) +
+    (field.granular ? 16 : 0)
   const row = [field.name, typeText(field.type, indexes), flags, field.number ?? 0]
   const { within, embedded, list, keys, patch, mergeKey, enum: values, go } = field
   const more = {

@@ -27,8 +27,11 @@ export type FieldFacts = {
   list?: 'atomic' | 'set' | 'map'
   keys?: string[]
   atomic?: true
+  /** Not atomic, although its type is. */
+  granular?: true
   patch?: ('merge' | 'replace' | 'retainKeys')[]
   mergeKey?: string
+  /** Of the field, or of the items of its list or map. */
   enum?: string[]
   default?: unknown
   go?: string

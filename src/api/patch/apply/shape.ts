@@ -31,6 +31,7 @@ export function shapeOf({ type, field }: Place): Shape {
   switch (type.is) {
     case 'object':
       if (type.or !== undefined) return 'any'
+      if (field?.granularMap) return 'object'
       return field?.atomicMap || type.type.atomic ? 'leaf' : 'object'
     case 'map':
       return field?.atomicMap ? 'leaf' : 'map'
