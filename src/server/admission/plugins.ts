@@ -1,0 +1,44 @@
+// The plugins, in the order that they are asked: reading this is reading what admission does.
+
+import type { Namespace, Pod, PriorityClass, ServiceAccount } from '../../api/generated/types.ts'
+import { namespaces } from '../../api/resources/namespaces.ts'
+import { pods } from '../../api/resources/pods.ts'
+import { priorityClasses } from '../../api/resources/priorityclasses.ts'
+import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Random } from '../../lib/random.ts'
+import type { Store } from '../../store/store.ts'
+import type { Follower } from '../follow.ts'
+import { KindCache } from '../reader.ts'
+import type { AdmissionPlugin } from './chain.ts'
+import { namespaceLifecycle } from './namespace-lifecycle.ts'
+import { nodeRestriction } from './node-restriction.ts'
+import { nodeTaints } from './node-taints.ts'
+import { defaultTolerations } from './pod-tolerations.ts'
+import { priority } from './priority.ts'
+import { serviceAccount } from './service-account.ts'
+
+export type PluginDeps = { store: Store; clock: Clock; random: Random }
+
+/** The followers keep what the plugins read; they are to be given the store's changes. */
+export function admissionPlugins({ store, clock, random }: PluginDeps): {
+  plugins: AdmissionPlugin[]
+  followers: Follower[]
+} {
+  const spaces = new KindCache<Namespace>(namespaces, store)
+  const accounts = new KindCache<ServiceAccount>(serviceAccounts, store)
+  const classes = new KindCache<PriorityClass>(priorityClasses, store)
+  // Pods are many and only nodes' own writes need them: read from the store, never kept.
+  const podReader = new KindCache<Pod>(pods, store)
+  return {
+    followers: [spaces, accounts, classes],
+    plugins: [
+      namespaceLifecycle(spaces),
+      nodeRestriction(podReader),
+      nodeTaints,
+      serviceAccount({ accounts, clock, random }),
+      priority(classes),
+      defaultTolerations,
+    ],
+  }
+}
