@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Pod, PriorityClass, ServiceAccount } from '../../api/generated/types.ts'
-import type { AnyObject } from '../../api/object.ts'
+import type { AnyObject, KubeObject } from '../../api/object.ts'
 import { nodes } from '../../api/resources/nodes.ts'
 import { pods } from '../../api/resources/pods.ts'
 import { SimClock } from '../../lib/clock.ts'
@@ -13,10 +13,10 @@ import { defaultTolerations } from './pod-tolerations.ts'
 import { priority } from './priority.ts'
 import { serviceAccount, TOKEN_PATH } from './service-account.ts'
 
-function aCache<O>(objects: Record<string, O>): KindCache<never> {
+function aCache<O extends KubeObject>(objects: Record<string, O>): KindCache<O> {
   const get = ({ namespace, name }: { namespace?: string; name: string }) =>
     objects[namespace ? `${namespace}/${name}` : name]
-  return { get, values: () => Object.values(objects) } as unknown as KindCache<never>
+  return { get, values: () => Object.values(objects) } as unknown as KindCache<O>
 }
 
 function attributes(object: object | undefined, more: Partial<Attributes> = {}, user = 'jane') {
