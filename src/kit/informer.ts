@@ -245,10 +245,11 @@ export class Informer<O extends KubeObject> {
     if (object !== undefined) this.#emit({ type: 'deleted', object })
   }
 
-  /** What is worth keeping of an object: managed fields are a third of it, and no reader's matter. */
+  /** What is worth keeping: managed fields are a third of an object, and no reader's matter. */
   #kept(object: O): O {
     delete object.metadata.managedFields
-    return this.#deps.freeze ? deepFreeze(object) : object
+    const kept = this.selection.metadataOnly ? (ownershipOf(object) as O) : object
+    return this.#deps.freeze ? deepFreeze(kept) : kept
   }
 
   #emit(change: Change<O>): void {
@@ -268,6 +269,23 @@ export class Informer<O extends KubeObject> {
   #wake(): void {
     for (const check of this.#waiters) check()
   }
+}
+
+/** Labels and annotations may be large, and readers of metadata alone ask who owns whom. */
+function ownershipOf({ metadata }: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion } = metadata
+  const { ownerReferences, finalizers, deletionTimestamp } = metadata
+  const kept = {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    ownerReferences,
+    finalizers,
+    deletionTimestamp,
+  }
+  const given = Object.entries(kept).filter(([, value]) => value !== undefined)
+  return { metadata: Object.fromEntries(given) }
 }
 
 function collect<O extends KubeObject>(
