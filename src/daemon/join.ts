@@ -15,7 +15,8 @@ import { type Clock, timeLimit } from '../lib/clock.ts'
 import { readFileIfAny, writeFileAtomic } from '../lib/files.ts'
 import { describeError } from '../lib/log.ts'
 import { UserError } from '../lib/user-error.ts'
-import { certificateEndsAtMs, createCsr } from '../pki/csr.ts'
+import { certificateEndsAtMs } from '../pki/certificate.ts'
+import { createCsr } from '../pki/csr.ts'
 import { parseJoinToken } from '../pki/tokens.ts'
 
 export type Identity = { ca: string; cert: string; key: string }
