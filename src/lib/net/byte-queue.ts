@@ -15,6 +15,7 @@ export class ByteQueue {
   #controller!: ReadableStreamDefaultController<Uint8Array>
   #pushedBytes = 0
   #closed = false
+  #cancelled = false
   #room: PromiseWithResolvers<void> | undefined
 
   constructor(options: ByteQueueOptions) {
@@ -26,6 +27,7 @@ export class ByteQueue {
         },
         pull: () => this.#taken(),
         cancel: (reason) => {
+          this.#cancelled = true
           this.#close()
           options.onCancel?.(reason)
         },
@@ -34,8 +36,12 @@ export class ByteQueue {
     )
   }
 
-  /** Resolves when there is room for more. What comes after the end is dropped. */
+  /**
+   * Resolves when there is room for more; rejects when the reader has cancelled. What comes after
+   * `end` or `fail` is dropped.
+   */
   push(bytes: Uint8Array): Promise<void> {
+    if (this.#cancelled) return Promise.reject(new Error('nobody reads any more'))
     if (this.#closed || bytes.byteLength === 0) return DONE
     this.#pushedBytes += bytes.byteLength
     this.#controller.enqueue(bytes)

@@ -201,6 +201,7 @@ class MuxStream implements ByteStream {
   #lastWrite: Promise<void> = Promise.resolve()
   #endSent = false
   #endReceived = false
+  #discards = false
 
   constructor(id: number, owner: StreamOwner) {
     this.id = id
@@ -211,7 +212,7 @@ class MuxStream implements ByteStream {
     this.#queue = new ByteQueue({
       capacityBytes: WINDOW_BYTES,
       onTaken: (takenBytes) => this.#grant(takenBytes),
-      onCancel: (reason) => this.abort(reason),
+      onCancel: (reason) => this.#cancelled(reason),
     })
     this.readable = this.#queue.readable
   }
@@ -273,13 +274,25 @@ class MuxStream implements ByteStream {
     }
   }
 
+  /** A reset would take from the other side what it has not read yet of what we have written. */
+  #cancelled(reason: unknown): void {
+    if (!this.#endSent) return this.abort(reason)
+    this.#discards = true
+    this.#grant(this.#receivedBytes)
+  }
+
   #received(bytes: Buffer): void {
     this.#receivedBytes += bytes.byteLength
+    if (this.#discards) {
+      this.#grant(this.#receivedBytes)
+      return
+    }
     if (this.#receivedBytes > this.#grantedTakenBytes + WINDOW_BYTES) {
       this.abort(new Error('more data than the window allows'))
       return
     }
-    void this.#queue.push(bytes)
+    // Within the window there is always room; a reader that has gone has reset the stream.
+    void this.#queue.push(bytes).catch(ignoreBrokenPipe)
   }
 
   /** Half a window at a time: a frame for each chunk would be twice as many messages. */

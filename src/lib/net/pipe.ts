@@ -8,8 +8,8 @@ const PAIR_BYTES_MAX = 256 * 1024
 
 /** Two ends of one connection inside this process. */
 export function streamPair(capacityBytes = PAIR_BYTES_MAX): [ByteStream, ByteStream] {
-  const left = new ByteQueue({ capacityBytes, onCancel: (reason) => right.fail(reason) })
-  const right = new ByteQueue({ capacityBytes, onCancel: (reason) => left.fail(reason) })
+  const left = new ByteQueue({ capacityBytes })
+  const right = new ByteQueue({ capacityBytes })
   const end = (mine: ByteQueue, theirs: ByteQueue): ByteStream => ({
     readable: mine.readable,
     write: (bytes) => theirs.push(bytes),

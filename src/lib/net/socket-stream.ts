@@ -11,9 +11,16 @@ const READ_AHEAD_BYTES = 128 * 1024
 export function socketStream(socket: Socket, head?: Uint8Array): ByteStream {
   const queue = new ByteQueue({
     capacityBytes: READ_AHEAD_BYTES,
-    onCancel: () => socket.destroy(),
+    onCancel() {
+      cancelled = true
+      // What we have written last must get out still; what comes in now is of no use to anybody.
+      if (socket.writableEnded) socket.resume()
+      else socket.destroy()
+    },
   })
+  let cancelled = false
   const push = (bytes: Uint8Array) => {
+    if (cancelled) return
     const room = queue.push(bytes)
     if (queue.waitingBytes < READ_AHEAD_BYTES) return
     socket.pause()

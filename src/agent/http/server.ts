@@ -1,0 +1,119 @@
+// The node's HTTP API, with the kubelet's paths, on any byte stream: a stream of the tunnel, or memory
+// in the process of the server. Nothing listens for it.
+
+import type { ByteStream } from '../../lib/byte-stream.ts'
+import { ByteReader } from '../../lib/net/byte-reader.ts'
+import { readHead } from '../../lib/net/http1.ts'
+import { handleLogs } from './logs.ts'
+import type { NodeHttp } from './pods-on-node.ts'
+import { handlePortForward } from './port-forward.ts'
+import { handleAttach, handleExec } from './remote-command.ts'
+import { HttpError, type NodeRequest, parseRequest, respond } from './request.ts'
+
+type Handler = (
+  node: NodeHttp,
+  request: NodeRequest,
+  stream: ByteStream,
+  signal: AbortSignal,
+) => Promise<void>
+
+/** First segment of the path, and how many segments there must be. */
+const HANDLERS: Readonly<Record<string, { segments: number; handle: Handler; upgrades: boolean }>> =
+  {
+    containerLogs: { segments: 4, handle: handleLogs, upgrades: false },
+    exec: { segments: 4, handle: handleExec, upgrades: true },
+    attach: { segments: 4, handle: handleAttach, upgrades: true },
+    portForward: { segments: 3, handle: handlePortForward, upgrades: true },
+    healthz: { segments: 1, handle: handleHealth, upgrades: false },
+    pods: { segments: 1, handle: handlePods, upgrades: false },
+    stats: { segments: 2, handle: handleStats, upgrades: false },
+  }
+
+/** One request and its answer. Never rejects; the stream is over when it resolves. */
+export async function serveNode(
+  node: NodeHttp,
+  connection: ByteStream,
+  signal: AbortSignal,
+): Promise<void> {
+  const reader = new ByteReader(connection.readable)
+  let answered = false
+  const answer: Omit<ByteStream, 'readable'> = {
+    write(bytes) {
+      answered = true
+      return connection.write(bytes)
+    },
+    end: () => connection.end(),
+    abort: (reason) => connection.abort(reason),
+  }
+  try {
+    const head = await readHead(reader)
+    if (head === undefined) return
+    const request = parseRequest(head)
+    if (request === undefined) throw new HttpError(400, 'malformed request')
+    await dispatch(node, request, { answer, reader }, signal)
+  } catch (error) {
+    // After the first byte of an answer there can be no other.
+    if (answered) connection.abort(error)
+    else await answerError(node, connection, error)
+  } finally {
+    await reader.cancel(undefined)
+  }
+}
+
+type Exchange = { answer: Omit<ByteStream, 'readable'>; reader: ByteReader }
+
+async function dispatch(
+  node: NodeHttp,
+  request: NodeRequest,
+  { answer, reader }: Exchange,
+  signal: AbortSignal,
+): Promise<void> {
+  const route = HANDLERS[request.segments[0]!]
+  if (route === undefined || route.segments !== request.segments.length) {
+    throw new HttpError(404, '404 page not found')
+  }
+  if (route.upgrades) {
+    // What the client has sent already belongs to the protocol that comes next.
+    return route.handle(node, request, { ...answer, readable: reader.remaining() }, signal)
+  }
+  if (request.method !== 'GET') throw new HttpError(405, 'method not allowed')
+  const gone = new AbortController()
+  void reader.some().then(
+    () => gone.abort(new Error('client has gone')),
+    (error) => gone.abort(error),
+  )
+  const nothing = new ReadableStream<Uint8Array>()
+  const until = AbortSignal.any([signal, gone.signal])
+  await route.handle(node, request, { ...answer, readable: nothing }, until)
+}
+
+async function answerError(node: NodeHttp, connection: ByteStream, error: unknown): Promise<void> {
+  const isOurs = error instanceof HttpError
+  const message = error instanceof Error ? error.message : String(error)
+  if (!isOurs) node.log.warn('request to the node failed', { error: message })
+  try {
+    await respond(connection, isOurs ? error.code : 500, 'text/plain; charset=utf-8', message)
+  } catch {
+    // The client is gone.
+    connection.abort(error)
+  }
+}
+
+async function handleHealth(_: NodeHttp, __: NodeRequest, stream: ByteStream): Promise<void> {
+  await respond(stream, 200, 'text/plain; charset=utf-8', 'ok')
+}
+
+async function handlePods(node: NodeHttp, _: NodeRequest, stream: ByteStream): Promise<void> {
+  const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: node.pods.list() }
+  await respond(stream, 200, 'application/json', JSON.stringify(list))
+}
+
+async function handleStats(
+  node: NodeHttp,
+  request: NodeRequest,
+  stream: ByteStream,
+  signal: AbortSignal,
+): Promise<void> {
+  if (request.segments[1] !== 'summary') throw new HttpError(404, '404 page not found')
+  await respond(stream, 200, 'application/json', JSON.stringify(await node.stats(signal)))
+}

@@ -1,0 +1,222 @@
+// SPDY/3.1 as client-go speaks it: the client opens streams, the server answers each, bytes flow both
+// ways. Over a raw connection after an upgrade, or inside a WebSocket.
+//
+// Windows are neither kept nor asked for: moby/spdystream sends no WINDOW_UPDATE, so a side that
+// insists on them stands still after 64 KiB. What stops a fast client is that we do not read: one
+// stream that nobody empties holds up its connection, as it does upstream.
+
+import type { ByteStream } from '../../lib/byte-stream.ts'
+import { ByteQueue } from '../../lib/net/byte-queue.ts'
+import { ByteReader } from '../../lib/net/byte-reader.ts'
+import { EmptyHeaderWriter, HeaderReader } from './spdy-headers.ts'
+
+const SYN_STREAM = 1
+const SYN_REPLY = 2
+const RST_STREAM = 3
+const PING = 6
+const GOAWAY = 7
+const FLAG_FIN = 1
+
+const CANCEL = 5
+const REFUSED_STREAM = 3
+
+const FRAME_BYTES_MAX = 1024 * 1024
+const DATA_BYTES_MAX = 32 * 1024
+const STREAM_BYTES_MAX = 256 * 1024
+/** kubectl opens two for each connection that it forwards. */
+const STREAMS_MAX = 2048
+
+export class SpdyConnection {
+  readonly #stream: ByteStream
+  readonly #reader: ByteReader
+  readonly #headers = new HeaderReader()
+  readonly #answers = new EmptyHeaderWriter()
+  readonly #streams = new Map<number, SpdyStream>()
+  readonly #onStream: (stream: SpdyStream) => void
+  #lastId = 0
+
+  /** `onStream` gets every stream that the client opens, after it was answered. */
+  constructor(stream: ByteStream, onStream: (stream: SpdyStream) => void) {
+    this.#stream = stream
+    this.#reader = new ByteReader(stream.readable)
+    this.#onStream = onStream
+  }
+
+  /** Reads until the client is gone or `close`. Never rejects; all streams have ended then. */
+  async run(): Promise<void> {
+    let failure: unknown = new Error('connection closed')
+    try {
+      while (await this.#frame()) {
+        // Everything happens in #frame.
+      }
+    } catch (error) {
+      failure = error
+    }
+    for (const stream of this.#streams.values()) stream.broken(failure)
+    this.#streams.clear()
+    this.#headers.close()
+    this.#stream.abort(failure)
+  }
+
+  /** Says that nothing more will come, and ends the connection. */
+  async close(): Promise<void> {
+    const payload = Buffer.alloc(8)
+    payload.writeUInt32BE(this.#lastId, 0)
+    await this.#control(GOAWAY, 0, payload)
+    await this.#stream.end()
+  }
+
+  async #frame(): Promise<boolean> {
+    const bytes = await this.#reader.exactly(8)
+    if (bytes === undefined) return false
+    const start = Buffer.from(bytes)
+    const length = start.readUIntBE(5, 3)
+    if (length > FRAME_BYTES_MAX) throw new Error('frame is too long')
+    const payload = Buffer.from(length === 0 ? [] : ((await this.#reader.exactly(length)) ?? []))
+    if (payload.byteLength < length) throw new Error('connection ended in the middle of a frame')
+    const first = start.readUInt32BE(0)
+    const flags = start[4]!
+    if (first < 0x8000_0000) await this.#data(first, flags, payload)
+    else await this.#handle(first & 0xffff, flags, payload)
+    return true
+  }
+
+  async #data(id: number, flags: number, payload: Buffer): Promise<void> {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    await stream.received(payload)
+    if ((flags & FLAG_FIN) !== 0) stream.ended()
+  }
+
+  async #handle(type: number, flags: number, payload: Buffer): Promise<void> {
+    switch (type) {
+      case SYN_STREAM:
+        return this.#opened(payload, flags)
+      case RST_STREAM:
+        this.#streams.get(payload.readUInt32BE(0))?.broken(new Error('stream was reset'))
+        break
+      case PING:
+        return this.#control(PING, 0, payload)
+      default:
+        // SETTINGS, WINDOW_UPDATE, GOAWAY and HEADERS change nothing for us.
+        break
+    }
+  }
+
+  async #opened(payload: Buffer, flags: number): Promise<void> {
+    const id = payload.readUInt32BE(0) & 0x7fff_ffff
+    // The block must be read even if the stream is refused: the next one builds on it.
+    const headers = await this.#headers.read(payload.subarray(10))
+    if (this.#streams.size >= STREAMS_MAX || this.#streams.has(id)) {
+      return this.#reset(id, REFUSED_STREAM)
+    }
+    this.#lastId = Math.max(this.#lastId, id)
+    const stream: SpdyStream = new SpdyStream(id, headers, {
+      data: (bytes, fin) => this.#send(id, fin ? FLAG_FIN : 0, bytes),
+      reset: () => this.#reset(id, CANCEL),
+      forget: () => void this.#streams.delete(id),
+    })
+    this.#streams.set(id, stream)
+    if ((flags & FLAG_FIN) !== 0) stream.ended()
+    const answer = Buffer.alloc(4)
+    answer.writeUInt32BE(id)
+    await this.#control(SYN_REPLY, 0, Buffer.concat([answer, this.#answers.next()]))
+    this.#onStream(stream)
+  }
+
+  #reset(id: number, status: number): Promise<void> {
+    const payload = Buffer.alloc(8)
+    payload.writeUInt32BE(id, 0)
+    payload.writeUInt32BE(status, 4)
+    return this.#control(RST_STREAM, 0, payload)
+  }
+
+  #control(type: number, flags: number, payload: Uint8Array): Promise<void> {
+    return this.#write((0x8003_0000 | type) >>> 0, flags, payload)
+  }
+
+  #send(id: number, flags: number, payload: Uint8Array): Promise<void> {
+    return this.#write(id, flags, payload)
+  }
+
+  /** One write for a frame, so that those of several streams never mix. */
+  #write(first: number, flags: number, payload: Uint8Array): Promise<void> {
+    const frame = Buffer.allocUnsafe(8 + payload.byteLength)
+    frame.writeUInt32BE(first, 0)
+    frame[4] = flags
+    frame.writeUIntBE(payload.byteLength, 5, 3)
+    frame.set(payload, 8)
+    return this.#stream.write(frame)
+  }
+}
+
+type StreamOwner = {
+  data(bytes: Uint8Array, fin: boolean): Promise<void>
+  reset(): Promise<void>
+  forget(): void
+}
+
+export class SpdyStream implements ByteStream {
+  readonly id: number
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>
+  readonly #owner: StreamOwner
+  readonly #queue: ByteQueue
+  #ended = false
+  #endReceived = false
+  #broken = false
+
+  constructor(id: number, headers: ReadonlyMap<string, string>, owner: StreamOwner) {
+    this.id = id
+    this.headers = headers
+    this.#owner = owner
+    this.#queue = new ByteQueue({ capacityBytes: STREAM_BYTES_MAX })
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#queue.readable
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < bytes.byteLength; offset += DATA_BYTES_MAX) {
+      if (this.#broken || this.#ended) throw new Error('stream is closed')
+      await this.#owner.data(bytes.subarray(offset, offset + DATA_BYTES_MAX), false)
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.#broken || this.#ended) return
+    this.#ended = true
+    await this.#owner.data(new Uint8Array(0), true)
+    this.#forgetIfOver()
+  }
+
+  abort(reason: unknown): void {
+    if (this.#broken) return
+    void this.#owner.reset().catch(ignoreBroken)
+    this.broken(reason)
+  }
+
+  received(bytes: Uint8Array): Promise<void> {
+    return this.#queue.push(bytes)
+  }
+
+  ended(): void {
+    this.#endReceived = true
+    this.#queue.end()
+    this.#forgetIfOver()
+  }
+
+  broken(reason: unknown): void {
+    this.#broken = true
+    this.#queue.fail(reason)
+    this.#owner.forget()
+  }
+
+  #forgetIfOver(): void {
+    if (this.#ended && this.#endReceived) this.#owner.forget()
+  }
+}
+
+/** `run` finds out by itself. */
+function ignoreBroken(): void {}
