@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
-import { testServer } from '../support/server.ts'
+import { ADMIN, type TestServer, testServer } from '../support/server.ts'
 import { differences } from './differences.ts'
 import { type Answer, play } from './play.ts'
 import { parseRequests } from './requests.ts'
@@ -16,12 +16,13 @@ for (const file of readdirSync(CASES).filter((name) => name.endsWith('.http'))) 
   const wanted: Answer[] = JSON.parse(readFileSync(`${CASES}${stem}.json`, 'utf8'))
 
   describe(stem, () => {
-    let server: Awaited<ReturnType<typeof testServer>>
+    let server: TestServer
     let got: Answer[] = []
     beforeAll(async () => {
       server = await testServer()
+      const { app } = server
       const where = { origin: 'https://kedge.test', namespace: 'cmp-0a1b2c3d' }
-      got = await play(requests, server.fetch, where)
+      got = await play(requests, (request) => app.fetch(request, { user: ADMIN }), where)
     })
     afterAll(() => server.close())
 

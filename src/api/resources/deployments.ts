@@ -1,8 +1,13 @@
 import type { Deployment } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn, selectorText } from './cells.ts'
+import { ruleOf } from './check/faults.ts'
 import { applyPodTemplateDefaults } from './pod/defaults.ts'
+import { dropDisabledFields } from './pod/strategy.ts'
+import { podNameWarnings, templateWarnings } from './pod/warnings.ts'
 import { templateColumns, textColumn } from './workload/columns.ts'
+import { checkDeployment, checkDeploymentStatus } from './workload/deployment-rules.ts'
+import { hasChanged } from './workload/generation.ts'
 
 export const deployments = defineResource<Deployment>({
   group: 'apps',
@@ -15,8 +20,18 @@ export const deployments = defineResource<Deployment>({
   // Annotations count too, because ReplicaSets get a copy of them.
   generationOf: ({ spec, metadata }) => ({ spec, annotations: metadata.annotations }),
   defaults: applyDefaults,
+  prepareCreate: ({ spec }) => dropDisabledFields(spec.template?.spec),
+  prepareUpdate: ({ spec }) => dropDisabledFields(spec.template?.spec),
+  rules: [ruleOf(checkDeployment)],
+  warnings: (deployment, old) => {
+    const { metadata, spec } = deployment
+    if (old && !hasChanged(deployment, old)) return []
+    const name = old === undefined ? podNameWarnings(metadata.name) : []
+    return [...name, ...templateWarnings('spec.template', spec.template)]
+  },
   status: {
-    writes: ['status', 'metadata'],
+    writes: ['metadata', 'status'],
+    rules: [ruleOf(checkDeploymentStatus)],
     resets: ['spec', 'metadata.labels'],
     merge: (sent, stored) => ({ ...keepLabels(sent, stored), spec: stored.spec }),
   },

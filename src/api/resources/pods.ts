@@ -1,8 +1,15 @@
 import type { Pod } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
+import { ipWarnings } from './check/addresses.ts'
+import { ruleOf } from './check/faults.ts'
 import { podColumns, podRowConditions } from './pod/columns.ts'
 import { applyPodDefaults } from './pod/defaults.ts'
-import { deletionGraceSeconds, preparePod } from './pod/strategy.ts'
+import { checkEphemeral, mergeEphemeral, mergeResize, mergeStatus } from './pod/parts.ts'
+import { checkResize } from './pod/resize.ts'
+import { checkPod } from './pod/rules.ts'
+import { checkStatus } from './pod/status-rules.ts'
+import { deletionGraceSeconds, dropDisabledFields, preparePod } from './pod/strategy.ts'
+import { podWarnings } from './pod/warnings.ts'
 
 const stream = { verbs: ['create', 'get'], namespaced: true } as const
 
@@ -16,10 +23,30 @@ export const pods = defineResource<Pod>({
   categories: ['all'],
   defaults: applyPodDefaults,
   prepareCreate: preparePod,
-  status: { writes: ['status'] },
+  prepareUpdate: (pod) => dropDisabledFields(pod.spec),
+  rules: [ruleOf(checkPod)],
+  warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
+  status: {
+    writes: ['metadata', 'status'],
+    resets: ['spec', 'metadata.deletionTimestamp', 'metadata.ownerReferences'],
+    merge: mergeStatus,
+    rules: [ruleOf(checkStatus)],
+    warnings: ({ status }) => [
+      ...(status?.podIPs ?? []).flatMap(({ ip }, index) =>
+        ipWarnings(`status.podIPs[${index}].ip`, ip ?? ''),
+      ),
+      ...(status?.hostIPs ?? []).flatMap(({ ip }, index) =>
+        ipWarnings(`status.hostIPs[${index}].ip`, ip ?? ''),
+      ),
+    ],
+  },
   parts: {
-    ephemeralcontainers: { writes: ['spec'] },
-    resize: { writes: ['spec'] },
+    ephemeralcontainers: {
+      writes: ['spec'],
+      merge: mergeEphemeral,
+      rules: [ruleOf(checkEphemeral)],
+    },
+    resize: { writes: ['spec'], merge: mergeResize, rules: [ruleOf(checkResize)] },
   },
   actions: [
     { name: 'attach', kind: 'PodAttachOptions', ...stream },
@@ -51,7 +78,8 @@ export const pods = defineResource<Pod>({
     'spec.hostNetwork': ({ spec }) => `${spec.hostNetwork ?? false}`,
     'status.phase': ({ status }) => status?.phase ?? '',
     'status.podIP': ({ status }) => status?.podIPs?.[0]?.ip ?? '',
-    'status.podIPs': ({ status }) => status?.podIPs?.[0]?.ip ?? '',
+    // Known to upstream, which fills it with nothing.
+    'status.podIPs': () => '',
     'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
   },
   answersDeleted: true,

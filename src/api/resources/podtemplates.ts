@@ -1,7 +1,12 @@
 import type { PodTemplate } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { containerNamesCell, imagesCell, labelsCell } from './cells.ts'
+import { ruleOf } from './check/faults.ts'
 import { applyPodTemplateDefaults } from './pod/defaults.ts'
+import { dropDisabledFields } from './pod/strategy.ts'
+import { checkPodTemplate } from './pod/template.ts'
+import { templateWarnings } from './pod/warnings.ts'
+import { hasChanged } from './workload/generation.ts'
 
 export const podTemplates = defineResource<PodTemplate>({
   group: '',
@@ -12,6 +17,15 @@ export const podTemplates = defineResource<PodTemplate>({
   generationOf: (object) => object.template,
   defaults: ({ template }) => applyPodTemplateDefaults(template),
   answersDeleted: true,
+  prepareCreate: ({ template }) => dropDisabledFields(template?.spec),
+  prepareUpdate: ({ template }) => dropDisabledFields(template?.spec),
+  rules: [
+    ruleOf((faults, { template }) => {
+      checkPodTemplate(faults, 'template', template ?? { spec: { containers: [] } })
+    }),
+  ],
+  warnings: (object, old) =>
+    old && !hasChanged(object, old) ? [] : templateWarnings('template', object.template),
   columns: [
     {
       name: 'Containers',

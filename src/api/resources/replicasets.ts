@@ -1,8 +1,13 @@
 import type { ReplicaSet } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { selectorText } from './cells.ts'
+import { ruleOf } from './check/faults.ts'
 import { applyPodTemplateDefaults } from './pod/defaults.ts'
+import { dropDisabledFields } from './pod/strategy.ts'
+import { podNameWarnings, templateWarnings } from './pod/warnings.ts'
 import { replicaColumns, templateColumns } from './workload/columns.ts'
+import { hasChanged } from './workload/generation.ts'
+import { checkReplicaSet, checkReplicaSetStatus } from './workload/replica-rules.ts'
 
 export const replicaSets = defineResource<ReplicaSet>({
   group: 'apps',
@@ -16,7 +21,16 @@ export const replicaSets = defineResource<ReplicaSet>({
     spec.replicas ??= 1
     applyPodTemplateDefaults(spec.template)
   },
-  status: { writes: ['status'] },
+  prepareCreate: ({ spec }) => dropDisabledFields(spec.template?.spec),
+  prepareUpdate: ({ spec }) => dropDisabledFields(spec.template?.spec),
+  rules: [ruleOf(checkReplicaSet)],
+  warnings: (replicaSet, old) => {
+    const { metadata, spec } = replicaSet
+    if (old && !hasChanged(replicaSet, old)) return []
+    const name = old === undefined ? podNameWarnings(metadata.name) : []
+    return [...name, ...templateWarnings('spec.template', spec.template)]
+  },
+  status: { writes: ['metadata', 'status'], rules: [ruleOf(checkReplicaSetStatus)] },
   scale: {
     specReplicas: 'spec.replicas',
     statusReplicas: 'status.replicas',

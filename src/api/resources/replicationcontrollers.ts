@@ -1,8 +1,13 @@
 import type { ReplicationController } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { labelsCell } from './cells.ts'
+import { ruleOf } from './check/faults.ts'
 import { applyPodTemplateDefaults } from './pod/defaults.ts'
+import { dropDisabledFields } from './pod/strategy.ts'
+import { podNameWarnings, templateWarnings } from './pod/warnings.ts'
 import { replicaColumns, templateColumns } from './workload/columns.ts'
+import { hasChanged } from './workload/generation.ts'
+import { checkController, checkReplicaSetStatus } from './workload/replica-rules.ts'
 
 export const replicationControllers = defineResource<ReplicationController>({
   group: '',
@@ -15,7 +20,17 @@ export const replicationControllers = defineResource<ReplicationController>({
   categories: ['all'],
   orphansByDefault: true,
   defaults: applyDefaults,
-  status: { writes: ['status'] },
+  prepareCreate: ({ spec }) => dropDisabledFields(spec.template?.spec),
+  prepareUpdate: ({ spec }) => dropDisabledFields(spec.template?.spec),
+  rules: [ruleOf(checkController)],
+  warnings: (controller, old) => {
+    // Upstream warns of the template as it was, here alone.
+    if (old)
+      return hasChanged(controller, old) ? templateWarnings('spec.template', old.spec.template) : []
+    const { metadata, spec } = controller
+    return [...podNameWarnings(metadata.name), ...templateWarnings('spec.template', spec.template)]
+  },
+  status: { writes: ['metadata', 'status'], rules: [ruleOf(checkReplicaSetStatus)] },
   scale: {
     specReplicas: 'spec.replicas',
     statusReplicas: 'status.replicas',

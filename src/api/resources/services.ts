@@ -1,8 +1,13 @@
 import type { Service } from '../generated/types.ts'
 import { isDnsLabelName } from '../names.ts'
 import { defineResource } from '../resource.ts'
+import { ipWarnings } from './check/addresses.ts'
+import { ruleOf } from './check/faults.ts'
 import { serviceColumns } from './service/columns.ts'
 import { applyServiceDefaults } from './service/defaults.ts'
+import { checkService, checkServiceStatus } from './service/rules.ts'
+import { clearByType } from './service/strategy.ts'
+import { serviceWarnings } from './service/warnings.ts'
 
 export const services = defineResource<Service>({
   group: '',
@@ -17,7 +22,17 @@ export const services = defineResource<Service>({
   generationOf: false,
   createOnUpdate: true,
   defaults: applyServiceDefaults,
-  status: { writes: ['status'] },
+  prepareUpdate: clearByType,
+  rules: [ruleOf(checkService)],
+  warnings: serviceWarnings,
+  status: {
+    writes: ['metadata', 'status'],
+    rules: [ruleOf(checkServiceStatus)],
+    warnings: ({ status }) =>
+      (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
+        ip ? ipWarnings(`status.loadBalancer.ingress[${index}]`, ip) : [],
+      ),
+  },
   actions: [
     {
       name: 'proxy',

@@ -6,10 +6,10 @@ import { ageColumn, since } from '../cells.ts'
 
 export const podColumns: readonly Column<Pod>[] = [
   text('Ready', 0, 'Containers that are ready, of all.', (pod) => {
-    const { ready, total } = summaryOf(pod)
+    const { ready, total } = summarize(pod)
     return `${ready}/${total}`
   }),
-  text('Status', 0, 'What the pod is doing, in one word.', (pod) => summaryOf(pod).reason),
+  text('Status', 0, 'What the pod is doing, in one word.', (pod) => summarize(pod).reason),
   text('Restarts', 0, 'How often containers were restarted, and when last.', restartsCell),
   ageColumn,
   text('IP', 1, 'Its address.', ({ status }) => status?.podIPs?.[0]?.ip || '<none>'),
@@ -47,18 +47,6 @@ type Summary = {
   restarts: number
   /** RFC 3339, empty when nothing was restarted. */
   lastRestart: string
-}
-
-// Three columns are asked for one after the other for the same pod.
-const summaries = new WeakMap<Pod, Summary>()
-
-function summaryOf(pod: Pod): Summary {
-  let summary = summaries.get(pod)
-  if (summary === undefined) {
-    summary = summarize(pod)
-    summaries.set(pod, summary)
-  }
-  return summary
 }
 
 function summarize(pod: Pod): Summary {
@@ -161,7 +149,7 @@ function countRestarts(summary: Pick<Counted, 'restarts' | 'lastRestart'>, from:
 }
 
 function restartsCell(pod: Pod, nowMs: number): string {
-  const { restarts, lastRestart } = summaryOf(pod)
+  const { restarts, lastRestart } = summarize(pod)
   const isDated = restarts !== 0 && lastRestart !== ''
   return isDated ? `${restarts} (${since(lastRestart, nowMs)} ago)` : `${restarts}`
 }

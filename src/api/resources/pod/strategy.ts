@@ -1,6 +1,7 @@
 // What the server writes into a pod on its own account (pkg/registry/core/pod/strategy.go).
 
 import type { LabelSelector, Pod, PodSpec } from '../../generated/types.ts'
+import { copyAppArmorAnnotations } from './profiles.ts'
 import { qosClassOf } from './resources.ts'
 
 /** A new pod is Pending, and its selectors name the labels that it was created with. */
@@ -18,6 +19,7 @@ export function preparePod(pod: Pod) {
     ]
   }
   mergeLabelKeys(pod)
+  copyAppArmorAnnotations(pod.spec, pod.metadata)
 }
 
 /** Fields of features that are off, as they are upstream by default; they are dropped unread. */

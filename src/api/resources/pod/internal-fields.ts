@@ -1,0 +1,191 @@
+// The fields of upstream's internal types, as some messages show them: Go's names in Go's order
+// (pkg/apis/core/types.go). Facts alone; internal-form.ts reads them.
+//
+// NAME:KIND, or NAME=FIELD:KIND where FIELD is not NAME with a small first letter; ...TYPE for the
+// fields of another type. Kinds: s text, b boolean, i number, q quantity, x number or text,
+// * pointer to one of those, *TYPE pointer, TYPE value, [KIND] list, {KIND} map.
+export const INTERNAL_FIELDS = `
+AWSElasticBlockStoreVolumeSource VolumeID:s FSType=fsType:s Partition:i ReadOnly:b
+Affinity NodeAffinity:*NodeAffinity PodAffinity:*PodAffinity PodAntiAffinity:*PodAntiAffinity
+AppArmorProfile Type:s LocalhostProfile:*
+AzureDiskVolumeSource DiskName:s DataDiskURI=diskURI:s CachingMode:* FSType=fsType:* ReadOnly:*
+  Kind:*
+AzureFileVolumeSource SecretName:s ShareName:s ReadOnly:b
+CSIVolumeSource Driver:s ReadOnly:* FSType=fsType:* VolumeAttributes:{s}
+  NodePublishSecretRef:*LocalObjectReference
+Capabilities Add:[s] Drop:[s]
+CephFSVolumeSource Monitors:[s] Path:s User:s SecretFile:s SecretRef:*LocalObjectReference
+  ReadOnly:b
+CinderVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b SecretRef:*LocalObjectReference
+ClusterTrustBundleProjection Name:* SignerName:* LabelSelector:* Optional:* Path:s
+ConfigMapEnvSource ...LocalObjectReference Optional:*
+ConfigMapKeySelector ...LocalObjectReference Key:s Optional:*
+ConfigMapProjection ...LocalObjectReference Items:[KeyToPath] Optional:*
+ConfigMapVolumeSource ...LocalObjectReference Items:[KeyToPath] DefaultMode:* Optional:*
+Container Name:s Image:s Command:[s] Args:[s] WorkingDir:s Ports:[ContainerPort]
+  EnvFrom:[EnvFromSource] Env:[EnvVar] Resources:ResourceRequirements
+  ResizePolicy:[ContainerResizePolicy] RestartPolicy:* RestartPolicyRules:[ContainerRestartRule]
+  VolumeMounts:[VolumeMount] VolumeDevices:[VolumeDevice] LivenessProbe:*Probe
+  ReadinessProbe:*Probe StartupProbe:*Probe Lifecycle:*Lifecycle TerminationMessagePath:s
+  TerminationMessagePolicy:s ImagePullPolicy:s SecurityContext:*SecurityContext Stdin:b
+  StdinOnce:b TTY=tty:b
+ContainerPort Name:s HostPort:i ContainerPort:i Protocol:s HostIP:s
+ContainerResizePolicy ResourceName:s RestartPolicy:s
+ContainerRestartRule Action:s ExitCodes:*ContainerRestartRuleOnExitCodes
+ContainerRestartRuleOnExitCodes Operator:s Values:[i]
+DeploymentStrategy Type:s RollingUpdate:*RollingUpdateDeployment
+DownwardAPIProjection Items:[DownwardAPIVolumeFile]
+DownwardAPIVolumeFile Path:s FieldRef:*ObjectFieldSelector ResourceFieldRef:*ResourceFieldSelector
+  Mode:*
+DownwardAPIVolumeSource Items:[DownwardAPIVolumeFile] DefaultMode:*
+EmptyDirVolumeSource Medium:s SizeLimit:*q
+EnvFromSource Prefix:s ConfigMapRef:*ConfigMapEnvSource SecretRef:*SecretEnvSource
+EnvVar Name:s Value:s ValueFrom:*EnvVarSource
+EnvVarSource FieldRef:*ObjectFieldSelector ResourceFieldRef:*ResourceFieldSelector
+  ConfigMapKeyRef:*ConfigMapKeySelector SecretKeyRef:*SecretKeySelector
+  FileKeyRef:*FileKeySelector
+EphemeralContainer ...EphemeralContainerCommon TargetContainerName:s
+EphemeralContainerCommon Name:s Image:s Command:[s] Args:[s] WorkingDir:s Ports:[ContainerPort]
+  EnvFrom:[EnvFromSource] Env:[EnvVar] Resources:ResourceRequirements
+  ResizePolicy:[ContainerResizePolicy] RestartPolicy:* RestartPolicyRules:[ContainerRestartRule]
+  VolumeMounts:[VolumeMount] VolumeDevices:[VolumeDevice] LivenessProbe:*Probe
+  ReadinessProbe:*Probe StartupProbe:*Probe Lifecycle:*Lifecycle TerminationMessagePath:s
+  TerminationMessagePolicy:s ImagePullPolicy:s SecurityContext:*SecurityContext Stdin:b
+  StdinOnce:b TTY=tty:b
+EphemeralVolumeSource VolumeClaimTemplate:*PersistentVolumeClaimTemplate
+ExecAction Command:[s]
+FCVolumeSource TargetWWNs:[s] Lun:* FSType=fsType:s ReadOnly:b WWIDs=wwids:[s]
+FileKeySelector VolumeName:s Path:s Key:s Optional:*
+FlexVolumeSource Driver:s FSType=fsType:s SecretRef:*LocalObjectReference ReadOnly:b Options:{s}
+FlockerVolumeSource DatasetName:s DatasetUUID:s
+GCEPersistentDiskVolumeSource PDName=pdName:s FSType=fsType:s Partition:i ReadOnly:b
+GRPCAction Port:i Service:*
+GitRepoVolumeSource Repository:s Revision:s Directory:s
+GlusterfsVolumeSource EndpointsName=endpoints:s Path:s ReadOnly:b
+HTTPGetAction Path:s Port:x Host:s Scheme:s HTTPHeaders=httpHeaders:[HTTPHeader]
+HTTPHeader Name:s Value:s
+HostAlias IP=ip:s Hostnames:[s]
+HostIP IP=ip:s
+HostPathVolumeSource Path:s Type:*
+ISCSIVolumeSource TargetPortal:s IQN=iqn:s Lun:i ISCSIInterface=iscsiInterface:s FSType=fsType:s
+  ReadOnly:b Portals:[s] DiscoveryCHAPAuth=chapAuthDiscovery:b SessionCHAPAuth=chapAuthSession:b
+  SecretRef:*LocalObjectReference InitiatorName:*
+ImageVolumeSource Reference:s PullPolicy:s
+KeyToPath Key:s Path:s Mode:*
+Lifecycle PostStart:*LifecycleHandler PreStop:*LifecycleHandler StopSignal:*
+LifecycleHandler Exec:*ExecAction HTTPGet=httpGet:*HTTPGetAction
+  TCPSocket=tcpSocket:*TCPSocketAction Sleep:*SleepAction
+LocalObjectReference Name:s
+NFSVolumeSource Server:s Path:s ReadOnly:b
+NodeAddress Type:s Address:s
+NodeAffinity RequiredDuringSchedulingIgnoredDuringExecution:*NodeSelector
+  PreferredDuringSchedulingIgnoredDuringExecution:[PreferredSchedulingTerm]
+NodeSelector NodeSelectorTerms:[NodeSelectorTerm]
+NodeSelectorRequirement Key:s Operator:s Values:[s]
+NodeSelectorTerm MatchExpressions:[NodeSelectorRequirement] MatchFields:[NodeSelectorRequirement]
+ObjectFieldSelector APIVersion=apiVersion:s FieldPath:s
+PersistentVolumeClaimSpec AccessModes:[s] Selector:* Resources:VolumeResourceRequirements
+  VolumeName:s StorageClassName:* VolumeMode:* DataSource:*TypedLocalObjectReference
+  DataSourceRef:*TypedObjectReference VolumeAttributesClassName:*
+PersistentVolumeClaimTemplate ...J Spec:PersistentVolumeClaimSpec
+PersistentVolumeClaimVolumeSource ClaimName:s ReadOnly:b
+PhotonPersistentDiskVolumeSource PdID:s FSType=fsType:s
+PodAffinity RequiredDuringSchedulingIgnoredDuringExecution:[PodAffinityTerm]
+  PreferredDuringSchedulingIgnoredDuringExecution:[WeightedPodAffinityTerm]
+PodAffinityTerm LabelSelector:* Namespaces:[s] TopologyKey:s NamespaceSelector:*
+  MatchLabelKeys:[s] MismatchLabelKeys:[s]
+PodAntiAffinity RequiredDuringSchedulingIgnoredDuringExecution:[PodAffinityTerm]
+  PreferredDuringSchedulingIgnoredDuringExecution:[WeightedPodAffinityTerm]
+PodCertificateProjection SignerName:s KeyType:s MaxExpirationSeconds:* CredentialBundlePath:s
+  KeyPath:s CertificateChainPath:s UserAnnotations:{s}
+PodDNSConfig Nameservers:[s] Searches:[s] Options:[PodDNSConfigOption]
+PodDNSConfigOption Name:s Value:*
+PodIP IP=ip:s
+PodOS Name:s
+PodReadinessGate ConditionType:s
+PodResourceClaim Name:s ResourceClaimName:* ResourceClaimTemplateName:*
+PodSchedulingGate Name:s
+PodSchedulingGroup PodGroupName:*
+PodSecurityContext HostNetwork:b HostPID:b HostIPC:b ShareProcessNamespace:* HostUsers:*
+  SELinuxOptions=seLinuxOptions:*SELinuxOptions WindowsOptions:*WindowsSecurityContextOptions
+  RunAsUser:* RunAsGroup:* RunAsNonRoot:* SupplementalGroups:[i] SupplementalGroupsPolicy:*
+  FSGroup=fsGroup:* FSGroupChangePolicy=fsGroupChangePolicy:* Sysctls:[Sysctl]
+  SeccompProfile:*SeccompProfile AppArmorProfile:*AppArmorProfile
+  SELinuxChangePolicy=seLinuxChangePolicy:*
+PodSpec Volumes:[Volume] InitContainers:[Container] Containers:[Container]
+  EphemeralContainers:[EphemeralContainer] RestartPolicy:s TerminationGracePeriodSeconds:*
+  ActiveDeadlineSeconds:* DNSPolicy=dnsPolicy:s NodeSelector:{s} ServiceAccountName:s
+  AutomountServiceAccountToken:* NodeName:s SecurityContext:*PodSecurityContext
+  ImagePullSecrets:[LocalObjectReference] Hostname:s Subdomain:s SetHostnameAsFQDN:*
+  Affinity:*Affinity SchedulerName:s Tolerations:[Toleration] HostAliases:[HostAlias]
+  PriorityClassName:s Priority:* PreemptionPolicy:* DNSConfig=dnsConfig:*PodDNSConfig
+  ReadinessGates:[PodReadinessGate] RuntimeClassName:* Overhead:{q} EnableServiceLinks:*
+  TopologySpreadConstraints:[TopologySpreadConstraint] OS=os:*PodOS
+  SchedulingGates:[PodSchedulingGate] ResourceClaims:[PodResourceClaim]
+  Resources:*ResourceRequirements HostnameOverride:* SchedulingGroup:*PodSchedulingGroup
+PortworxVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b
+PreferredSchedulingTerm Weight:i Preference:NodeSelectorTerm
+Probe ...ProbeHandler InitialDelaySeconds:i TimeoutSeconds:i PeriodSeconds:i SuccessThreshold:i
+  FailureThreshold:i TerminationGracePeriodSeconds:*
+ProbeHandler Exec:*ExecAction HTTPGet=httpGet:*HTTPGetAction TCPSocket=tcpSocket:*TCPSocketAction
+  GRPC=grpc:*GRPCAction
+ProjectedVolumeSource Sources:[VolumeProjection] DefaultMode:*
+QuobyteVolumeSource Registry:s Volume:s ReadOnly:b User:s Group:s Tenant:s
+RBDVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPool=pool:s
+  RadosUser=user:s Keyring:s SecretRef:*LocalObjectReference ReadOnly:b
+ResourceClaim Name:s Request:s
+ResourceFieldSelector ContainerName:s Resource:s Divisor:q
+ResourceRequirements Limits:{q} Requests:{q} Claims:[ResourceClaim]
+RollingUpdateDeployment MaxUnavailable:x MaxSurge:x
+SELinuxOptions User:s Role:s Type:s Level:s
+ScaleIOVolumeSource Gateway:s System:s SecretRef:*LocalObjectReference SSLEnabled=sslEnabled:b
+  ProtectionDomain:s StoragePool:s StorageMode:s VolumeName:s FSType=fsType:s ReadOnly:b
+SeccompProfile Type:s LocalhostProfile:*
+SecretEnvSource ...LocalObjectReference Optional:*
+SecretKeySelector ...LocalObjectReference Key:s Optional:*
+SecretProjection ...LocalObjectReference Items:[KeyToPath] Optional:*
+SecretVolumeSource SecretName:s Items:[KeyToPath] DefaultMode:* Optional:*
+SecurityContext Capabilities:*Capabilities Privileged:*
+  SELinuxOptions=seLinuxOptions:*SELinuxOptions WindowsOptions:*WindowsSecurityContextOptions
+  RunAsUser:* RunAsGroup:* RunAsNonRoot:* ReadOnlyRootFilesystem:* AllowPrivilegeEscalation:*
+  ProcMount:* SeccompProfile:*SeccompProfile AppArmorProfile:*AppArmorProfile
+ServiceAccountTokenProjection Audience:s ExpirationSeconds:i Path:s
+ServicePort Name:s Protocol:s AppProtocol:* Port:i TargetPort:x NodePort:i
+SleepAction Seconds:i
+StorageOSVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
+  SecretRef:*LocalObjectReference
+Sysctl Name:s Value:s
+TCPSocketAction Port:x Host:s
+Taint Key:s Value:s Effect:s TimeAdded:*
+Toleration Key:s Operator:s Value:s Effect:s TolerationSeconds:*
+TopologySpreadConstraint MaxSkew:i TopologyKey:s WhenUnsatisfiable:s LabelSelector:* MinDomains:*
+  NodeAffinityPolicy:* NodeTaintsPolicy:* MatchLabelKeys:[s]
+TypedLocalObjectReference APIGroup=apiGroup:* Kind:s Name:s
+TypedObjectReference APIGroup=apiGroup:* Kind:s Name:s Namespace:*
+Volume Name:s ...VolumeSource
+VolumeDevice Name:s DevicePath:s
+VolumeMount Name:s ReadOnly:b RecursiveReadOnly:* MountPath:s SubPath:s MountPropagation:*
+  SubPathExpr:s
+VolumeProjection Secret:*SecretProjection DownwardAPI:*DownwardAPIProjection
+  ConfigMap:*ConfigMapProjection ServiceAccountToken:*ServiceAccountTokenProjection
+  ClusterTrustBundle:*ClusterTrustBundleProjection PodCertificate:*PodCertificateProjection
+VolumeResourceRequirements Limits:{q} Requests:{q}
+VolumeSource HostPath:*HostPathVolumeSource EmptyDir:*EmptyDirVolumeSource
+  GCEPersistentDisk=gcePersistentDisk:*GCEPersistentDiskVolumeSource
+  AWSElasticBlockStore=awsElasticBlockStore:*AWSElasticBlockStoreVolumeSource
+  GitRepo:*GitRepoVolumeSource Secret:*SecretVolumeSource NFS=nfs:*NFSVolumeSource
+  ISCSI=iscsi:*ISCSIVolumeSource Glusterfs:*GlusterfsVolumeSource
+  PersistentVolumeClaim:*PersistentVolumeClaimVolumeSource RBD=rbd:*RBDVolumeSource
+  Quobyte:*QuobyteVolumeSource FlexVolume:*FlexVolumeSource Cinder:*CinderVolumeSource
+  CephFS=cephfs:*CephFSVolumeSource Flocker:*FlockerVolumeSource
+  DownwardAPI:*DownwardAPIVolumeSource FC=fc:*FCVolumeSource AzureFile:*AzureFileVolumeSource
+  ConfigMap:*ConfigMapVolumeSource VsphereVolume:*VsphereVirtualDiskVolumeSource
+  AzureDisk:*AzureDiskVolumeSource PhotonPersistentDisk:*PhotonPersistentDiskVolumeSource
+  Projected:*ProjectedVolumeSource PortworxVolume:*PortworxVolumeSource
+  ScaleIO:*ScaleIOVolumeSource StorageOS=storageos:*StorageOSVolumeSource CSI=csi:*CSIVolumeSource
+  Ephemeral:*EphemeralVolumeSource Image:*ImageVolumeSource
+VsphereVirtualDiskVolumeSource VolumePath:s FSType=fsType:s StoragePolicyName:s StoragePolicyID:s
+WeightedPodAffinityTerm Weight:i PodAffinityTerm:PodAffinityTerm
+WindowsSecurityContextOptions GMSACredentialSpecName=gmsaCredentialSpecName:*
+  GMSACredentialSpec=gmsaCredentialSpec:* RunAsUserName:* HostProcess:*
+`

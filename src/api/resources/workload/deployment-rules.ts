@@ -1,0 +1,71 @@
+// What a Deployment must be (pkg/apis/apps/validation).
+
+import type { Deployment, DeploymentStrategy } from '../../generated/types.ts'
+import type { Faults } from '../check/faults.ts'
+import { checkImmutable, checkNonNegative } from '../check/values.ts'
+import { internalForm } from '../pod/internal-form.ts'
+import {
+  checkAtMostAll,
+  checkCounts,
+  checkIntOrPercent,
+  checkSelectorAndTemplate,
+  isZero,
+} from './rules.ts'
+
+export function checkDeployment(faults: Faults, { spec }: Deployment, old: Deployment | undefined) {
+  const { minReadySeconds = 0, progressDeadlineSeconds } = spec
+  checkNonNegative(faults, 'spec.replicas', spec.replicas)
+  checkSelectorAndTemplate(faults, spec)
+  checkStrategy(faults, 'spec.strategy', spec.strategy ?? {})
+  checkNonNegative(faults, 'spec.minReadySeconds', minReadySeconds)
+  checkNonNegative(faults, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
+  if (progressDeadlineSeconds !== undefined) {
+    const path = 'spec.progressDeadlineSeconds'
+    checkNonNegative(faults, path, progressDeadlineSeconds)
+    if (progressDeadlineSeconds <= minReadySeconds) {
+      faults.invalid(path, progressDeadlineSeconds, 'must be greater than minReadySeconds')
+    }
+  }
+  if (old) checkImmutable(faults, 'spec.selector', spec.selector, old.spec.selector)
+}
+
+function checkStrategy(faults: Faults, at: string, strategy: DeploymentStrategy) {
+  const { type, rollingUpdate } = strategy
+  const path = `${at}.rollingUpdate`
+  if (type === 'Recreate') {
+    if (rollingUpdate === undefined) return
+    const detail = "may not be specified when strategy `type` is 'Recreate'"
+    return faults.forbidden(path, detail)
+  }
+  if (type !== 'RollingUpdate') {
+    const shown = internalForm('DeploymentStrategy', strategy)
+    return faults.notSupported(at, shown, ['Recreate', 'RollingUpdate'])
+  }
+  const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate ?? {}
+  checkIntOrPercent(faults, `${path}.maxUnavailable`, maxUnavailable)
+  checkIntOrPercent(faults, `${path}.maxSurge`, maxSurge)
+  if (isZero(maxUnavailable) && isZero(maxSurge)) {
+    const detail = 'may not be 0 when `maxSurge` is 0'
+    faults.invalid(`${path}.maxUnavailable`, maxUnavailable, detail)
+  }
+  checkAtMostAll(faults, `${path}.maxUnavailable`, maxUnavailable)
+}
+
+export function checkDeploymentStatus(
+  faults: Faults,
+  { status }: Deployment,
+  old: Deployment | undefined,
+) {
+  const { observedGeneration, replicas, updatedReplicas, readyReplicas } = status ?? {}
+  const { availableReplicas, unavailableReplicas, terminatingReplicas } = status ?? {}
+  const { collisionCount } = status ?? {}
+  const counts = {
+    ...{ observedGeneration, replicas, updatedReplicas, readyReplicas },
+    ...{ availableReplicas, unavailableReplicas, terminatingReplicas, collisionCount },
+  }
+  checkCounts(faults, counts, ['updatedReplicas', 'readyReplicas', 'availableReplicas'])
+  const before = old?.status?.collisionCount
+  if (before !== undefined && (collisionCount === undefined || collisionCount < before)) {
+    faults.invalid('status.collisionCount', collisionCount ?? 0, 'cannot be decremented')
+  }
+}
