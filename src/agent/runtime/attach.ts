@@ -1,0 +1,99 @@
+// Joins the streams of a container's first process: output is copied from its log reader, input goes
+// into its FIFO, the size of its terminal is set on the terminal itself.
+
+import { closeSync, constants, openSync } from 'node:fs'
+import { readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Processes } from '../../lib/process.ts'
+import type { ContainerLog } from '../logs/container-log.ts'
+import { emptyStream, OutputQueue } from './exec.ts'
+import type { AttachOptions, ExecSession } from './runtime.ts'
+
+export type AttachTarget = {
+  readonly log: ContainerLog
+  readonly stdinFifo: string | undefined
+  readonly pid: number | undefined
+  readonly exitCode: Promise<number>
+  /** Called when the client has closed its input of a container with stdinOnce. */
+  readonly inputEnded: () => void
+}
+
+export function attachTo(
+  target: AttachTarget,
+  options: AttachOptions,
+  processes: Processes,
+  signal: AbortSignal,
+): ExecSession {
+  const stdout = new OutputQueue()
+  const stderr = new OutputQueue()
+  const unlisten = target.log.listen((stream, bytes) =>
+    (stream === 'stdout' ? stdout : stderr).pushAndWait(bytes),
+  )
+  const input = options.stdin && target.stdinFifo ? openInput(target.stdinFifo) : undefined
+  const close = () => {
+    unlisten()
+    input?.close()
+    for (const queue of [stdout, stderr]) queue.end()
+  }
+  signal.addEventListener('abort', close, { once: true })
+  return {
+    stdout: stdout.readable,
+    stderr: options.tty ? emptyStream() : stderr.readable,
+    write: async (bytes) => input?.write(bytes),
+    endInput: async () => {
+      input?.close()
+      target.inputEnded()
+    },
+    resize: (columns, rows) => {
+      if (target.pid !== undefined) {
+        void resizeTerminal(processes, target.pid, columns, rows, signal).catch(() => {}) // It ended.
+      }
+    },
+    exitCode: target.exitCode.finally(() => {
+      signal.removeEventListener('abort', close)
+      close()
+    }),
+    close,
+  }
+}
+
+/** Opening for both ends never waits and never fails for want of a reader. */
+function openInput(fifo: string) {
+  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+  const writer = Bun.file(fd).writer()
+  let isOpen = true
+  return {
+    async write(bytes: Uint8Array): Promise<void> {
+      if (!isOpen) return
+      writer.write(bytes)
+      await writer.flush()
+    },
+    close(): void {
+      if (!isOpen) return
+      isOpen = false
+      closeSync(fd)
+    },
+  }
+}
+
+/** The terminal is reached through the process's own view of /dev/pts. */
+async function resizeTerminal(
+  processes: Processes,
+  pid: number,
+  columns: number,
+  rows: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const terminal = await findTerminal(pid)
+  if (terminal === undefined) return
+  const size = ['rows', String(rows), 'cols', String(columns)]
+  await processes.run(['stty', '-F', terminal, ...size], signal)
+}
+
+async function findTerminal(pid: number): Promise<string | undefined> {
+  for (const fd of await readdir(`/proc/${pid}/fd`)) {
+    const target = await readlink(join(`/proc/${pid}/fd`, fd))
+    if (/^\/dev\/pts\/\d+$|^\/dev\/console$/.test(target)) return `/proc/${pid}/fd/${fd}`
+  }
+  return undefined
+}
