@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { testServer } from '../../test/support/server.ts'
+import { SimClock } from '../lib/clock.ts'
 
 const CONFIGMAPS = '/api/v1/namespaces/default/configmaps'
 const map = (name: string, data: Record<string, string> = {}) => ({ metadata: { name }, data })
@@ -36,18 +37,19 @@ test('an object can be made, read, changed and deleted', async () => {
 })
 
 test('a list has all objects of a namespace, and a watch what happens to them', async () => {
-  await using server = await testServer()
+  const clock = new SimClock()
+  await using server = await testServer({ clock })
   for (const name of ['b', 'a']) await server.call('POST', CONFIGMAPS, { body: map(name) })
   const list = await server.call('GET', CONFIGMAPS)
-  expect(list.json.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(
-    [...['a', 'b']],
-  )
+  const names = list.json.items.map((item: { metadata: { name: string } }) => item.metadata.name)
+  expect(names).toEqual(['a', 'b'])
+
   const from = list.json.metadata.resourceVersion
-  const watched = server.call(
-    'GET',
-    `${CONFIGMAPS}?watch=1&timeoutSeconds=1&resourceVersion=${from}`,
-  )
+  const query = `watch=1&timeoutSeconds=1&resourceVersion=${from}`
+  const watched = server.call('GET', `${CONFIGMAPS}?${query}`)
   await server.call('DELETE', `${CONFIGMAPS}/a`)
-  const [first] = (await watched).text.split('\n')
+  await clock.advance(1000)
+  const [first, ...others] = (await watched).text.split('\n')
   expect(JSON.parse(first!)).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'a' } } })
+  expect(others).toEqual([''])
 })

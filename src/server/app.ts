@@ -7,19 +7,30 @@
 import { type Context, Hono } from 'hono'
 import type { UserInfo } from '../api/resource.ts'
 import { AdmissionChain } from './admission/chain.ts'
+import { admissionPlugins } from './admission/plugins.ts'
 import { Authenticator } from './authn/authenticator.ts'
-import { Authorizer } from './authz/authorizer.ts'
+import { certificateUsers, frontProxyUsers } from './authn/certificates.ts'
+import { ServiceAccountUsers } from './authn/service-accounts.ts'
+import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
+import { Authorizer, openPaths } from './authz/authorizer.ts'
+import { NodeAuthorizer, PodGraph } from './authz/node.ts'
+import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
 import type { Answer, Call } from './call.ts'
 import { callOf, responseOf } from './call-fetch.ts'
 import type { App, RequestEnv } from './contract.ts'
+import { discovery } from './documents/discovery.ts'
+import { health } from './documents/health.ts'
+import { clusterAuthority, issuerConfiguration, issuerKeys } from './documents/identity.ts'
+import { version } from './documents/version.ts'
 import { errorAnswer, pageNotFound, toApiError } from './errors.ts'
 import { finish } from './finish.ts'
 import { Following } from './follow.ts'
 import { InFlight } from './limits.ts'
 import { requestInfo } from './request-info.ts'
 import { type Admitted, serveResource } from './resources.ts'
-import type { Server, ServerDeps } from './server.ts'
+import { issuerOf, type Server, type ServerDeps } from './server.ts'
+import { ServiceAddresses } from './services/addresses.ts'
 
 export interface ServerApp extends App {
   /** One request, without the detour over Request and Response. Never throws. */
@@ -33,14 +44,7 @@ type Document = (server: Server, admitted: Admitted) => Answer | Promise<Answer>
 
 export function createApp(deps: ServerDeps): ServerApp {
   const following = new Following(deps.store, deps.log)
-  const server: Server = {
-    ...deps,
-    authenticator: new Authenticator([]),
-    authorizer: new Authorizer([]),
-    admission: new AdmissionChain([]),
-    hooks: new Map(),
-    published: following,
-  }
+  const server = serverOf(deps, following)
   const { settings } = deps
   const inFlight = new InFlight({ reads: settings.readsMax, writes: settings.writesMax })
   const handle = (call: Call) => answer(server, inFlight, call, serveResource)
@@ -52,6 +56,32 @@ export function createApp(deps: ServerDeps): ServerApp {
   }
 }
 
+function serverOf(deps: ServerDeps, following: Following): Server {
+  const { store, clock } = deps
+  const issuer = issuerOf(deps.settings)
+  const rbac = new Rbac()
+  const graph = new PodGraph()
+  const admission = admissionPlugins(deps)
+  const addresses = new ServiceAddresses(deps.settings, deps.random)
+  const followers = [...rbac.followers, graph, addresses, ...admission.followers]
+  for (const follower of followers) following.add(follower)
+  const nodeRules = () => rbac.roleRules('ClusterRole', '', 'system:node') ?? []
+  const serviceAccounts = new ServiceAccountUsers({
+    ...{ store, clock, issuer, tokens: deps.pki.tokens, audiences: [issuer] },
+  })
+  return {
+    ...deps,
+    ...{ issuer, rbac, serviceAccounts },
+    authenticator: new Authenticator([
+      ...[frontProxyUsers, certificateUsers],
+      bearerCheck([serviceAccounts, new BootstrapTokenUsers(store, clock)]),
+    ]),
+    authorizer: new Authorizer([openPaths, new NodeAuthorizer(graph, nodeRules), rbac]),
+    admission: new AdmissionChain(admission.plugins),
+    hooks: new Map([[addresses.folder, addresses.hooks]]),
+  }
+}
+
 type Serve = (call: Call, document: Document) => Promise<Answer>
 
 function routes(serve: Serve) {
@@ -60,6 +90,17 @@ function routes(serve: Serve) {
     const { raw } = context.req
     return responseOf(await serve(callOf(raw, context.env), document), raw.signal)
   }
+  for (const path of ['/healthz', '/livez', '/readyz']) {
+    hono.get(path, by(health)).get(`${path}/*`, by(health))
+  }
+  hono.get('/version', by(version)).get('/version/', by(version))
+  hono.get('/.well-known/openid-configuration', by(issuerConfiguration))
+  hono.get('/openid/v1/jwks', by(issuerKeys))
+  hono.get('/cacerts', by(clusterAuthority))
+  for (const path of ['/api', '/api/', '/api/:version', '/apis', '/apis/']) {
+    hono.all(path, by(discovery))
+  }
+  hono.all('/apis/:group', by(discovery)).all('/apis/:group/:version', by(discovery))
   hono.all('/api/:version/:rest{.+}', by(serveResource))
   hono.all('/apis/:group/:version/:rest{.+}', by(serveResource))
   hono.all('*', by(pageNotFound))
@@ -81,7 +122,7 @@ async function answer(
     const found = server.authenticator.authenticate(call)
     const user: UserInfo = found instanceof Promise ? await found : found
     leave = inFlight.enter(info, user)
-    const access = accessOf(info, user)
+    const access = accessOf(info, user, call.query)
     const decision = server.authorizer.decide(access)
     if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
     const served = serve(server, { call, info, user, warnings })

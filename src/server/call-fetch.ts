@@ -81,7 +81,11 @@ function pushed(body: Push, signal: AbortSignal): ReadableStream<Uint8Array> {
             return (controller.desiredSize ?? 0) > 0
           },
           drained: () =>
-            ended.aborted ? Promise.resolve() : new Promise((resolve) => void (wake = resolve)),
+            ended.aborted
+              ? Promise.resolve()
+              : new Promise((resolve) => {
+                  wake = resolve
+                }),
         }
         ended.addEventListener('abort', () => wake(), { once: true })
         finish(body.push(sink), controller)

@@ -14,6 +14,8 @@ export type RequestEnv = {
     commonName: string
     organizations: readonly string[]
     issuedBy: 'client' | 'front-proxy'
+    /** Of the certificate, in hexadecimal; named in the user's extra fields. */
+    sha256?: string
   }
   remoteAddress?: string
 }

@@ -14,20 +14,18 @@ export interface Follower {
   remove(entry: Entry): void
 }
 
-/** The newest revision whose events have been handed out to watchers. */
-export type Published = { readonly revision: number }
-
-export class Following implements Published {
+export class Following {
   readonly #store: Store
   readonly #log: Log
   /** By the first part of their folder. */
   readonly #followers = new Map<string, Follower[]>()
-  revision: number
+  /** Where the watch goes on. */
+  #revision: number
 
   constructor(store: Store, log: Log) {
     this.#store = store
     this.#log = log
-    this.revision = store.revision
+    this.#revision = store.revision
   }
 
   /** To be called before `run`. */
@@ -46,18 +44,18 @@ export class Following implements Published {
         return
       } catch (error) {
         if (!(error instanceof SlowWatcherError)) throw error
-        this.revision = this.#store.revision
+        this.#revision = this.#store.revision
         for (const follower of [...this.#followers.values()].flat()) this.#fill(follower)
       }
     }
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const watch = this.#store.watch('', this.revision)
+    const watch = this.#store.watch('', this.#revision)
     signal.addEventListener('abort', () => watch.close(), { once: true })
     for await (const batch of watch) {
       for (const event of batch) this.#handOut(event)
-      this.revision = batch.at(-1)?.revision ?? this.revision
+      this.#revision = batch.at(-1)?.revision ?? this.#revision
     }
   }
 

@@ -14,8 +14,6 @@ export type KindHooks = {
   beginUpdate?(request: ResourceRequest, object: AnyObject, old: AnyObject, dryRun: boolean): Undo
   /** False keeps an object whose last finalizer has gone, for a reason of its own. */
   mayGo?(object: AnyObject): boolean
-  /** Once the object is gone from the store. */
-  afterDelete?(object: AnyObject): void
   /** In place of the usual plan of a deletion; see `planDeletion`. Throws to refuse. */
   planDelete?(
     request: ResourceRequest,

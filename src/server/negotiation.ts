@@ -59,6 +59,20 @@ export function negotiateOutput(call: Call, formats: readonly Format[] = ALL_FOR
   throw notAcceptable(clauses, formats)
 }
 
+const DISCOVERY = { group: 'apidiscovery.k8s.io', version: 'v2', kind: 'APIGroupDiscoveryList' }
+
+/** True when aggregated discovery is wanted rather than the old documents. */
+export function wantsAggregatedDiscovery(call: Call): boolean {
+  const accept = call.header('accept')
+  if (!accept?.includes(DISCOVERY.group)) return false
+  const clause = parseAccept(accept).find(
+    ({ type, params }) =>
+      matches(type, MEDIA_TYPES.json) &&
+      (!params.has('as') || (params.get('as') === DISCOVERY.kind && params.get('v') === 'v2')),
+  )
+  return clause?.params.get('g') === DISCOVERY.group
+}
+
 /** The form of answers to errors: never 406, since there must be one. */
 export function negotiateError(call: Call): Output {
   try {

@@ -155,7 +155,6 @@ function deleteOptionsIn(body: unknown): GivenDeleteOptions {
 }
 
 function checkType(field: string, value: unknown, type: string, goType: string): void {
-  // biome-ignore lint/suspicious/useValidTypeof: the names come from the callers above.
   if (value === undefined || value === null || typeof value === type) return
   throw badRequest(
     `json: cannot unmarshal ${typeof value} into Go struct field DeleteOptions.${field} of type ${goType}`,

@@ -2,7 +2,7 @@
 
 import type { AnyRow, UserInfo } from '../api/resource.ts'
 import type { Answer, Call } from './call.ts'
-import { methodNotAllowed, unknownResource } from './errors.ts'
+import { methodNotAllowed, pageNotFound, unknownResource } from './errors.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { Handler, Server } from './server.ts'
 import { subresourceHandler } from './subresources/handlers.ts'
@@ -26,10 +26,16 @@ export type Admitted = { call: Call; info: RequestInfo; user: UserInfo; warnings
 export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
   const { info, warnings } = admitted
   const row = server.registry.find(info.group, info.version, info.resource)
-  if (row === undefined) throw unknownResource()
+  if (row === undefined) return nothingHere(server, info)
   const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
   if (row.deprecation !== undefined) warnings.push(row.deprecation)
   return handler({ server, row, ...admitted })
+}
+
+/** A group that nobody serves is no more than a wrong path. */
+function nothingHere({ registry }: Server, { group }: RequestInfo): Answer {
+  if (registry.groups().some(({ name }) => name === group)) throw unknownResource()
+  return pageNotFound()
 }
 
 function verbHandler(row: AnyRow, info: RequestInfo): Handler {

@@ -10,10 +10,11 @@ import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionChain } from './admission/chain.ts'
 import type { Authenticator } from './authn/authenticator.ts'
+import type { ServiceAccountUsers } from './authn/service-accounts.ts'
 import type { Authorizer } from './authz/authorizer.ts'
+import type { Rbac } from './authz/rbac.ts'
 import type { Answer, Call } from './call.ts'
 import type { NodeDialer } from './contract.ts'
-import type { Published } from './follow.ts'
 import type { ObjectHooks } from './hooks.ts'
 import type { RequestInfo } from './request-info.ts'
 
@@ -49,11 +50,17 @@ export type ServerDeps = {
 }
 
 export type Server = ServerDeps & {
+  issuer: string
+  rbac: Rbac
+  serviceAccounts: ServiceAccountUsers
   authenticator: Authenticator
   authorizer: Authorizer
   admission: AdmissionChain
   hooks: ObjectHooks
-  published: Published
+}
+
+export function issuerOf({ issuer, clusterDomain }: ServerSettings): string {
+  return issuer ?? `https://kubernetes.default.svc.${clusterDomain}`
 }
 
 /** One request for a resource, after it was let in. */

@@ -10,6 +10,7 @@ import { type Random, SeededRandom } from '../../src/lib/random.ts'
 import { generateKey } from '../../src/pki/keys.ts'
 import { ServiceAccountTokens } from '../../src/pki/service-account.ts'
 import { createApp, type ServerApp } from '../../src/server/app.ts'
+import { ensureBootstrap } from '../../src/server/bootstrap/ensure.ts'
 import type { NodeDialer } from '../../src/server/contract.ts'
 import type { ServerDeps } from '../../src/server/server.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -22,6 +23,8 @@ export type TestServerOptions = {
   log?: Log
   rows?: readonly AnyRow[]
   nodes?: NodeDialer
+  /** Default: a cluster as it is after its first start, with namespaces, roles and the API's Service. */
+  bootstrap?: boolean
   /** Who asks when a call does not say. Default: an administrator. */
   user?: UserInfo
 }
@@ -55,6 +58,11 @@ const NO_NODES: NodeDialer = {
   dialFrom: (name) => Promise.reject(new Error(`node ${name} is not connected`)),
 }
 
+function apiAddress({ settings }: ServerDeps) {
+  const { advertiseAddress, advertisePort, serviceCidr } = settings
+  return { serviceCidr, address: advertiseAddress, port: advertisePort }
+}
+
 export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
   const clock = options.clock ?? new SystemClock()
   const store = await openStore({ path: ':memory:', clock })
@@ -76,6 +84,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const app = createApp(deps)
   const stop = new AbortController()
   const running = app.run(stop.signal)
+  if (options.bootstrap !== false) await ensureBootstrap(app, apiAddress(deps))
   const close = async () => {
     stop.abort()
     await store.close()
@@ -83,18 +92,17 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   }
   return {
     ...{ app, store, registry, deps, close },
-    call: (method, path, call = {}) => send(app, method, path, { user: options.user, ...call }),
+    call: (method, path, call = {}) =>
+      send(app, method, path, { user: options.user ?? ADMIN, ...call }),
     [Symbol.asyncDispose]: close,
   }
 }
-
-type Sent = TestCall & { user?: UserInfo | undefined }
 
 async function send(
   app: ServerApp,
   method: string,
   path: string,
-  { body, headers = {}, user = ADMIN, signal }: Sent,
+  { body, headers = {}, user = ADMIN, signal }: TestCall,
 ): Promise<TestAnswer> {
   const request = new Request(`http://test${path}`, {
     method,

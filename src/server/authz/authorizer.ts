@@ -34,6 +34,13 @@ export interface AccessCheck {
   decide(access: Access): Decision
 }
 
+/** What everybody may see, whatever the roles say. */
+const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz', '/cacerts'])
+
+export const openPaths: AccessCheck = {
+  decide: (access) => ({ allowed: !access.isResource && OPEN_PATHS.has(access.path), reason: '' }),
+}
+
 const MASTERS = 'system:masters'
 
 export class Authorizer {

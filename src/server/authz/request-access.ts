@@ -2,13 +2,25 @@
 
 import type { UserInfo } from '../../api/resource.ts'
 import { ApiError, forbidden } from '../../api/status.ts'
+import type { Query } from '../query.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { Access } from './authorizer.ts'
 
-export function accessOf(info: RequestInfo, user: UserInfo): Access {
+const SELECTING = new Set(['list', 'watch', 'deletecollection'])
+
+export function accessOf(info: RequestInfo, user: UserInfo, query: Query): Access {
   const { verb, path, group, version, resource, subresource, namespace, name } = info
   if (!info.isResource) return { user, verb, isResource: false, path }
-  return { user, verb, isResource: true, group, version, resource, subresource, namespace, name }
+  const access = { user, verb, group, version, resource, subresource, namespace, name }
+  if (!SELECTING.has(verb)) return { ...access, isResource: true }
+  const fieldSelector = query.get('fieldSelector')
+  const labelSelector = query.get('labelSelector')
+  return {
+    ...access,
+    isResource: true,
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+  }
 }
 
 /** 403 in upstream's words. What comes from the request must not read as HTML. */

@@ -23,6 +23,6 @@ export function rendered(code: number, value: unknown, { output }: Form): Answer
   return { code, headers, body: renderJson(value, output.pretty) }
 }
 
-export function formOf(request: ResourceRequest, output: Output): Form {
+export function formOf(request: Pick<ResourceRequest, 'server' | 'call'>, output: Output): Form {
   return { output, query: request.call.query, nowMs: request.server.clock.nowMs() }
 }

@@ -95,6 +95,7 @@ export async function createNamed(
     if (options.dryRun) {
       const standing = server.store.get(key)
       if (standing) throw taken(request, object, standing)
+      undo?.()
       return { object }
     }
     const result = await server.store.create(key, encodeStored(row, object), writeRules(request))

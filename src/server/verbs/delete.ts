@@ -79,7 +79,6 @@ async function attemptOn(
     if (options.dryRun) return { gone: true, object: old }
     const result = await server.store.delete(entry.key, entry.revision)
     if (!result.ok) return undefined
-    hooks?.afterDelete?.(old)
     old.metadata.resourceVersion = String(result.entry.revision)
     return { gone: true, object: old }
   }

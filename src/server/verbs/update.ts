@@ -123,30 +123,36 @@ async function attemptOn(
   const object = part === undefined ? sent : throughPart(request, part, sent, old)
   const hooks = server.hooks.get(row.folder)
   const undo = hooks?.beginUpdate?.(request, object, old, options.dryRun)
-  try {
-    prepare(request, part, object, old)
-    if (onlyTimesDiffer(old, object)) return { entry }
-    await server.admission.validate(attributesOf(request, object, options.dryRun, old))
-    const isGone = isReadyToGo(object, old) && (hooks?.mayGo?.(object) ?? true)
-    if (options.dryRun) return { object }
-    if (isGone) {
-      const result = await server.store.delete(entry.key, entry.revision)
-      if (!result.ok && result.current !== undefined) return lost(undo)
-      hooks?.afterDelete?.(object)
-      return { object }
-    }
-    const text = encodeStored(row, object)
-    const result = await server.store.update(entry.key, text, entry.revision, writeRules(request))
-    return result.ok ? { entry: result.entry } : lost(undo)
-  } catch (error) {
+  const write = { entry, object, old, options }
+  const written = await writeChange(request, part, write).catch((error) => {
     undo?.()
     throw error
-  }
+  })
+  // Nothing was stored: what was held for this write is free again.
+  if (written === undefined || 'object' in written || written.entry === entry) undo?.()
+  return written
 }
 
-function lost(undo: (() => void) | undefined): undefined {
-  undo?.()
-  return undefined
+type Write = { entry: Entry; object: AnyObject; old: AnyObject; options: WriteOptions }
+
+async function writeChange(
+  request: ResourceRequest,
+  part: PartResource<AnyObject> | undefined,
+  { entry, object, old, options }: Write,
+): Promise<Written | undefined> {
+  const { server, row } = request
+  prepare(request, part, object, old)
+  if (onlyTimesDiffer(old, object)) return { entry }
+  await server.admission.validate(attributesOf(request, object, options.dryRun, old))
+  if (options.dryRun) return { object }
+  const hooks = server.hooks.get(row.folder)
+  if (isReadyToGo(object, old) && (hooks?.mayGo?.(object) ?? true)) {
+    const result = await server.store.delete(entry.key, entry.revision)
+    return result.ok || result.current === undefined ? { object } : undefined
+  }
+  const text = encodeStored(row, object)
+  const result = await server.store.update(entry.key, text, entry.revision, writeRules(request))
+  return result.ok ? { entry: result.entry } : undefined
 }
 
 /** The last finalizer of a deleted object was taken away. */

@@ -147,9 +147,9 @@ class Watching {
 
   #planBookmarks(): void {
     if (!this.#plan.options.allowWatchBookmarks) return
-    const { clock, published } = this.#server
+    const { clock, store } = this.#server
     const bookmark = () => {
-      if (this.#isCaughtUp) this.#sink.write(this.#writer.bookmark(published.revision, false))
+      if (this.#isCaughtUp) this.#sink.write(this.#writer.bookmark(store.revision, false))
     }
     const each = () => {
       bookmark()
