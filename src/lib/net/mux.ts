@@ -88,6 +88,11 @@ export class Mux {
     this.#streams.clear()
   }
 
+  /** Ends everything; `run` returns. */
+  close(reason: unknown): void {
+    this.#pipe.close(reason)
+  }
+
   /** Opens a stream; rejects with the reason of the other side when that refuses. */
   async open(purpose: string, signal: AbortSignal): Promise<ByteStream> {
     signal.throwIfAborted()

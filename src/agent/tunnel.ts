@@ -1,0 +1,233 @@
+// The one connection of a node: out to the server, kept open, over which the server reaches the node's
+// HTTP API and addresses in its network. Nothing on the node listens.
+//
+//   dial ──► hand-shake ──► carry streams ──► broken ──► wait a little longer each time ──► dial
+
+import { connect as connectTcp } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Backoff } from '../lib/backoff.ts'
+import type { ByteStream } from '../lib/byte-stream.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import { ByteReader } from '../lib/net/byte-reader.ts'
+import { formatHead, headerOf, readHead, statusOf } from '../lib/net/http1.ts'
+import { Mux } from '../lib/net/mux.ts'
+import { joinStreams } from '../lib/net/pipe.ts'
+import { socketStream } from '../lib/net/socket-stream.ts'
+import { acceptKey, WebSocketStream } from '../lib/net/websocket.ts'
+import type { Random } from '../lib/random.ts'
+
+export type TunnelOptions = {
+  /** Asked before each attempt: the server's address may change, and certificates are renewed. */
+  server(): TunnelServer
+  /** The node's HTTP API. */
+  serveNode(stream: ByteStream, signal: AbortSignal): Promise<void>
+  clock: Clock
+  random: Random
+  log: Log
+  backoff: Backoff
+}
+
+export type TunnelServer = {
+  host: string
+  port: number
+  caPem: string
+  certificatePem: string
+  privateKeyPem: string
+}
+
+const PATH = '/kedge/v1/tunnel'
+const PROTOCOL = 'tunnel.kedge.dev'
+const HANDSHAKE_MS_MAX = 20_000
+/** A connection that lasted so long was a good one; the next attempt need not wait. */
+const GOOD_MS = 60_000
+
+/** Keeps the tunnel open until `signal` aborts. */
+export async function keepTunnel(options: TunnelOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log, backoff, random } = options
+  while (!signal.aborted) {
+    const startedMs = clock.monotonicMs()
+    try {
+      const stream = await openTunnel(options, signal)
+      log.info('connected to the server')
+      await carryTunnel(options, stream, signal)
+      if (!signal.aborted) log.warn('connection to the server is lost')
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      if (!signal.aborted) log.warn('cannot connect to the server', { error: why })
+    }
+    if (clock.monotonicMs() - startedMs >= GOOD_MS) backoff.reset('tunnel')
+    // Spread out, so that all nodes do not come back in one moment after the server was away.
+    const delayMs = backoff.next('tunnel') * (0.5 + random.next() / 2)
+    await clock.sleep(delayMs, signal).catch(ignoreAbort)
+  }
+}
+
+/** The loop looks at the signal itself. */
+function ignoreAbort(): void {}
+
+/** Serves what the server opens, until the connection is over. */
+export async function carryTunnel(
+  { clock, serveNode, log, random }: Omit<TunnelOptions, 'server' | 'backoff'>,
+  stream: ByteStream,
+  signal: AbortSignal,
+): Promise<void> {
+  const socket = new WebSocketStream(stream, random)
+  const pipe = {
+    send: (message: Uint8Array) => socket.send(message),
+    receive: async () => (await socket.receive())?.data,
+    close: (reason: unknown) => socket.abort(reason),
+  }
+  const stop = new AbortController()
+  const until = AbortSignal.any([signal, stop.signal])
+  const accept = async (purpose: string, opening: AbortSignal) => {
+    const wanted = parsePurpose(purpose)
+    if (wanted === undefined) throw new Error('purpose of the stream is not known')
+    if (wanted.to === 'address') {
+      const connection = await dialAddress(wanted, opening)
+      return (opened: ByteStream) => void joinStreams(opened, connection, until)
+    }
+    return (opened: ByteStream) => void serve(opened)
+  }
+  const serve = async (opened: ByteStream) => {
+    try {
+      await serveNode(opened, until)
+    } catch (error) {
+      log.error('stream to this node failed', { error })
+      opened.abort(error)
+    }
+  }
+  await new Mux(pipe, { initiator: false, clock, accept }).run(signal)
+  stop.abort(new Error('connection to the server is lost'))
+}
+
+type Purpose = { to: 'node' } | { to: 'address'; host: string; port: number }
+
+function parsePurpose(text: string): Purpose | undefined {
+  try {
+    const { to, host, port } = JSON.parse(text)
+    if (to === 'node') return { to }
+    const isAddress = to === 'address' && typeof host === 'string' && Number.isInteger(port)
+    return isAddress ? { to, host, port } : undefined
+  } catch {
+    // From a server that speaks otherwise; the stream is refused.
+    return undefined
+  }
+}
+
+/** A TCP connection from this node. */
+export function dialAddress(
+  { host, port }: { host: string; port: number },
+  signal: AbortSignal,
+): Promise<ByteStream> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, allowHalfOpen: true })
+    const onAbort = () => socket.destroy(asError(signal.reason))
+    signal.addEventListener('abort', onAbort, { once: true })
+    const settle = () => {
+      signal.removeEventListener('abort', onAbort)
+      socket.off('error', onError)
+    }
+    const onError = (error: NodeJS.ErrnoException) => {
+      settle()
+      reject(new Error(`dial tcp ${host}:${port}: connect: ${words(error)}`, { cause: error }))
+    }
+    socket.once('error', onError)
+    socket.once('connect', () => {
+      settle()
+      socket.setNoDelay(true)
+      resolve(socketStream(socket))
+    })
+  })
+}
+
+const asError = (reason: unknown) => (reason instanceof Error ? reason : new Error(String(reason)))
+
+/** As Go says it, which is what people search for. */
+function words(error: NodeJS.ErrnoException): string {
+  const known: Record<string, string> = {
+    ECONNREFUSED: 'connection refused',
+    EHOSTUNREACH: 'no route to host',
+    ENETUNREACH: 'network is unreachable',
+    ETIMEDOUT: 'connection timed out',
+  }
+  return known[error.code ?? ''] ?? error.message
+}
+
+/** Connects, proves who this node is, and asks for the tunnel. */
+async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<ByteStream> {
+  const limit = new AbortController()
+  const cancel = options.clock.after(HANDSHAKE_MS_MAX, () => {
+    limit.abort(new Error('server did not answer in time'))
+  })
+  const until = AbortSignal.any([signal, limit.signal])
+  try {
+    const server = options.server()
+    const socket = await connectServer(server, until)
+    const onAbort = () => socket.destroy()
+    until.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await handshake(socketStream(socket), server, options.random)
+    } finally {
+      until.removeEventListener('abort', onAbort)
+    }
+  } finally {
+    cancel()
+  }
+}
+
+function connectServer(server: TunnelServer, signal: AbortSignal): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({
+      ...{ host: server.host, port: server.port, ca: server.caPem },
+      ...{ cert: server.certificatePem, key: server.privateKeyPem },
+      ALPNProtocols: ['http/1.1'],
+    })
+    const onAbort = () => {
+      socket.destroy()
+      reject(signal.reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    const onError = (error: Error) => {
+      signal.removeEventListener('abort', onAbort)
+      reject(error)
+    }
+    socket.once('error', onError)
+    socket.once('secureConnect', () => {
+      signal.removeEventListener('abort', onAbort)
+      socket.off('error', onError)
+      socket.setNoDelay(true)
+      resolve(socket)
+    })
+  })
+}
+
+async function handshake(
+  stream: ByteStream,
+  { host, port }: TunnelServer,
+  random: Random,
+): Promise<ByteStream> {
+  const key = Buffer.from(random.bytes(16)).toString('base64')
+  const request = formatHead(`GET ${PATH} HTTP/1.1`, [
+    ['Host', `${host.includes(':') ? `[${host}]` : host}:${port}`],
+    ['Connection', 'Upgrade'],
+    ['Upgrade', 'websocket'],
+    ['Sec-WebSocket-Version', '13'],
+    ['Sec-WebSocket-Key', key],
+    ['Sec-WebSocket-Protocol', PROTOCOL],
+  ])
+  await stream.write(request)
+  const reader = new ByteReader(stream.readable)
+  const head = await readHead(reader)
+  if (head === undefined) throw new Error('server closed the connection')
+  if (statusOf(head) !== 101) throw new Error(`server answered ${head.line.slice(9)}`)
+  if (headerOf(head, 'sec-websocket-accept') !== acceptKey(key)) {
+    throw new Error('server answered a hand-shake of somebody else')
+  }
+  return {
+    readable: reader.remaining(),
+    write: (bytes) => stream.write(bytes),
+    end: () => stream.end(),
+    abort: (reason) => stream.abort(reason),
+  }
+}

@@ -1,0 +1,73 @@
+// A connection to where a request goes, and the one exchange that is made over it.
+
+import { connect as connectTls } from 'node:tls'
+import { ApiError } from '../../api/status.ts'
+import type { ByteStream } from '../../lib/byte-stream.ts'
+import { ByteReader } from '../../lib/net/byte-reader.ts'
+import { formatHead, type HttpHead, type HttpHeaders, readHead } from '../../lib/net/http1.ts'
+import { socketStream } from '../../lib/net/socket-stream.ts'
+import type { StreamDeps, Target } from './contract.ts'
+import { duplexOf } from './duplex.ts'
+
+export type Backend = {
+  stream: ByteStream
+  reader: ByteReader
+}
+
+type Reachable = Exclude<Target, { is: 'nothing' }>
+
+/** Throws ApiError with what upstream would say when there is no way. */
+export async function dialTarget(
+  { nodes }: StreamDeps,
+  target: Reachable,
+  signal: AbortSignal,
+): Promise<Backend> {
+  try {
+    const stream =
+      target.is === 'node'
+        ? await nodes.dialNode(target.nodeName, signal)
+        : await dialAddress(nodes, target, signal)
+    return { stream, reader: new ByteReader(stream.readable) }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    if (target.is === 'node') throw new ApiError(500, '', `error dialing backend: ${why}`)
+    const message = `error trying to reach service: ${why}`
+    throw new ApiError(503, 'ServiceUnavailable', message)
+  }
+}
+
+async function dialAddress(
+  nodes: StreamDeps['nodes'],
+  { nodeName, host, port, tls }: Extract<Target, { is: 'address' }>,
+  signal: AbortSignal,
+): Promise<ByteStream> {
+  const plain = await nodes.dialFrom(nodeName, { host, port }, signal)
+  if (!tls) return plain
+  // As upstream: pods and services behind a proxy are not asked who they are.
+  const socket = connectTls({ socket: duplexOf(plain), rejectUnauthorized: false })
+  await new Promise<void>((resolve, reject) => {
+    socket.once('secureConnect', resolve)
+    socket.once('error', reject)
+  })
+  return socketStream(socket)
+}
+
+export type Outgoing = { method: string; target: Reachable; headers: HttpHeaders }
+
+export async function sendHead({ stream }: Backend, { method, target, headers }: Outgoing) {
+  const host = target.is === 'node' ? target.nodeName : authority(target)
+  await stream.write(formatHead(`${method} ${target.path} HTTP/1.1`, [['Host', host], ...headers]))
+}
+
+function authority({ host, port }: { host: string; port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** The head of the answer. Interim answers (100 Continue, 103) are passed over. */
+export async function receiveHead({ reader }: Backend): Promise<HttpHead> {
+  for (;;) {
+    const head = await readHead(reader)
+    if (head === undefined) throw new Error('connection ended before the answer')
+    if (!/^HTTP\/1\.\d 1(?!01)\d\d/.test(head.line)) return head
+  }
+}

@@ -1,0 +1,40 @@
+// Headers that go on to a node or a pod, and those that come back.
+
+import type { HttpHeaders } from '../../lib/net/http1.ts'
+import type { Call } from '../call.ts'
+
+/** Between two neighbours only (RFC 9110, 7.6.1), and what we set ourselves. */
+const HOP_BY_HOP = new Set([
+  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'],
+  ...['transfer-encoding', 'upgrade', 'host', 'proxy-connection', 'http2-settings'],
+])
+/** Who the caller is, is between him and us. */
+const SECRET = /^(authorization$|impersonate-|x-remote-)/
+
+/** Those of a protocol that an upgrade leads to. */
+const UPGRADE = /^(sec-websocket-|x-stream-protocol-version$|origin$)/
+
+export function requestHeaders(call: Call): [string, string][] {
+  return [...call.headers()]
+    .filter(([name]) => !HOP_BY_HOP.has(name) && !SECRET.test(name))
+    .map(([name, value]) => [name, value])
+}
+
+/** For the node's own API: nothing but what the protocol needs. */
+export function upgradeHeaders(call: Call): [string, string][] {
+  return requestHeaders(call).filter(([name]) => UPGRADE.test(name))
+}
+
+/** What the answer tells, as an object; repeated ones as lists. */
+export function answerHeaders(headers: HttpHeaders): Record<string, string | string[]> {
+  const result: Record<string, string | string[]> = {}
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase()
+    // Cross-origin rights are ours to give, not a pod's.
+    if (HOP_BY_HOP.has(key) || key.startsWith('access-control-')) continue
+    const seen = result[key]
+    if (seen === undefined) result[key] = value
+    else result[key] = [...(Array.isArray(seen) ? seen : [seen]), value]
+  }
+  return result
+}
