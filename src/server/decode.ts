@@ -3,6 +3,7 @@
 
 import { DecodeError, decodeParsed, type StrictFaults } from '../api/codec/decode.ts'
 import { JsonSyntaxError, type ParsedJson, parseJson } from '../api/codec/json.ts'
+import { ProtobufError, readEnvelopedBody } from '../api/codec/protobuf-read.ts'
 import { applyDefaults } from '../api/defaults.ts'
 import type { AnyObject } from '../api/object.ts'
 import { isObject } from '../api/patch/value.ts'
@@ -84,6 +85,7 @@ const isYamlFault = (fault: string) => fault.startsWith('line ')
 type ParsedBody = { parsed: ParsedJson; yamlFaults: StrictFaults }
 
 function parsedBody(bytes: Uint8Array, format: Format, type: BodyType): ParsedBody {
+  if (format === 'protobuf') return { parsed: protobufBody(bytes, type), yamlFaults: [] }
   const text = utf8.decode(bytes)
   try {
     if (format !== 'yaml') return { parsed: parseJson(text), yamlFaults: [] }
@@ -98,6 +100,15 @@ function parsedBody(bytes: Uint8Array, format: Format, type: BodyType): ParsedBo
       throw unrecognized(bytes, type, why)
     }
     throw unrecognized(bytes, type, `yaml: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+function protobufBody(bytes: Uint8Array, type: BodyType): ParsedJson {
+  try {
+    return { value: readEnvelopedBody(bytes, type), repeated: undefined }
+  } catch (error) {
+    if (error instanceof ProtobufError) throw unrecognized(bytes, type, error.message)
+    throw error
   }
 }
 

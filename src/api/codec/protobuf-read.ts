@@ -2,8 +2,7 @@
 // drops the empty values that Go always writes and makes the rest canonical.
 
 import { formatDuration } from '../duration.ts'
-import type { FieldType, ObjectType } from '../schema.ts'
-import { typeOfKind } from '../schema.ts'
+import { type FieldType, type ObjectType, objectType, typeOfKind } from '../schema.ts'
 import { formatMicroTime, formatTime } from '../time.ts'
 import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
 
@@ -64,6 +63,20 @@ export function readMessage(bytes: Uint8Array, type: ObjectType): Json {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const reader = new Reader(buffer, 0)
   return new MessageReader(reader).object(messagePlan(type), buffer.length)
+}
+
+/**
+ * A body in its envelope, with kind and apiVersion like JSON has them. What is not of the kind that is
+ * `expected` and not known either stays empty: then its kind is the fault. Throws ProtobufError.
+ */
+export function readEnvelopedBody(
+  bytes: Uint8Array,
+  expected: { kind: string; type: string },
+): Json {
+  const { apiVersion, kind, raw } = readEnvelope(bytes)
+  const isExpected = kind === '' || kind === expected.kind
+  const type = isExpected ? objectType(expected.type) : typeOfEnvelope(apiVersion, kind)
+  return { kind, apiVersion, ...(type === undefined ? {} : readMessage(raw, type)) }
 }
 
 class MessageReader {
@@ -224,13 +237,15 @@ function rawValue(raw: Uint8Array | undefined): unknown {
 }
 
 function envelopedValue(raw: Uint8Array): unknown {
-  const envelope = readEnvelope(raw)
-  const { apiVersion, kind } = envelope
-  const parts = apiVersion.split('/')
-  const version = parts.pop()!
-  const type = typeOfKind({ group: parts[0] ?? '', version, kind })
+  const { apiVersion, kind, raw: message } = readEnvelope(raw)
+  const type = typeOfEnvelope(apiVersion, kind)
   if (type === undefined) throw new ProtobufError(`proto: no kind ${kind} in ${apiVersion}`)
-  return { kind, apiVersion, ...readMessage(envelope.raw, type) }
+  return { kind, apiVersion, ...readMessage(message, type) }
+}
+
+function typeOfEnvelope(apiVersion: string, kind: string): ObjectType | undefined {
+  const [version = '', group = ''] = apiVersion.split('/').toReversed()
+  return typeOfKind({ group, version, kind })
 }
 
 function isNumeric(type: FieldType): boolean {
