@@ -1,5 +1,6 @@
 import type { Binding } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
+import { ruleOf } from './check/faults.ts'
 
 /** Says where a pod is to run; posted here or to pods/binding, and never stored. */
 export const bindings = defineResource<Binding>({
@@ -10,4 +11,11 @@ export const bindings = defineResource<Binding>({
   type: 'io.k8s.api.core.v1.Binding',
   verbs: ['create'],
   generationOf: false,
+  rules: [
+    ruleOf((faults, { target }) => {
+      const { kind, name } = target ?? {}
+      if (kind && kind !== 'Node') faults.notSupported('target.kind', kind, ['Node', '<empty>'])
+      if (!name) faults.required('target.name')
+    }),
+  ],
 })

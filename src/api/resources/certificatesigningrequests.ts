@@ -1,6 +1,8 @@
 import type { CertificateSigningRequest } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
+import { ruleOf } from './check/faults.ts'
 import { csrColumns } from './csr/columns.ts'
+import { checkApproval, checkCertificateStatus, checkRequest } from './csr/rules.ts'
 import { injectRequester, mergeApproval, mergeCertificate } from './csr/strategy.ts'
 
 export const certificateSigningRequests = defineResource<CertificateSigningRequest>({
@@ -13,18 +15,23 @@ export const certificateSigningRequests = defineResource<CertificateSigningReque
   shortNames: ['csr'],
   generationOf: false,
   resets: ['spec', 'status'],
+  // Any name will do.
+  nameRule: () => [],
+  rules: [ruleOf(checkRequest)],
   prepareCreate: injectRequester,
   prepareUpdate: (request, old) => {
     request.spec = old.spec
   },
   status: {
-    writes: ['status'],
+    writes: ['metadata', 'status'],
+    rules: [ruleOf(checkCertificateStatus)],
     resets: ['spec', 'status.conditions'],
     merge: mergeCertificate,
   },
   parts: {
     approval: {
-      writes: ['status'],
+      writes: ['metadata', 'status'],
+      rules: [ruleOf(checkApproval)],
       resets: ['spec', 'status.certificate'],
       merge: mergeApproval,
     },

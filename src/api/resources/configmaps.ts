@@ -1,6 +1,9 @@
 import type { ConfigMap } from '../generated/types.ts'
+import { configKeyFaults } from '../names.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { checkFrozen, DATA_BYTES_MAX, decodedBytes } from './check/data.ts'
+import { type Faults, ruleOf } from './check/faults.ts'
 
 export const configMaps = defineResource<ConfigMap>({
   group: '',
@@ -9,6 +12,7 @@ export const configMaps = defineResource<ConfigMap>({
   plural: 'configmaps',
   type: 'io.k8s.api.core.v1.ConfigMap',
   shortNames: ['cm'],
+  rules: [ruleOf(checkConfigMap)],
   columns: [
     {
       name: 'Data',
@@ -21,3 +25,21 @@ export const configMaps = defineResource<ConfigMap>({
     ageColumn,
   ],
 })
+
+function checkConfigMap(faults: Faults, object: ConfigMap, old: ConfigMap | undefined) {
+  const { data = {}, binaryData = {} } = object
+  if (old) checkFrozen(faults, object, old, ['data', 'binaryData'])
+  let bytes = 0
+  for (const [key, value] of Object.entries(data)) {
+    faults.invalidAll(`data[${key}]`, key, configKeyFaults(key))
+    if (key in binaryData) {
+      faults.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')
+    }
+    bytes += Buffer.byteLength(value)
+  }
+  for (const [key, value] of Object.entries(binaryData)) {
+    faults.invalidAll(`binaryData[${key}]`, key, configKeyFaults(key))
+    bytes += decodedBytes(value)
+  }
+  if (bytes > DATA_BYTES_MAX) faults.tooLong('', DATA_BYTES_MAX)
+}

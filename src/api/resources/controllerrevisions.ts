@@ -2,6 +2,8 @@ import type { ControllerRevision } from '../generated/types.ts'
 import { controllerOf } from '../object.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { type Faults, ruleOf } from './check/faults.ts'
+import { checkImmutable, checkNonNegative } from './check/values.ts'
 
 export const controllerRevisions = defineResource<ControllerRevision>({
   group: 'apps',
@@ -9,6 +11,7 @@ export const controllerRevisions = defineResource<ControllerRevision>({
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   type: 'io.k8s.api.apps.v1.ControllerRevision',
+  rules: [ruleOf(checkRevision)],
   columns: [
     {
       name: 'Controller',
@@ -34,4 +37,17 @@ function ownerCell(revision: ControllerRevision): string {
   const [group, version] = owner.apiVersion.split('/')
   const kind = version === undefined ? owner.kind : `${owner.kind}.${group}`
   return `${kind.toLowerCase()}/${owner.name}`
+}
+
+function checkRevision(
+  faults: Faults,
+  { data, revision }: ControllerRevision,
+  old: ControllerRevision | undefined,
+) {
+  checkNonNegative(faults, 'revision', revision)
+  if (old) return checkImmutable(faults, 'data', data, old.data)
+  if (data === undefined || data === null) faults.required('data', 'data is mandatory')
+  else if (typeof data !== 'object' || Array.isArray(data)) {
+    faults.required('data', 'data must be a valid JSON object')
+  }
 }

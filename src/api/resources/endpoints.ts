@@ -1,6 +1,9 @@
 import type { Endpoints } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn, firstOf } from './cells.ts'
+import { ipWarnings } from './check/addresses.ts'
+import { ruleOf } from './check/faults.ts'
+import { checkEndpoints } from './endpoint/endpoints-rules.ts'
 
 export const endpoints = defineResource<Endpoints>({
   group: '',
@@ -17,6 +20,8 @@ export const endpoints = defineResource<Endpoints>({
       port.protocol ||= 'TCP'
     }
   },
+  rules: [ruleOf(checkEndpoints)],
+  warnings: addressWarnings,
   columns: [
     {
       name: 'Endpoints',
@@ -41,4 +46,18 @@ function endpointsCell({ subsets }: Endpoints): string {
 
 function hostPort(ip: string, port: number): string {
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
+}
+
+const MANAGED_BY = 'endpoints.kubernetes.io/managed-by'
+
+/** Of what people write; the controller writes addresses as they should be. */
+function addressWarnings({ metadata, subsets }: Endpoints): string[] {
+  if (metadata.labels?.[MANAGED_BY] === 'endpoint-controller') return []
+  return (subsets ?? []).flatMap((subset, index) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap((kind) =>
+      (subset[kind] ?? []).flatMap(({ ip }, addressIndex) =>
+        ipWarnings(`subsets[${index}].${kind}[${addressIndex}].ip`, ip ?? ''),
+      ),
+    ),
+  )
 }

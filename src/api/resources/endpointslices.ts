@@ -1,6 +1,9 @@
 import type { EndpointSlice } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn, firstOf } from './cells.ts'
+import { ipWarnings } from './check/addresses.ts'
+import { ruleOf } from './check/faults.ts'
+import { checkEndpointSlice } from './endpoint/slice-rules.ts'
 
 export const endpointSlices = defineResource<EndpointSlice>({
   group: 'discovery.k8s.io',
@@ -18,6 +21,15 @@ export const endpointSlices = defineResource<EndpointSlice>({
       port.protocol ??= 'TCP'
     }
   },
+  prepareCreate: dropTopology,
+  prepareUpdate: dropTopology,
+  rules: [ruleOf(checkEndpointSlice)],
+  warnings: (slice, old) => [
+    ...(old === undefined && slice.addressType === 'FQDN'
+      ? ['spec.addressType: FQDN endpoints are deprecated']
+      : []),
+    ...addressWarnings(slice),
+  ],
   columns: [
     {
       name: 'AddressType',
@@ -46,3 +58,21 @@ export const endpointSlices = defineResource<EndpointSlice>({
     ageColumn,
   ],
 })
+
+/** The field of an older version; nobody may set it through this one. */
+function dropTopology(slice: EndpointSlice) {
+  for (const endpoint of slice.endpoints ?? []) delete endpoint.deprecatedTopology
+}
+
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
+const CONTROLLERS = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']
+
+/** Of what people write; controllers write addresses as they should be. */
+function addressWarnings({ metadata, endpoints }: EndpointSlice): string[] {
+  if (CONTROLLERS.includes(metadata.labels?.[MANAGED_BY] ?? '')) return []
+  return (endpoints ?? []).flatMap(({ addresses }, index) =>
+    (addresses ?? []).flatMap((address, addressIndex) =>
+      ipWarnings(`endpoints[${index}].addresses[${addressIndex}]`, address),
+    ),
+  )
+}

@@ -2,9 +2,11 @@
 
 import type { Event, EventsV1Event } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
+import { ruleOf } from './check/faults.ts'
 import { eventColumns } from './event/columns.ts'
 import { coreEventOf, groupEventOf } from './event/convert.ts'
 import { selectableFields } from './event/fields.ts'
+import { checkEvent, checkGroupEvent } from './event/rules.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -24,6 +26,7 @@ export const events = defineResource<Event>({
   ...common,
   group: '',
   type: 'io.k8s.api.core.v1.Event',
+  rules: [ruleOf(checkEvent)],
   selectable: {
     ...selectableFields<Event>('involvedObject', (event) => event),
     reportingComponent: (event) => event.reportingComponent ?? '',
@@ -36,6 +39,7 @@ export const groupEvents = defineResource<EventsV1Event>({
   ...common,
   group: 'events.k8s.io',
   type: 'io.k8s.api.events.v1.Event',
+  rules: [ruleOf(checkGroupEvent)],
   toStored: coreEventOf,
   fromStored: (stored) => groupEventOf(stored as Event),
   selectable: {

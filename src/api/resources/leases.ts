@@ -1,6 +1,8 @@
 import type { Lease } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { type Faults, ruleOf } from './check/faults.ts'
+import { checkNonNegative } from './check/values.ts'
 
 export const leases = defineResource<Lease>({
   group: 'coordination.k8s.io',
@@ -14,6 +16,7 @@ export const leases = defineResource<Lease>({
   volatile: true,
   prepareCreate: dropElectionFields,
   prepareUpdate: dropElectionFields,
+  rules: [ruleOf(checkLease)],
   columns: [
     {
       name: 'Holder',
@@ -30,4 +33,12 @@ export const leases = defineResource<Lease>({
 function dropElectionFields(lease: Lease) {
   delete lease.spec?.strategy
   delete lease.spec?.preferredHolder
+}
+
+function checkLease(faults: Faults, { spec }: Lease) {
+  const { leaseDurationSeconds, leaseTransitions } = spec ?? {}
+  if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
+    faults.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0')
+  }
+  checkNonNegative(faults, 'spec.leaseTransitions', leaseTransitions)
 }

@@ -2,6 +2,8 @@ import type { Namespace } from '../generated/types.ts'
 import { isDnsLabelName } from '../names.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { type Faults, ruleOf } from './check/faults.ts'
+import { checkQualifiedName } from './check/values.ts'
 
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 const FINALIZER = 'kubernetes'
@@ -28,8 +30,26 @@ export const namespaces = defineResource<Namespace>({
   prepareUpdate: (namespace, old) => {
     namespace.spec = old.spec
   },
-  status: { writes: ['status'] },
-  parts: { finalize: { writes: ['spec'], verbs: ['update'] } },
+  rules: [
+    ruleOf((faults, { spec }) => {
+      for (const name of spec?.finalizers ?? []) checkFinalizer(faults, 'spec.finalizers', name)
+    }),
+  ],
+  status: { writes: ['metadata', 'status'], rules: [ruleOf(checkPhase)] },
+  parts: {
+    finalize: {
+      writes: ['metadata', 'spec'],
+      resets: ['status'],
+      verbs: ['update'],
+      rules: [
+        ruleOf((faults, { spec }) => {
+          for (const [index, name] of (spec?.finalizers ?? []).entries()) {
+            checkFinalizer(faults, `spec.finalizers[${index}]`, name)
+          }
+        }),
+      ],
+    },
+  },
   selectable: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
   columns: [
     {
@@ -47,4 +67,21 @@ export const namespaces = defineResource<Namespace>({
 function labelWithName(namespace: Namespace) {
   const { name, labels } = namespace.metadata
   if (name) namespace.metadata.labels = { ...labels, [NAME_LABEL]: name }
+}
+
+const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion']
+
+function checkFinalizer(faults: Faults, at: string, name: string) {
+  checkQualifiedName(faults, at, name)
+  if (name.includes('/') || STANDARD_FINALIZERS.includes(name)) return
+  const detail = 'name is neither a standard finalizer name nor is it fully qualified'
+  faults.invalid(at, name, detail)
+}
+
+function checkPhase(faults: Faults, { metadata, status }: Namespace) {
+  const phase = status?.phase ?? ''
+  const wanted = metadata.deletionTimestamp === undefined ? 'Active' : 'Terminating'
+  if (phase === wanted) return
+  const when = wanted === 'Active' ? 'is empty' : 'is not empty'
+  faults.invalid('status.Phase', phase, `may only be '${wanted}' if \`deletionTimestamp\` ${when}`)
 }

@@ -1,6 +1,9 @@
 import type { Node } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
+import { cidrWarnings } from './check/addresses.ts'
+import { ruleOf } from './check/faults.ts'
 import { nodeColumns } from './node/columns.ts'
+import { checkNode, checkNodeStatus } from './node/rules.ts'
 
 export const nodes = defineResource<Node>({
   group: '',
@@ -12,7 +15,28 @@ export const nodes = defineResource<Node>({
   shortNames: ['no'],
   generationOf: false,
   createsWithStatus: true,
-  status: { writes: ['status'] },
+  defaults: ({ spec, status }) => {
+    if (spec.podCIDRs?.[0] && !spec.podCIDR) spec.podCIDR = spec.podCIDRs[0]
+    else if (spec.podCIDR && !spec.podCIDRs) spec.podCIDRs = [spec.podCIDR]
+    if (status?.capacity) status.allocatable ??= { ...status.capacity }
+  },
+  prepareCreate: ({ spec, status }) => {
+    delete spec.configSource
+    delete status?.config
+  },
+  prepareUpdate: ({ spec }) => {
+    delete spec.configSource
+  },
+  rules: [ruleOf(checkNode)],
+  warnings: ({ spec }) => [
+    ...(spec.externalID
+      ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes']
+      : []),
+    ...(spec.podCIDRs ?? []).flatMap((range, index) =>
+      cidrWarnings(`spec.podCIDRs[${index}]`, range),
+    ),
+  ],
+  status: { writes: ['metadata', 'status'], rules: [ruleOf(checkNodeStatus)] },
   actions: [
     {
       name: 'proxy',

@@ -1,6 +1,8 @@
 import type { PriorityClass } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { type Faults, ruleOf } from './check/faults.ts'
+import { checkImmutable, checkOneOf } from './check/values.ts'
 
 export const priorityClasses = defineResource<PriorityClass>({
   group: 'scheduling.k8s.io',
@@ -16,6 +18,7 @@ export const priorityClasses = defineResource<PriorityClass>({
   defaults: (priorityClass) => {
     priorityClass.preemptionPolicy ??= 'PreemptLowerPriority'
   },
+  rules: [ruleOf(checkPriorityClass)],
   columns: [
     {
       name: 'Value',
@@ -41,3 +44,37 @@ export const priorityClasses = defineResource<PriorityClass>({
     },
   ],
 })
+
+const USER_PRIORITY_MAX = 1_000_000_000
+const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+}
+
+function checkPriorityClass(
+  faults: Faults,
+  { metadata, value = 0, globalDefault, preemptionPolicy }: PriorityClass,
+  old: PriorityClass | undefined,
+) {
+  if (old) {
+    if (value !== (old.value ?? 0)) faults.forbidden('value', 'may not be changed in an update.')
+    return checkImmutable(faults, 'preemptionPolicy', preemptionPolicy, old.preemptionPolicy)
+  }
+  const name = metadata.name ?? ''
+  if (name.startsWith('system-')) {
+    const fault = systemFault(name, value, globalDefault ?? false)
+    const rule = "priority class names with 'system-' prefix are reserved for system use only"
+    if (fault !== undefined) faults.forbidden('metadata.name', `${rule}. error: ${fault}`)
+  } else if (value > USER_PRIORITY_MAX) {
+    const detail = `maximum allowed value of a user defined priority is ${USER_PRIORITY_MAX}`
+    faults.forbidden('value', detail)
+  }
+  checkOneOf(faults, 'preemptionPolicy', preemptionPolicy, ['PreemptLowerPriority', 'Never'])
+}
+
+function systemFault(name: string, value: number, isDefault: boolean): string | undefined {
+  const wanted = SYSTEM_CLASSES[name]
+  if (wanted === undefined) return `${name} is not a known system priority class`
+  if (value !== wanted) return `value of ${name} PriorityClass must be ${wanted}`
+  return isDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined
+}

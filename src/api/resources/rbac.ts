@@ -3,13 +3,17 @@
 import type {
   ClusterRole,
   ClusterRoleBinding,
+  PolicyRule,
   Role,
   RoleBinding,
   Subject,
 } from '../generated/types.ts'
-import { isPathSegmentName } from '../names.ts'
+import { isDnsSubdomainName, isPathSegmentName } from '../names.ts'
 import { type Column, defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { type Faults, ruleOf } from './check/faults.ts'
+import { checkLabelSelector } from './check/labels.ts'
+import { checkSupported, sameValue } from './check/values.ts'
 
 const common = {
   group: 'rbac.authorization.k8s.io',
@@ -41,6 +45,7 @@ export const roles = defineResource<Role>({
   kind: 'Role',
   plural: 'roles',
   type: 'io.k8s.api.rbac.v1.Role',
+  rules: [ruleOf((faults, role) => checkPolicies(faults, role.rules, true))],
 })
 
 export const clusterRoles = defineResource<ClusterRole>({
@@ -49,6 +54,7 @@ export const clusterRoles = defineResource<ClusterRole>({
   plural: 'clusterroles',
   type: 'io.k8s.api.rbac.v1.ClusterRole',
   scope: 'Cluster',
+  rules: [ruleOf(checkClusterRole)],
 })
 
 export const roleBindings = defineResource<RoleBinding>({
@@ -57,6 +63,7 @@ export const roleBindings = defineResource<RoleBinding>({
   plural: 'rolebindings',
   type: 'io.k8s.api.rbac.v1.RoleBinding',
   defaults: setGroups,
+  rules: [ruleOf((faults, binding, old) => checkBinding(faults, binding, old, true))],
   columns: bindingColumns,
 })
 
@@ -67,6 +74,7 @@ export const clusterRoleBindings = defineResource<ClusterRoleBinding>({
   type: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
   scope: 'Cluster',
   defaults: setGroups,
+  rules: [ruleOf((faults, binding, old) => checkBinding(faults, binding, old, false))],
   columns: bindingColumns,
 })
 
@@ -91,5 +99,91 @@ function subjectColumn(name: string, kind: string): Column<Binding> {
         .filter((subject) => subject.kind === kind)
         .map(textOf)
         .join(', '),
+  }
+}
+
+function checkPolicies(
+  faults: Faults,
+  rules: readonly PolicyRule[] | undefined,
+  isNamespaced: boolean,
+) {
+  for (const [index, rule] of (rules ?? []).entries()) {
+    checkPolicy(faults, `rules[${index}]`, rule, isNamespaced)
+  }
+}
+
+function checkPolicy(faults: Faults, at: string, rule: PolicyRule, isNamespaced: boolean) {
+  const { verbs = [], apiGroups = [], resources = [], resourceNames = [] } = rule
+  const urls = rule.nonResourceURLs ?? []
+  if ((verbs ?? []).length === 0) {
+    faults.required(`${at}.verbs`, 'verbs must contain at least one value')
+  }
+  if (urls.length > 0) {
+    const path = `${at}.nonResourceURLs`
+    if (isNamespaced) {
+      faults.invalid(path, urls, 'namespaced rules cannot apply to non-resource URLs')
+    }
+    if (apiGroups.length + resources.length + resourceNames.length > 0) {
+      const detail = 'rules cannot apply to both regular resources and non-resource URLs'
+      faults.invalid(path, urls, detail)
+    }
+    return
+  }
+  if (apiGroups.length === 0) {
+    faults.required(`${at}.apiGroups`, 'resource rules must supply at least one api group')
+  }
+  if (resources.length === 0) {
+    faults.required(`${at}.resources`, 'resource rules must supply at least one resource')
+  }
+}
+
+function checkClusterRole(faults: Faults, { rules, aggregationRule }: ClusterRole) {
+  checkPolicies(faults, rules, false)
+  if (aggregationRule === undefined) return
+  const at = 'aggregationRule.clusterRoleSelectors'
+  const selectors = aggregationRule.clusterRoleSelectors ?? []
+  if (selectors.length === 0) {
+    faults.required(at, 'at least one clusterRoleSelector required if aggregationRule is non-nil')
+  }
+  for (const [index, selector] of selectors.entries()) {
+    checkLabelSelector(faults, `${at}[${index}]`, selector)
+  }
+}
+
+function checkBinding(
+  faults: Faults,
+  { roleRef, subjects }: Binding,
+  old: Binding | undefined,
+  isNamespaced: boolean,
+) {
+  const { apiGroup = '', kind = '', name = '' } = roleRef ?? {}
+  checkSupported(faults, 'roleRef.apiGroup', apiGroup, [GROUP])
+  const kinds = isNamespaced ? ['Role', 'ClusterRole'] : ['ClusterRole']
+  checkSupported(faults, 'roleRef.kind', kind, kinds)
+  if (!name) faults.required('roleRef.name')
+  else faults.invalidAll('roleRef.name', name, isPathSegmentName(name, false))
+  for (const [index, subject] of (subjects ?? []).entries()) {
+    checkSubject(faults, `subjects[${index}]`, subject, isNamespaced)
+  }
+  if (old && !sameValue(roleRef, old.roleRef)) {
+    const shown = { APIGroup: apiGroup, Kind: kind, Name: name }
+    faults.invalid('roleRef', shown, 'cannot change roleRef')
+  }
+}
+
+function checkSubject(faults: Faults, at: string, subject: Subject, isNamespaced: boolean) {
+  const { kind = '', name = '', apiGroup = '', namespace } = subject
+  if (!name) faults.required(`${at}.name`)
+  switch (kind) {
+    case 'ServiceAccount':
+      if (name) faults.invalidAll(`${at}.name`, name, isDnsSubdomainName(name, false))
+      if (apiGroup) faults.notSupported(`${at}.apiGroup`, apiGroup, [''])
+      if (!isNamespaced && !namespace) faults.required(`${at}.namespace`)
+      return
+    case 'User':
+    case 'Group':
+      return checkSupported(faults, `${at}.apiGroup`, apiGroup, [GROUP])
+    default:
+      return faults.notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group'])
   }
 }

@@ -1,6 +1,8 @@
 import type { Secret } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
+import { ruleOf } from './check/faults.ts'
+import { checkSecret, mergeStringData, secretWarnings } from './secret/rules.ts'
 
 export const secrets = defineResource<Secret>({
   group: '',
@@ -8,6 +10,15 @@ export const secrets = defineResource<Secret>({
   kind: 'Secret',
   plural: 'secrets',
   type: 'io.k8s.api.core.v1.Secret',
+  defaults: (secret) => {
+    secret.type ||= 'Opaque'
+    mergeStringData(secret)
+  },
+  prepareUpdate: (secret, old) => {
+    secret.type ||= old.type ?? ''
+  },
+  rules: [ruleOf(checkSecret)],
+  warnings: secretWarnings,
   selectable: { type: (secret) => secret.type ?? '' },
   columns: [
     {

@@ -2,6 +2,8 @@ import type { ServiceAccount } from '../generated/types.ts'
 import { defineResource } from '../resource.ts'
 import { ageColumn } from './cells.ts'
 
+const ENFORCE = 'kubernetes.io/enforce-mountable-secrets'
+
 export const serviceAccounts = defineResource<ServiceAccount>({
   group: '',
   version: 'v1',
@@ -9,6 +11,14 @@ export const serviceAccounts = defineResource<ServiceAccount>({
   plural: 'serviceaccounts',
   type: 'io.k8s.api.core.v1.ServiceAccount',
   shortNames: ['sa'],
+  prepareCreate: keepSecretNames,
+  prepareUpdate: keepSecretNames,
+  warnings: ({ metadata }, old) => {
+    const isNew = old?.metadata.annotations?.[ENFORCE] === undefined
+    if (!isNew || metadata.annotations?.[ENFORCE] === undefined) return []
+    const advice = 'prefer separate namespaces to isolate access to mounted secrets'
+    return [`metadata.annotations[${ENFORCE}]: deprecated in v1.32+; ${advice}`]
+  },
   actions: [
     {
       name: 'token',
@@ -22,3 +32,9 @@ export const serviceAccounts = defineResource<ServiceAccount>({
   answersDeleted: true,
   columns: [ageColumn],
 })
+
+/** Of the secrets named, the name alone means something. */
+function keepSecretNames(account: ServiceAccount) {
+  if (account.secrets === undefined) return
+  account.secrets = account.secrets.map(({ name }) => (name === undefined ? {} : { name }))
+}
