@@ -22,6 +22,13 @@ export interface Writer {
   ): Promise<O>
   /** Stores `object` as it is; for what was found to differ before. */
   replace<O extends KubeObject>(row: ResourceRow<O>, object: O, signal: AbortSignal): Promise<O>
+  /** The same for another part of the object: certificatesigningrequests/approval. */
+  replacePart<O extends KubeObject>(
+    row: ResourceRow<O>,
+    object: O,
+    subresource: string,
+    signal: AbortSignal,
+  ): Promise<O>
   /** Stores `status`, unless it is what the object has. */
   putStatus<O extends WithStatus>(
     row: ResourceRow<O>,
@@ -62,6 +69,9 @@ export function createWriter(client: Client, barrier: Barrier, key: string): Wri
     },
 
     replace: (row, object, signal) => noted(row, client.update(row, object, signal)),
+
+    replacePart: (row, object, subresource, signal) =>
+      noted(row, client.updatePart(row, object, subresource, signal)),
 
     async putStatus(row, object, status, signal) {
       if (Bun.deepEquals(status, object.status)) return object
