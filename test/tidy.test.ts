@@ -41,7 +41,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   scheduler: [],
   agent: [
     ...['ws', 'node:http', 'node:net', 'node:tls', 'node:stream', 'node:os'],
-    ...['node:fs', 'node:fs/promises', 'bun:ffi', 'hono'],
+    ...['node:fs', 'node:fs/promises', 'node:http2', 'bun:ffi', 'hono'],
   ],
   proxy: ['node:net', 'node:fs/promises'],
   dns: ['dns-packet', 'node:net', 'node:fs/promises'],

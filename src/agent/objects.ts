@@ -8,7 +8,7 @@ import type { KubeObject } from '../api/object.ts'
 import type { ResourceRow } from '../api/resource.ts'
 import { configMaps } from '../api/resources/configmaps.ts'
 import { secrets } from '../api/resources/secrets.ts'
-import { Informer, type InformerDeps } from '../kit/informer.ts'
+import { type Change, Informer, type InformerDeps } from '../kit/informer.ts'
 import { isAbort } from '../lib/abort.ts'
 import { timeLimit } from '../lib/clock.ts'
 import { RuntimeError } from './runtime/runtime.ts'
@@ -35,8 +35,10 @@ type Entry = {
 }
 
 export type ObjectsDeps = InformerDeps & {
-  /** Called with the UIDs of the pods that hold it when an object has changed. */
-  onChange: (podUids: readonly string[], kind: ObjectKind, object: KubeObject) => void
+  /** Every change of an object that is held, its first appearance included. */
+  onChange: (kind: ObjectKind, change: Change<KubeObject>) => void
+  /** An object is another one than these pods have seen, or has come at last. */
+  onNews: (podUids: readonly string[]) => void
   /** What was known before this start. */
   remembered: (kind: ObjectKind, namespace: string, name: string) => KubeObject | undefined
   /** An object is not held any more. */
@@ -100,7 +102,11 @@ export class Objects implements ObjectReader {
     if (remembered !== undefined) informer.seed([remembered])
     const stop = new AbortController()
     const holders = new Set<string>()
-    informer.onChange(({ object }) => this.#deps.onChange([...holders], kind, object))
+    informer.onChange((change) => {
+      this.#deps.onChange(kind, change)
+      // Who waits for the first answer gets it from `#get`; that is no news.
+      if (change.type !== 'added' || informer.isSynced) this.#deps.onNews([...holders])
+    })
     const entry = { kind, informer, stop, done: informer.run(stop.signal), holders }
     this.#entries.set(key, entry)
     return entry

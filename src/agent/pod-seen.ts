@@ -13,7 +13,7 @@ export type Action =
   | { do: 'find-image'; container: Container; kind: ContainerKind }
   | { do: 'start'; container: Container; kind: ContainerKind; attempt: number; image: ImageSeen }
   | { do: 'post-start'; id: string; container: Container }
-  | { do: 'pre-stop'; id: string; container: Container; graceSeconds: number }
+  | { do: 'pre-stop'; id: string; container: Container; graceSeconds: number; why: StopReason }
   /** `totalSeconds`: the whole grace, of which `graceSeconds` are left. */
   | {
       do: 'stop'
@@ -63,8 +63,11 @@ export type Seen = {
   readonly sandbox: SandboxSeen | undefined
   /** Newest attempt of a container last. */
   readonly containers: readonly ContainerSeen[]
-  /** 'unknown' after a start of the agent: something may be mounted from before. */
-  readonly volumes: 'unknown' | 'ready' | 'gone'
+  /**
+   * 'unknown' after a start of the agent: something may be there from before. 'stale': usable, but
+   * what it is made from has changed.
+   */
+  readonly volumes: 'unknown' | 'ready' | 'stale' | 'gone'
   /** Found and fit to start from, by container name. */
   readonly images: ReadonlyMap<string, ImageSeen>
   /** Keys of actions under way. */
@@ -78,8 +81,6 @@ export type Seen = {
   readonly stopping: ReadonlyMap<string, StoppingSeen>
   /** By container name. */
   readonly restarts: ReadonlyMap<string, RestartSeen>
-  /** When this agent first saw that the pod has to end. */
-  readonly endsSinceMs: number | undefined
   /** What was reported last: for what the runtime has forgotten. */
   readonly reported: PodStatus
 }

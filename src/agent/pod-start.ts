@@ -6,8 +6,8 @@
 // one start is under way in a pod: postStart of one container delays the start of the next. A
 // container that has to wait (back-off, image) delays nobody after initialisation.
 
-import type { Container, Pod } from '../api/generated/types.ts'
 import { formatDuration } from '../api/duration.ts'
+import type { Container, Pod } from '../api/generated/types.ts'
 import { type Draft, retryAtMs } from './pod-draft.ts'
 import { isAlive, isSidecar, newestOf, type Seen, type Trouble } from './pod-seen.ts'
 import { planEnd } from './pod-stop.ts'
@@ -130,13 +130,21 @@ function planRestart(
   const last = newest.image === container.image ? seen.restarts.get(container.name) : undefined
   const atMs = restartAtMs(last, newest)
   if (atMs <= seen.nowMs) return planStart(draft, container, kind)
+  draft.recheckAt(atMs)
+  const shownUntilMs = (newest.exitedAtMs ?? 0) + SHOW_ERROR_MS
+  if (newest.failure !== undefined && seen.nowMs < shownUntilMs) {
+    const { reason, message } = newest.failure
+    draft.recheckAt(shownUntilMs)
+    const shown = reason === 'StartError' ? 'RunContainerError' : reason
+    draft.waiting.set(container.name, { reason: shown, message })
+    return
+  }
   const delay = formatDuration(last?.delayMs ?? 0)
   const pod = formatPod(seen.pod)
   draft.waiting.set(container.name, {
     reason: 'CrashLoopBackOff',
     message: `back-off ${delay} restarting failed container=${container.name} pod=${pod}`,
   })
-  draft.recheckAt(atMs)
 }
 
 function planStart(draft: Draft, container: Container, kind: ContainerKind): void {
@@ -151,7 +159,8 @@ function planStart(draft: Draft, container: Container, kind: ContainerKind): voi
   }
   const trouble = seen.troubles.get(`start/${name}`)
   if (trouble !== undefined) draft.waiting.set(name, trouble)
-  const isPlaceReady = seen.sandbox?.state === 'ready' && seen.volumes === 'ready'
+  const hasVolumes = seen.volumes === 'ready' || seen.volumes === 'stale'
+  const isPlaceReady = seen.sandbox?.state === 'ready' && hasVolumes
   if (!isPlaceReady || isStarting(draft)) return
   draft.want({ do: 'start', container, kind, attempt: nextAttempt(seen, name), image })
 }

@@ -53,7 +53,7 @@ export function planEnd(draft: Draft, container: ContainerSeen, end: End): void 
   const spec = specOf(seen, name)
   const hasHook = spec?.lifecycle?.preStop !== undefined && container.state === 'running'
   if (hasHook && graceSeconds > 0 && (begun === undefined || begun.hook === 'none')) {
-    draft.want({ do: 'pre-stop', id, container: spec, graceSeconds })
+    draft.want({ do: 'pre-stop', id, container: spec, graceSeconds, why })
     draft.recheckAt(endMs)
     return
   }

@@ -2,8 +2,8 @@
 // Services. Later definitions of a name replace earlier ones.
 
 import type { Container, EnvVarSource, Service } from '../../api/generated/types.ts'
-import { RuntimeError } from '../runtime/runtime.ts'
 import type { ObjectReader } from '../objects.ts'
+import { RuntimeError } from '../runtime/runtime.ts'
 import { expand } from './expand.ts'
 import { type FieldView, fieldValue, resourceValue } from './field-ref.ts'
 import { serviceEnv } from './service-env.ts'
@@ -25,7 +25,8 @@ export async function environmentOf(
   const env = await importedEnv(view, container, signal)
   for (const { name, value = '', valueFrom } of container.env ?? []) {
     const lookUp = (key: string) => env.get(key) ?? services.get(key)
-    const result = value !== '' ? expand(value, lookUp) : await sourced(view, container, valueFrom, signal)
+    const result =
+      value !== '' ? expand(value, lookUp) : await sourced(view, container, valueFrom, signal)
     if (result !== undefined) env.set(name, result)
   }
   for (const [name, value] of services) if (!env.has(name)) env.set(name, value)

@@ -9,7 +9,14 @@ import type { Container, Probe } from '../../api/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Health } from '../pod-seen.ts'
-import { isSettled, noteOutcome, type Outcome, type ProbeKind, type ProbeState, UNPROBED } from './outcome.ts'
+import {
+  isSettled,
+  noteOutcome,
+  type Outcome,
+  type ProbeKind,
+  type ProbeState,
+  UNPROBED,
+} from './outcome.ts'
 
 export type ContainerProbesDeps = {
   readonly clock: Clock

@@ -74,7 +74,9 @@ function requestText({ host, port, path, headers }: HttpTarget): string {
     .map(([name, value]) => `${name}: ${value}`)
   const first = [`GET ${path} HTTP/1.1`, `Host: ${own || joinHostPort(host, port)}`]
   // A header with a line break would become two; nobody asks for that in good faith.
-  const text = [...first, ...lines, 'Connection: close'].map((line) => line.replaceAll(/[\r\n]/g, ''))
+  const text = [...first, ...lines, 'Connection: close'].map((line) =>
+    line.replaceAll(/[\r\n]/g, ''),
+  )
   return `${text.join('\r\n')}\r\n\r\n`
 }
 
@@ -107,7 +109,9 @@ function parseAnswer(bytes: Buffer): HttpAnswer {
   const head = bytes.subarray(0, headEnd < 0 ? bytes.length : headEnd).toString('latin1')
   const code = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1]
   if (code === undefined) {
-    throw new Error(`net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(head.slice(0, 60))}`)
+    throw new Error(
+      `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(head.slice(0, 60))}`,
+    )
   }
   const location = /^location: *(.*)$/im.exec(head)?.[1]?.trim() ?? ''
   const body = headEnd < 0 ? '' : bytes.subarray(headEnd + 4, headEnd + 4 + BODY_BYTES_MAX)

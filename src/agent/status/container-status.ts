@@ -10,8 +10,8 @@ import type {
   VolumeMountStatus,
 } from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
-import { hasStarted } from '../pod-start.ts'
 import { isSidecar, type PodPlan, type Seen } from '../pod-seen.ts'
+import { hasStarted } from '../pod-start.ts'
 import { userOf } from '../resources.ts'
 import { mayRestart } from '../restart.ts'
 import type { ContainerSeen } from '../runtime/runtime.ts'
@@ -140,7 +140,9 @@ function lastStateOf(
   if (previous?.state === 'exited') return { terminated: terminatedOf(view, previous) }
   if (before === undefined) return {}
   const isSame = before.containerID === `containerd://${newest.id}`
-  const ended = isSame ? before.lastState?.terminated : (before.state?.terminated ?? before.lastState?.terminated)
+  const ended = isSame
+    ? before.lastState?.terminated
+    : (before.state?.terminated ?? before.lastState?.terminated)
   // While it waits its own end stands in lastState; once it is seen again that is its state.
   if (ended?.containerID === `containerd://${newest.id}`) return {}
   return ended === undefined ? {} : { terminated: ended }

@@ -5,7 +5,19 @@
 // New contents go into a new dated folder; renaming one symbolic link over `..data` makes them valid.
 // A reader that holds an open file keeps the old one; nobody ever sees half of a change.
 
-import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing } from '../../lib/files.ts'
 
@@ -42,7 +54,8 @@ export async function writeAtomically(
   for (const gone of new Set([...before.keys()].map(topOf))) {
     if (!kept.has(gone)) await rm(join(folder, gone), { recursive: true, force: true })
   }
-  if (old !== undefined && old !== name) await rm(join(folder, old), { recursive: true, force: true })
+  if (old !== undefined && old !== name)
+    await rm(join(folder, old), { recursive: true, force: true })
   return true
 }
 
@@ -55,7 +68,8 @@ export async function readCurrent(folder: string, path: string): Promise<Uint8Ar
 export function checkPath(path: string): void {
   if (path === '') throw new Error('invalid path: must not be empty: ""')
   if (path.startsWith('/')) throw new Error(`invalid path: must be relative path: ${path}`)
-  if (path.split('/').includes('..')) throw new Error(`invalid path: must not contain '..': ${path}`)
+  if (path.split('/').includes('..'))
+    throw new Error(`invalid path: must not contain '..': ${path}`)
   if (path.startsWith('..')) throw new Error(`invalid path: must not start with '..': ${path}`)
 }
 

@@ -106,7 +106,8 @@ async function ofConfigMap(
 ): Promise<Payload> {
   const { namespace } = view.pod.metadata
   const contents = await view.objects.configMap(namespace!, wish.name ?? '', signal)
-  if (contents === undefined && !wish.optional) throw new Error(`configmap "${wish.name}" not found`)
+  if (contents === undefined && !wish.optional)
+    throw new Error(`configmap "${wish.name}" not found`)
   return chosen(contents, wish, mode, 'configmap references non-existent config key')
 }
 

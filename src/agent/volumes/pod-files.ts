@@ -88,7 +88,11 @@ export function resolvConfOf(pod: Pod, settings: DnsSettings, nodeFile: string):
   }
 }
 
-function baseOf(pod: Pod, { clusterDns, clusterDomain }: DnsSettings, node: ResolvConf): ResolvConf {
+function baseOf(
+  pod: Pod,
+  { clusterDns, clusterDomain }: DnsSettings,
+  node: ResolvConf,
+): ResolvConf {
   const { dnsPolicy = 'ClusterFirst', hostNetwork } = pod.spec
   if (dnsPolicy === 'None') return { servers: [], searches: [], options: [] }
   const isCluster =

@@ -4,11 +4,7 @@
 // The only memory is the volume itself: what lies there is good until it is due, so a restart of the
 // agent asks for nothing.
 
-import type {
-  Pod,
-  ServiceAccountTokenProjection,
-  TokenRequest,
-} from '../../api/generated/types.ts'
+import type { Pod, ServiceAccountTokenProjection, TokenRequest } from '../../api/generated/types.ts'
 import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
 import { ApiError } from '../../api/status.ts'
 import type { Client } from '../../kit/client.ts'

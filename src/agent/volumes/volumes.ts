@@ -6,8 +6,8 @@
 //
 // Everything may be called again at any time: what is right already stays untouched.
 
-import { chmod, chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { closeSync, fstatSync } from 'node:fs'
+import { chmod, chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Container, Pod, Volume, VolumeMount } from '../../api/generated/types.ts'
 import { parseQuantity, wholeUnits } from '../../api/quantity.ts'
@@ -237,10 +237,16 @@ function subPathOf(
     throw refuse('expand subPath')
   }
   if (path.startsWith('/')) {
-    throw new RuntimeError('CreateContainerConfigError', `error SubPath \`${path}\` must not be an absolute path`)
+    throw new RuntimeError(
+      'CreateContainerConfigError',
+      `error SubPath \`${path}\` must not be an absolute path`,
+    )
   }
   if (path.split('/').includes('..')) {
-    throw new RuntimeError('CreateContainerConfigError', `unable to provision SubPath \`${path}\`: must not contain '..'`)
+    throw new RuntimeError(
+      'CreateContainerConfigError',
+      `unable to provision SubPath \`${path}\`: must not contain '..'`,
+    )
   }
   return path
 }

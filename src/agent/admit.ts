@@ -1,0 +1,148 @@
+// Whether a pod that was bound to this node may run on it: the kubelet's own look, after the
+// scheduler's. Pure; reasons and messages are the kubelet's.
+
+import type { Node, NodeSelectorTerm, Pod, Toleration } from '../api/generated/types.ts'
+import { milliUnits, parseQuantity, wholeUnits } from '../api/quantity.ts'
+import { podRequests } from './resources.ts'
+
+export type Rejection = { readonly reason: string; readonly message: string }
+
+/** Undefined when it may. `others` are the pods that hold resources of the node already. */
+export function admitPod(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  return (
+    wrongSystem(pod) ??
+    tooLarge(pod, node, others) ??
+    wrongNode(pod, node) ??
+    takenPort(pod, others) ??
+    untolerated(pod, node)
+  )
+}
+
+function wrongSystem({ spec, metadata }: Pod): Rejection | undefined {
+  if (spec.os !== undefined && spec.os.name !== 'linux') {
+    const message = "Failed to admit pod as the OS field doesn't match node OS"
+    return { reason: 'PodOSNotSupported', message }
+  }
+  const label = metadata.labels?.['kubernetes.io/os']
+  if (label === undefined || label === 'linux') return undefined
+  const message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+  return { reason: 'PodOSSelectorNodeLabelDoesNotMatch', message }
+}
+
+function tooLarge(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  const allocatable = node.status?.allocatable ?? {}
+  const podsMax = wholeUnits(parseQuantity(allocatable.pods ?? '110'))
+  if (others.length + 1 > podsMax) return insufficient('pods', 1, others.length, podsMax)
+  const requests = podRequests(pod)
+  for (const [name, text] of Object.entries(requests)) {
+    const requested = amount(name, text)
+    // An extended resource that the node does not know is nothing that it could run out of.
+    const isExtended = name.includes('/') && allocatable[name] === undefined
+    if (requested === 0 || isExtended) continue
+    const capacity = amount(name, allocatable[name] ?? '0')
+    const used = others.reduce((sum, other) => sum + amount(name, podRequests(other)[name]), 0)
+    if (requested > capacity - used) return insufficient(name, requested, used, capacity)
+  }
+  return undefined
+}
+
+function insufficient(name: string, requested: number, used: number, capacity: number): Rejection {
+  const amounts = `requested: ${requested}, used: ${used}, capacity: ${capacity}`
+  const message = `Node didn't have enough resource: ${name}, ${amounts}`
+  return { reason: `OutOf${name}`, message }
+}
+
+function amount(name: string, text: string | undefined): number {
+  if (text === undefined) return 0
+  return name === 'cpu' ? milliUnits(parseQuantity(text)) : wholeUnits(parseQuantity(text))
+}
+
+function wrongNode({ spec }: Pod, node: Node): Rejection | undefined {
+  const labels = node.metadata.labels ?? {}
+  const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => labels[k] === v)
+  const terms =
+    spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
+  const isWanted = terms === undefined || terms.some((term) => matchesTerm(term, node))
+  if (isSelected && isWanted) return undefined
+  return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
+}
+
+function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node) {
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false
+  const labels = node.metadata.labels ?? {}
+  const fields = { 'metadata.name': node.metadata.name }
+  return (
+    matchExpressions.every((wish) => matchesWish(wish, labels[wish.key])) &&
+    matchFields.every((wish) => matchesWish(wish, fields[wish.key as 'metadata.name']))
+  )
+}
+
+function matchesWish(
+  { operator, values = [] }: { operator: string; values?: readonly string[] },
+  value: string | undefined,
+): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value)
+    case 'NotIn':
+      return value === undefined || !values.includes(value)
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(values[0])
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(values[0])
+    default:
+      return false
+  }
+}
+
+function takenPort(pod: Pod, others: readonly Pod[]): Rejection | undefined {
+  const taken = others.flatMap(hostPorts)
+  const isTaken = hostPorts(pod).some((own) =>
+    taken.some(
+      (other) =>
+        own.port === other.port &&
+        own.protocol === other.protocol &&
+        (own.ip === other.ip || own.ip === ANY || other.ip === ANY),
+    ),
+  )
+  if (!isTaken) return undefined
+  return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+}
+
+const ANY = '0.0.0.0'
+
+function hostPorts({ spec }: Pod): { port: number; protocol: string; ip: string }[] {
+  const sidecars = (spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always')
+  return [...spec.containers, ...sidecars]
+    .flatMap(({ ports }) => ports ?? [])
+    .flatMap(({ hostPort, protocol = 'TCP', hostIP }) =>
+      hostPort ? [{ port: hostPort, protocol, ip: hostIP || ANY }] : [],
+    )
+}
+
+function untolerated({ spec }: Pod, node: Node): Rejection | undefined {
+  const tolerations = spec.tolerations ?? []
+  const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute')
+  const isTolerated = taints.every((taint) => tolerations.some((one) => tolerates(one, taint)))
+  return isTolerated
+    ? undefined
+    : failed('TaintToleration', "node(s) had taints that the pod didn't tolerate")
+}
+
+function tolerates(
+  { key, operator = 'Equal', value = '', effect }: Toleration,
+  taint: { key: string; value?: string; effect: string },
+): boolean {
+  if (effect && effect !== taint.effect) return false
+  if (key && key !== taint.key) return false
+  if (operator === 'Exists') return true
+  return key === taint.key && value === (taint.value ?? '')
+}
+
+function failed(name: string, why: string): Rejection {
+  return { reason: name, message: `Predicate ${name} failed: ${why}` }
+}

@@ -1,0 +1,235 @@
+// The agent of one node: pods from the API become containers, and what happens to them becomes
+// status, events, and the Node itself.
+//
+//   informer of this node's pods ──► Pods ──► a PodWorker each ──► runtime, volumes, images
+//                                                    └──► StatusReporter ──► API
+//
+// It starts from what it knew last, with or without a server; what runs already is adopted.
+
+import type { Pod, Service } from '../api/generated/types.ts'
+import { nodes } from '../api/resources/nodes.ts'
+import { pods } from '../api/resources/pods.ts'
+import { services } from '../api/resources/services.ts'
+import type { Client } from '../kit/client.ts'
+import type { Recorder } from '../kit/events.ts'
+import type { Informer } from '../kit/informer.ts'
+import type { InformerSet } from '../kit/informer-set.ts'
+import { aborted } from '../lib/abort.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Component, Running } from '../lib/component.ts'
+import type { Log } from '../lib/log.ts'
+import type { Random } from '../lib/random.ts'
+import { withTasks } from '../lib/tasks.ts'
+import { folderOf, openMemoryFolder } from './folders.ts'
+import { Leftovers } from './leftovers.ts'
+import { keepLease } from './node/lease.ts'
+import type { MachineFacts } from './node/machine.ts'
+import { NodeReporter } from './node/node.ts'
+import { Objects } from './objects.ts'
+import { Pods } from './pods.ts'
+import type { ImageStore, PodSeen, Runtime } from './runtime/runtime.ts'
+import type { Syscalls } from './runtime/syscalls.ts'
+import type { NodeSettings } from './settings.ts'
+import { AgentState } from './state.ts'
+import { StatusReporter } from './status/reporter.ts'
+import type { PathOpener } from './volumes/subpath.ts'
+import { createTokens } from './volumes/tokens.ts'
+import { PodVolumes } from './volumes/volumes.ts'
+import { workerDeps } from './worker-deps.ts'
+
+export type AgentDeps = {
+  readonly client: Client
+  /** Runs by itself; the agent asks it for its pods, its Node and the Services. */
+  readonly informers: InformerSet
+  /** Speaks as `kubelet` of this node. */
+  readonly recorder: Recorder
+  readonly runtime: Runtime
+  readonly images: ImageStore
+  readonly syscalls: Pick<Syscalls, 'mount' | 'unmount'>
+  readonly opener: PathOpener
+  /** Text of /proc/self/mountinfo. */
+  readonly mountinfo: () => Promise<string>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly settings: NodeSettings
+  readonly machine: MachineFacts
+  /** Why pods cannot run here yet (network, …): each says its problem or nothing. */
+  readonly checks: readonly (() => string | undefined)[]
+}
+
+export class Agent implements Component {
+  readonly name = 'agent'
+  readonly #deps: AgentDeps
+  readonly #node: NodeReporter
+  #pods: Pods | undefined
+  #registered = Promise.withResolvers<void>()
+
+  constructor(deps: AgentDeps) {
+    this.#deps = deps
+    this.#node = new NodeReporter(deps)
+  }
+
+  /** With the status as this node sees it now. */
+  find(namespace: string, name: string): Pod | undefined {
+    return this.#pods?.find(namespace, name)
+  }
+
+  list(): readonly Pod[] {
+    return this.#pods?.list() ?? []
+  }
+
+  /** Resolves when the Node is in the API for the first time since the start. */
+  get registered(): Promise<void> {
+    return this.#registered.promise
+  }
+
+  /** One of `checks` has another answer: the Node is reported at once. */
+  nudgeNode(): void {
+    this.#node.nudge()
+  }
+
+  async start(signal: AbortSignal): Promise<Running> {
+    const { settings, random, log, runtime } = this.#deps
+    const folder = folderOf(settings, 'state')
+    const [state, adopted] = await Promise.all([
+      AgentState.open({ folder, random, log }),
+      runtime.observeAll(signal),
+      openMemoryFolder(this.#deps, settings),
+      this.#node.look(signal),
+    ])
+    return { done: this.#run(state, adopted, signal) }
+  }
+
+  #run(state: AgentState, adopted: ReadonlyMap<string, PodSeen>, signal: AbortSignal) {
+    return withTasks(async (start) => {
+      const world = this.#connect(state, adopted, start)
+      try {
+        this.#follow(world, state, start)
+        await aborted(signal)
+      } finally {
+        await world.objects.close()
+        await state.settled()
+      }
+    }, signal)
+  }
+
+  /** Builds what a worker needs, and the workers' home. */
+  #connect(state: AgentState, adopted: ReadonlyMap<string, PodSeen>, start: Start): World {
+    const { client, clock, log, settings } = this.#deps
+    const before = new Set(state.pods.map(({ metadata }) => metadata.uid))
+    const serviceInformer = this.#deps.informers.of(services)
+    const reporter = new StatusReporter({ client, clock, log })
+    const volumes = new PodVolumes({
+      ...this.#deps,
+      pods: folderOf(settings, 'pods'),
+      memory: folderOf(settings, 'memory'),
+    })
+    const objects = new Objects({
+      ...this.#deps,
+      onNews: (uids) => this.#pods?.objectsChanged(uids),
+      onChange: (kind, { type, object }) => {
+        if (type === 'deleted') {
+          state.dropObject(kind, object.metadata.namespace!, object.metadata.name!)
+        } else state.keepObject(kind, object)
+      },
+      remembered: (kind, namespace, name) => state.object(kind, namespace, name),
+      forgotten: (kind, namespace, name) => state.dropObject(kind, namespace, name),
+    })
+    const tokens = createTokens({
+      client,
+      clock,
+      current: (pod, volume, path) => volumes.currentText(pod, volume, path),
+      mayMiss: (pod) => before.has(pod.metadata.uid),
+      due: (pod, atMs) => this.#pods?.refreshAt(pod, atMs),
+    })
+    const parts = { ...this.#deps, volumes, objects, tokens, reporter, services: serviceInformer }
+    const worker = workerDeps({ ...parts, node: () => this.#node.node })
+    const leftovers = new Leftovers({ volumes, settings, log })
+    this.#pods = new Pods(
+      {
+        clock,
+        log,
+        worker,
+        node: () => this.#node.node!,
+        hold: (pod) => objects.hold(pod),
+        gone: (uid) => {
+          state.dropPod(uid)
+          reporter.forget(uid)
+        },
+        left: (pod) => {
+          objects.release(pod.metadata.uid!)
+          start(() => leftovers.removeLogs(pod))
+        },
+      },
+      adopted,
+      start,
+    )
+    return { pods: this.#pods, objects, reporter, leftovers, services: serviceInformer }
+  }
+
+  /** Lets the news in: from disk, from the server, from the runtime. */
+  #follow(world: World, state: AgentState, start: Start): void {
+    const { client, clock, log, informers, runtime, settings } = this.#deps
+    const { nodeName } = settings
+    if (world.services.lister.size === 0) world.services.seed(state.services)
+    const own = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
+    own.onChange(({ type, object }) => type !== 'deleted' && this.#node.seen(object))
+    const bound = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
+    bound.seed(state.pods)
+    bound.onChange((change) => {
+      if (change.type !== 'deleted') state.keepPod(change.object)
+      world.pods.podChanged(change)
+    })
+    start(async (signal) => {
+      const stop = runtime.onChange((uid) => world.pods.runtimeChanged(uid))
+      await aborted(signal)
+      stop()
+    })
+    start(async (signal) => {
+      // Services come and go often in a large cluster; one write after a burst will do.
+      world.services.onChange(() => world.services.isSynced && keepSoon())
+      const keep = () => state.keepServices(world.services.lister.all())
+      let cancel: (() => void) | undefined
+      const keepSoon = () => {
+        cancel ??= clock.after(KEEP_SERVICES_MS, () => {
+          cancel = undefined
+          keep()
+        })
+      }
+      await world.services.synced(signal).then(keep, () => {})
+      await aborted(signal)
+      cancel?.()
+    })
+    start((signal) => clearUp(world, bound, signal))
+    start((signal) => world.reporter.run(signal))
+    start((signal) => this.#node.run(() => this.#registered.resolve(), signal))
+    const nodeUid = () => own.lister.get(nodeName)?.metadata.uid
+    start((signal) => keepLease({ client, clock, log, nodeName, nodeUid }, signal))
+  }
+}
+
+type Start = (task: (signal: AbortSignal) => Promise<void>) => void
+
+type World = {
+  readonly pods: Pods
+  readonly objects: Objects
+  readonly reporter: StatusReporter
+  readonly leftovers: Leftovers
+  readonly services: Informer<Service>
+}
+
+const KEEP_SERVICES_MS = 5_000
+
+/** Only the server knows which pods are gone: nothing is ended before it has spoken. */
+async function clearUp(world: World, bound: Informer<Pod>, signal: AbortSignal): Promise<void> {
+  try {
+    await bound.synced(signal)
+  } catch {
+    // The agent ends before a server was in reach.
+    return
+  }
+  const known = (uid: string) => bound.lister.all().some(({ metadata }) => metadata.uid === uid)
+  world.pods.clearOrphans(known)
+  await world.leftovers.clear((uid) => known(uid) || world.pods.has(uid))
+}

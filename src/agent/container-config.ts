@@ -1,0 +1,90 @@
+// From a container of a pod to everything the runtime needs to start it.
+
+import { join } from 'node:path'
+import { readFileIfAny } from '../lib/files.ts'
+import { type EnvView, environmentOf } from './env/env.ts'
+import { expand } from './env/expand.ts'
+import type { Action } from './pod-seen.ts'
+import { cgroupParentOf, oomScoreAdjOf, volumeGroupsOf } from './resources.ts'
+import type { ContainerConfig, MountConfig, SandboxConfig } from './runtime/runtime.ts'
+import type { NodeSettings } from './settings.ts'
+import { hostsFile, kernelHostName, nodeHostsFile, resolvConfOf } from './volumes/pod-files.ts'
+import type { PodVolumes } from './volumes/volumes.ts'
+
+type Start = Extract<Action, { do: 'start' }>
+
+export type ConfigDeps = { readonly volumes: PodVolumes; readonly settings: NodeSettings }
+
+const HOSTS = '/etc/hosts'
+
+/** Throws RuntimeError CreateContainerConfigError when the pod names what is not there. */
+export async function containerConfig(
+  { volumes, settings }: ConfigDeps,
+  view: EnvView,
+  { container, kind, attempt, image }: Start,
+  signal: AbortSignal,
+): Promise<ContainerConfig> {
+  const { pod } = view
+  const env = await environmentOf(view, container, signal)
+  const expanded = (words: readonly string[] | undefined) =>
+    words?.map((word) => expand(word, (name) => env.get(name)))
+  const mounts = await volumes.mountsOf(pod, container, env)
+  const hasOwnHosts = mounts.some(({ containerPath }) => containerPath === HOSTS)
+  if (!hasOwnHosts) mounts.push(await hostsMount({ volumes, settings }, view))
+  return {
+    pod,
+    container,
+    kind,
+    attempt,
+    image,
+    command: expanded(container.command),
+    args: expanded(container.args),
+    env: [...env].map(([name, value]) => `${name}=${value}`),
+    mounts,
+    cgroupParent: cgroupParentOf(pod),
+    oomScoreAdj: oomScoreAdjOf(pod, container, settings.memoryBytes),
+    logPath: logPath(settings, pod, container.name, attempt),
+    terminationMessageFile: await volumes.terminationFile(pod, container.name, attempt),
+    volumeGroups: volumeGroupsOf(pod),
+  }
+}
+
+async function hostsMount({ volumes, settings }: ConfigDeps, view: EnvView): Promise<MountConfig> {
+  const { pod, podIps } = view
+  const text = pod.spec.hostNetwork
+    ? nodeHostsFile(pod, (await readFileIfAny(settings.hostsPath)) ?? '')
+    : hostsFile(pod, podIps, settings.clusterDomain)
+  const hostPath = await volumes.sharedFile(pod, 'etc-hosts', text)
+  return { hostPath, containerPath: HOSTS, readOnly: false, propagation: 'private' }
+}
+
+/** Where the logs of a pod lie, for as long as the pod is in the API. */
+export function logFolder(settings: NodeSettings, pod: EnvView['pod']): string {
+  const { namespace, name, uid } = pod.metadata
+  return join(settings.logsFolder, `${namespace}_${name}_${uid}`)
+}
+
+export function logPath(
+  settings: NodeSettings,
+  pod: EnvView['pod'],
+  container: string,
+  attempt: number,
+): string {
+  return join(logFolder(settings, pod), container, `${attempt}.log`)
+}
+
+export async function sandboxConfig(
+  settings: NodeSettings,
+  pod: EnvView['pod'],
+): Promise<SandboxConfig> {
+  const nodeFile = (await readFileIfAny(settings.resolvConfPath)) ?? ''
+  const sysctls = pod.spec.securityContext?.sysctls ?? []
+  return {
+    hostname: kernelHostName(pod, settings.clusterDomain, settings.hostName),
+    cgroupParent: cgroupParentOf(pod),
+    resolvConf: resolvConfOf(pod, settings, nodeFile),
+    sysctls: Object.fromEntries(
+      sysctls.map(({ name, value }) => [name.replaceAll('/', '.'), value ?? '']),
+    ),
+  }
+}

@@ -1,0 +1,55 @@
+// What pods leave behind on disk, and what is left of pods that went while the agent was away.
+
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pod } from '../api/generated/types.ts'
+import { removeIfAny } from '../lib/files.ts'
+import type { Log } from '../lib/log.ts'
+import { logFolder } from './container-config.ts'
+import { folderOf } from './folders.ts'
+import type { NodeSettings } from './settings.ts'
+import type { PodVolumes } from './volumes/volumes.ts'
+
+export type LeftoverDeps = {
+  readonly volumes: Pick<PodVolumes, 'remove'>
+  readonly settings: NodeSettings
+  readonly log: Log
+}
+
+const UID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export class Leftovers {
+  readonly #deps: LeftoverDeps
+
+  constructor(deps: LeftoverDeps) {
+    this.#deps = deps
+  }
+
+  /** Logs go with the pod, not with its containers. */
+  async removeLogs(pod: Pod): Promise<void> {
+    await this.#try('remove logs', () => removeIfAny(logFolder(this.#deps.settings, pod)))
+  }
+
+  /** Removes folders and logs of pods that are not `known`. Other people's folders stay. */
+  async clear(known: (podUid: string) => boolean): Promise<void> {
+    const { settings, volumes } = this.#deps
+    for (const name of await namesIn(folderOf(settings, 'pods'))) {
+      if (!known(name)) await this.#try('remove pod folder', () => volumes.remove(name))
+    }
+    for (const name of await namesIn(settings.logsFolder)) {
+      const uid = UID.exec(name)?.[0] ?? ''
+      const folder = join(settings.logsFolder, name)
+      if (!known(uid)) await this.#try('remove logs', () => removeIfAny(folder))
+    }
+  }
+
+  async #try(what: string, work: () => Promise<void>): Promise<void> {
+    await work().catch((error) => this.#deps.log.warn(`${what} failed`, { error }))
+  }
+}
+
+/** Only what carries a pod's UID in its name is ours to judge. */
+async function namesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => UID.test(name))
+}
