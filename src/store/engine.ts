@@ -5,7 +5,8 @@
 // one that is durable. Reads and conflict checks thereby share one set of statements.
 
 import { assert } from '../lib/assert.ts'
-import { type Area, FORMAT, type Notes, type Range, type Tables, type Version } from './sqlite.ts'
+import type { Ledger } from './ledger.ts'
+import type { Area, Range, Tables, Version } from './sqlite.ts'
 import type { Entry, ListResult, StoreEvent, WriteOptions, WriteResult } from './store.ts'
 
 export type Write =
@@ -15,46 +16,30 @@ export type Write =
   | { kind: 'expire'; key: string }
 
 export type Committed = {
+  /** One for each write, in order. */
   results: WriteResult[]
+  /** What happened, in order. */
   events: StoreEvent[]
-  /** Something was written to disk, which must be synced before anybody hears of it. */
-  touchedDisk: boolean
-  /** Size of the values written to memory alone. */
+  /** Versions that went to disk. */
+  appendedRows: number
+  /** Size of the values that went to memory alone. */
   volatileChars: number
+  /** Something must be synced before anybody hears of it. */
+  touchedDisk: boolean
 }
 
-/** An empty store is at revision 1: on the wire 0 means "any". */
-const FIRST_REVISION = 1
-/** Revisions noted on disk ahead of volatile writes: at ten a second one note in about three hours. */
-const RESERVED_BLOCK = 100_000
-/** More folders than this with volatile keys count as one, the root. */
-const VOLATILE_FOLDERS_MAX = 256
-/** Versions read by one step of a replay or compaction: some milliseconds of work. */
-const STEP_ROWS_MAX = 500
 const NEWEST = Number.MAX_SAFE_INTEGER
 
 export class Engine {
   readonly #tables: Tables
-  readonly #notes: Notes
-  /** Those that may have rows in the volatile table. */
-  #folders = new Set<string>()
+  readonly #ledger: Ledger
   #assigned: number
-  #touchedDisk = false
-  #volatileChars = 0
-  #notesChanged = false
 
-  constructor(tables: Tables) {
+  constructor(tables: Tables, ledger: Ledger) {
     this.#tables = tables
-    const notes = tables.readNotes()
-    this.#notes = notes ?? {
-      format: FORMAT,
-      compacted: FIRST_REVISION,
-      reserved: FIRST_REVISION,
-      volatile: [],
-      lost: { before: 0, folders: [] },
-    }
-    this.#assigned = Math.max(tables.newestOnDisk(), this.#notes.reserved)
-    this.#admitLosses()
+    this.#ledger = ledger
+    this.#assigned = ledger.lastRevision
+    tables.transaction(() => tables.reindex(ledger.indexed))
   }
 
   /** The newest revision given away, durable or not. */
@@ -62,120 +47,43 @@ export class Engine {
     return this.#assigned
   }
 
-  get compacted(): number {
-    return this.#notes.compacted
-  }
-
-  /** The oldest revision from which everything under `prefix` is known. */
-  knownFrom(prefix: string): number {
-    const { before, folders } = this.#notes.lost
-    const isHurt = before > this.compacted && folders.some((folder) => overlap(folder, prefix))
-    return isHurt ? before : this.compacted
-  }
-
-  /** After a crash: volatile keys may have had versions that nobody remembers. */
-  #admitLosses(): void {
-    const { volatile, lost } = this.#notes
-    if (volatile.length === 0) return
-    const folders = [...new Set([...lost.folders, ...volatile])]
-    this.#notes.lost = { before: this.#assigned, folders }
-    this.#folders = new Set(volatile)
-  }
-
   /** Performs all writes in order, or none and throws. A lost race is no reason to throw. */
   commit(writes: readonly Write[], nowMs: number): Committed {
-    return this.#transaction(() => {
-      const events: StoreEvent[] = []
-      const results = writes.map((write) => this.#perform(write, nowMs, events))
-      if (this.#notesChanged) this.#saveNotes()
-      return { results, events, touchedDisk: this.#touchedDisk, volatileChars: this.#volatileChars }
-    })
-  }
-
-  /**
-   * Forgets one step of the history up to `target`; `compacted` tells how far it came. It need not
-   * be synced: a crash brings back at most what nobody asks for.
-   */
-  compactStep(target: number): void {
-    this.#transaction(() => {
-      const { compacted } = this.#notes
-      const end = this.#stepEnd(compacted, target)
-      const onDisk = this.#tables.keysBetween('main', compacted, end)
-      const keys = new Set([...onDisk, ...this.#tables.keysBetween('volatile', compacted, end)])
-      for (const key of keys) this.#compactKey(key, end)
-      this.#notes.compacted = end
-      // Of volatile keys alone the disk need not hear: that would be a write for every heartbeat.
-      if (onDisk.length > 0) this.#saveNotes()
-    })
-  }
-
-  /** Moves the oldest volatile versions to disk. Returns whether there are more. */
-  settleStep(): boolean {
-    return this.#transaction(() => {
-      const end = this.#tables.stepEnd('volatile', 0, NEWEST, STEP_ROWS_MAX)
-      const keys = this.#tables.keysBetween('volatile', 0, end)
-      this.#tables.settle(end)
-      // Some of what arrives on disk lies before the point up to which the disk is compact already.
-      for (const key of keys) this.#compactKey(key, this.compacted)
-      if (end < NEWEST) return true
-      this.#folders.clear()
-      this.#saveNotes()
-      return false
-    })
-  }
-
-  /** For a clean stop, after everything has settled: the next start goes on at the next revision. */
-  noteEnd(): void {
-    this.#transaction(() => {
-      this.#notes.reserved = this.#assigned
-      this.#saveNotes()
-    })
-  }
-
-  /** Keeps the newest version of `key` up to `revision` and those after it. */
-  #compactKey(key: string, revision: number): void {
-    const tables = this.#tables
-    const newest = this.#versionAt(key, revision)
-    const main = tables.at('main', key, revision)
-    if (newest === undefined) return
-    tables.forgetBefore('volatile', key, newest.revision)
-    // A crash forgets the volatile table, so there must remain on disk what was the newest there.
-    if (main) tables.forgetBefore('main', key, main.revision)
-    if (main?.deleted) tables.forget('main', main.revision)
-    // A volatile deletion hides a living version on disk and has to stay until it is settled.
-    const hidesNothing = main === undefined || main.deleted === 1
-    const isVolatile = newest.revision !== main?.revision
-    if (newest.deleted && isVolatile && hidesNothing) tables.forget('volatile', newest.revision)
-  }
-
-  #transaction<T>(body: () => T): T {
-    const before = { assigned: this.#assigned, compacted: this.#notes.compacted }
-    this.#touchedDisk = false
-    this.#volatileChars = 0
+    const before = { assigned: this.#assigned, ledger: this.#ledger.snapshot }
+    const done: Committed = {
+      results: [],
+      events: [],
+      appendedRows: 0,
+      volatileChars: 0,
+      touchedDisk: false,
+    }
     try {
-      return this.#tables.transaction(body)
+      this.#tables.transaction(() => {
+        for (const write of writes) done.results.push(this.#perform(write, nowMs, done))
+        const hasNotes = this.#ledger.save()
+        done.touchedDisk = hasNotes || done.appendedRows > 0
+      })
+      return done
     } catch (error) {
       this.#assigned = before.assigned
-      this.#notes.compacted = before.compacted
-      this.#notesChanged ||= this.#touchedDisk
+      this.#ledger.restore(before.ledger)
       throw error
     }
   }
 
   get(key: string, revision: number): Entry | undefined {
-    const version = this.#versionAt(key, revision)
+    const version = this.#tables.at(key, revision)
     return version && !version.deleted ? entryOf(version) : undefined
   }
 
   list(prefix: string, revision: number, limit: number | undefined, afterKey: string): ListResult {
     const range = rangeOf(prefix)
-    const both = this.#mayBeVolatile(prefix)
     // No key holds a character below "!", so this is the first text after `afterKey`.
     if (afterKey >= range.from) range.from = `${afterKey}\x01`
-    const entries = this.#tables.page(both, range, revision, limit ?? -1)
+    const entries = this.#tables.page(range, revision, limit ?? -1)
     const isFull = limit !== undefined && entries.length === limit
     if (isFull && limit > 0) range.from = `${entries.at(-1)!.key}\x01`
-    const remaining = isFull ? this.#tables.count(both, range, revision) : 0
+    const remaining = isFull ? this.#tables.count(range, revision) : 0
     return { revision, entries, more: remaining > 0, remaining }
   }
 
@@ -186,38 +94,44 @@ export class Engine {
   /** Keys whose newest version falls due in that time. */
   expired(afterMs: number, untilMs: number): string[] {
     const keys = this.#tables.expired(afterMs, untilMs)
-    return keys.filter((key) => isDue(this.#versionAt(key, NEWEST), untilMs))
+    return keys.filter((key) => isDue(this.#tables.at(key, NEWEST), untilMs))
   }
 
   count(prefix: string, revision: number): number {
-    return this.#tables.count(this.#mayBeVolatile(prefix), rangeOf(prefix), revision)
+    return this.#tables.count(rangeOf(prefix), revision)
   }
 
-  /** One step of the events under `prefix` after `from`; `through` tells how far it went. */
-  replay(prefix: string, from: number, to: number) {
-    const through = this.#stepEnd(from, to)
+  /** The events of `prefix` after `from` up to `through`, in order. */
+  events(prefix: string, from: number, through: number): StoreEvent[] {
     const versions = this.#tables.history(from, through, rangeOf(prefix))
-    return { through, events: versions.map((version) => this.#eventOf(version)) }
+    return versions.map((version) => {
+      const previous = this.#tables.at(version.key, version.revision - 1)
+      return eventBetween(version, previous && !previous.deleted ? previous : undefined)
+    })
   }
 
-  #perform(write: Write, nowMs: number, events: StoreEvent[]): WriteResult {
-    const newest = this.#versionAt(write.key, NEWEST)
+  #perform(write: Write, nowMs: number, done: Committed): WriteResult {
+    const newest = this.#tables.at(write.key, NEWEST)
     const current = newest && !newest.deleted ? newest : undefined
     if (!mayProceed(write, current, nowMs)) {
       return { ok: false, current: current && entryOf(current) }
     }
     const revision = ++this.#assigned
     const version = nextVersion(write, current, revision, nowMs)
-    this.#insert(this.#areaFor(write), version)
+    this.#insert(version, this.#areaFor(write), done)
     const event = eventBetween(version, current)
-    events.push(event)
+    done.events.push(event)
     return { ok: true, entry: event.entry }
   }
 
-  #insert(area: Area, version: Version): void {
+  #insert(version: Version, area: Area, done: Committed): void {
     this.#tables.insert(area, version)
-    if (area === 'main') this.#touchedDisk = true
-    else this.#noteVolatile(version)
+    if (area === 'main') {
+      done.appendedRows++
+    } else {
+      done.volatileChars += version.value.length
+      this.#ledger.noteVolatile(version.key, version.revision)
+    }
   }
 
   /**
@@ -225,56 +139,9 @@ export class Engine {
    * the deletion of a key that the disk has never seen.
    */
   #areaFor(write: Write): Area {
-    if (write.kind === 'expire') return 'volatile'
-    if (write.kind !== 'delete') return write.options.volatile ? 'volatile' : 'main'
-    const onDisk = this.#tables.at('main', write.key, NEWEST)
-    return onDisk === undefined || onDisk.deleted ? 'volatile' : 'main'
-  }
-
-  #noteVolatile({ key, revision, value }: Version): void {
-    const notes = this.#notes
-    this.#volatileChars += value.length
-    if (revision > notes.reserved) {
-      notes.reserved = revision + RESERVED_BLOCK
-      this.#notesChanged = true
-    }
-    const folder = this.#folders.size < VOLATILE_FOLDERS_MAX ? folderOf(key) : ''
-    if (this.#folders.has(folder) || this.#folders.has('')) return
-    this.#folders.add(folder)
-    this.#notesChanged = true
-  }
-
-  #saveNotes(): void {
-    this.#tables.writeNotes({ ...this.#notes, volatile: [...this.#folders] })
-    this.#notesChanged = false
-    this.#touchedDisk = true
-  }
-
-  #versionAt(key: string, revision: number): Version | undefined {
-    const main = this.#tables.at('main', key, revision)
-    if (!this.#folders.has(folderOf(key)) && !this.#folders.has('')) return main
-    const volatile = this.#tables.at('volatile', key, revision)
-    if (main === undefined || volatile === undefined) return main ?? volatile
-    return main.revision > volatile.revision ? main : volatile
-  }
-
-  #mayBeVolatile(prefix: string): boolean {
-    for (const folder of this.#folders) {
-      if (overlap(folder, prefix)) return true
-    }
-    return false
-  }
-
-  #stepEnd(from: number, to: number): number {
-    return Math.min(
-      this.#tables.stepEnd('main', from, to, STEP_ROWS_MAX),
-      this.#tables.stepEnd('volatile', from, to, STEP_ROWS_MAX),
-    )
-  }
-
-  #eventOf(version: Version): StoreEvent {
-    const previous = this.#versionAt(version.key, version.revision - 1)
-    return eventBetween(version, previous && !previous.deleted ? previous : undefined)
+    if (write.kind === 'expire') return 'memory'
+    if (write.kind === 'delete') return this.#tables.isOnDisk(write.key) ? 'main' : 'memory'
+    return write.options.volatile ? 'memory' : 'main'
   }
 }
 
@@ -319,12 +186,4 @@ function entryOf({ key, value, created, revision }: Version): Entry {
 /** Everything that starts with `prefix`: DEL sorts after every character a key may hold. */
 function rangeOf(prefix: string): Range {
   return { from: prefix === '' ? '!' : prefix, to: `${prefix}\x7f` }
-}
-
-function overlap(folder: string, prefix: string): boolean {
-  return folder.startsWith(prefix) || prefix.startsWith(folder)
-}
-
-function folderOf(key: string): string {
-  return key.slice(0, key.lastIndexOf('/') + 1)
 }

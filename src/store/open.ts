@@ -7,11 +7,13 @@ import { type Log, silentLog } from '../lib/log.ts'
 import { UserError } from '../lib/user-error.ts'
 import { type Disk, LogFile, noDisk } from './disk.ts'
 import { Engine } from './engine.ts'
+import { Ledger } from './ledger.ts'
 import { lockStore } from './lock.ts'
 import { RETENTION, type RetentionOptions } from './retention.ts'
 import { Tables } from './sqlite.ts'
 import { SqliteStore } from './sqlite-store.ts'
 import type { Store, StoreFailedError } from './store.ts'
+import { Upkeep } from './upkeep.ts'
 
 export type OpenStoreOptions = {
   /** A file, whose folder is made when missing; or ':memory:'. */
@@ -21,13 +23,18 @@ export type OpenStoreOptions = {
   retention?: Partial<RetentionOptions>
   /** Called once when the disk fails in a way that only a restart can mend. */
   onFailure?: (error: StoreFailedError) => void
+  /** How a file is synced. Default: fdatasync, off the event loop. */
+  syncFile?: (file: number) => Promise<void>
 }
 
 /** Throws `UserError` when the file is in use or damaged beyond what can be mended. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  const files = options.path === ':memory:' ? inMemory() : onDisk(options.path)
+  const files = options.path === ':memory:' ? inMemory() : onDisk(options)
+  const ledger = new Ledger(files.tables)
   return new SqliteStore({
-    engine: new Engine(files.tables),
+    ledger,
+    engine: new Engine(files.tables, ledger),
+    upkeep: new Upkeep(files.tables, ledger),
     disk: files.disk,
     clock: options.clock,
     log: options.log ?? silentLog,
@@ -44,18 +51,20 @@ function inMemory(): Files {
   return { tables, disk: noDisk, close: () => tables.close() }
 }
 
-function onDisk(path: string): Files {
+function onDisk({ path, log = silentLog, syncFile }: OpenStoreOptions): Files {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   // SQLite gives its log the mode of the file. Objects hold secrets.
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
   const unlock = lockStore(path)
   const tables = openSound(path)
+  const disk = new LogFile({ path, tables, log, syncFile })
   return {
     tables,
-    disk: new LogFile(`${path}-wal`),
+    disk,
     close() {
       tables.close()
+      disk.close()
       unlock()
     },
   }

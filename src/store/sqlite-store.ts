@@ -12,7 +12,9 @@ import type { Log } from '../lib/log.ts'
 import type { Disk } from './disk.ts'
 import type { Committed, Engine, Write } from './engine.ts'
 import { Expiry } from './expiry.ts'
+import type { Ledger } from './ledger.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
+import { isFull } from './sqlite.ts'
 import {
   CompactedError,
   type Entry,
@@ -27,7 +29,8 @@ import {
   type WriteResult,
 } from './store.ts'
 import { nextTurn } from './turn.ts'
-import { WatchHub } from './watch.ts'
+import type { Upkeep } from './upkeep.ts'
+import { type Replay, WatchHub } from './watch.ts'
 
 /** Writes in one transaction; at some 20 µs each this is the longest that readers wait for one. */
 const BATCH_WRITES_MAX = 1_000
@@ -39,6 +42,8 @@ const KEY = /^[\x21-\x7e]{1,1024}$/
 
 export type SqliteStoreParts = {
   engine: Engine
+  ledger: Ledger
+  upkeep: Upkeep
   disk: Disk
   clock: Clock
   log: Log
@@ -46,7 +51,7 @@ export type SqliteStoreParts = {
   /** Called once when the disk has failed in a way that only a restart can mend. */
   onFailure: (error: StoreFailedError) => void
   /** Closes what lies below. */
-  closeFiles: () => Promise<void> | void
+  closeFiles: () => void
 }
 
 type Pending = {
@@ -72,13 +77,9 @@ export class SqliteStore implements Store {
     this.#parts = parts
     this.#published = engine.assigned
     this.#settledAtMs = clock.monotonicMs()
-    const self = this
     this.#hub = new WatchHub({
-      get revision() {
-        return self.#published
-      },
-      replay: (prefix, from) =>
-        from < engine.knownFrom(prefix) ? undefined : engine.replay(prefix, from, this.#published),
+      newestRevision: () => this.#published,
+      replay: (prefix, from) => this.#replay(prefix, from),
     })
     this.#expiry = new Expiry(clock, engine, (key) => this.#write({ kind: 'expire', key }))
     this.#retention = new Retention(clock, parts.retention, (revision) => this.compact(revision))
@@ -89,7 +90,7 @@ export class SqliteStore implements Store {
   }
 
   get compactedRevision(): number {
-    return this.#parts.engine.compacted
+    return this.#parts.ledger.compacted
   }
 
   get(key: string): Entry | undefined {
@@ -132,7 +133,10 @@ export class SqliteStore implements Store {
   async compact(revision: number): Promise<void> {
     const target = Math.min(revision, this.#published)
     while (this.#refusal === undefined && this.compactedRevision < target) {
-      this.#parts.engine.compactStep(target)
+      await this.#tidy((upkeep) => {
+        upkeep.indexTail(this.#parts.engine.assigned)
+        upkeep.compactStep(target)
+      })
       await nextTurn()
     }
   }
@@ -146,8 +150,8 @@ export class SqliteStore implements Store {
     await this.#writing
     this.#hub.close()
     if (!failed) await this.#settleForGood()
-    this.#parts.disk.close()
-    await this.#parts.closeFiles()
+    await this.#parts.disk.finish()
+    this.#parts.closeFiles()
   }
 
   #write(write: Write): Promise<WriteResult> {
@@ -162,7 +166,8 @@ export class SqliteStore implements Store {
   /** Runs while there is something to write. Never rejects: every fault goes to its writers. */
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
-      await this.#parts.disk.turn()
+      await this.#parts.disk.gather()
+      await this.#untilWritable()
       const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
       await this.#commit(batch)
     }
@@ -184,12 +189,14 @@ export class SqliteStore implements Store {
       return
     }
     try {
+      disk.noteWritten()
       if (committed.touchedDisk) await disk.sync()
-      this.#publish(batch, committed)
-      await this.#afterCommit(committed)
     } catch (error) {
       this.#fail(error, batch)
+      return
     }
+    this.#publish(batch, committed)
+    await this.#afterCommit(committed)
   }
 
   async #commitOneByOne(batch: readonly Pending[]): Promise<void> {
@@ -202,11 +209,19 @@ export class SqliteStore implements Store {
     for (const [i, { resolve }] of batch.entries()) resolve(results[i]!)
   }
 
-  async #afterCommit({ events, touchedDisk, volatileChars }: Committed): Promise<void> {
+  async #afterCommit({ events, touchedDisk, appendedRows, volatileChars }: Committed) {
+    const { upkeep, engine, log } = this.#parts
     this.#retention.note(events, this.#published)
     this.#expiry.arm()
     this.#volatileChars += volatileChars
-    if (this.#isSettlingDue(touchedDisk)) await this.#settle()
+    try {
+      const isIndexingDue = upkeep.noteAppended(appendedRows)
+      if (isIndexingDue) await this.#tidy(() => upkeep.indexTail(engine.assigned))
+      if (this.#isSettlingDue(touchedDisk)) await this.#settle()
+    } catch (error) {
+      // It is tried again with the next write; what was written before is none the worse.
+      log.warn('the data store could not tidy up', { error })
+    }
   }
 
   #isSettlingDue(touchedDisk: boolean): boolean {
@@ -215,9 +230,22 @@ export class SqliteStore implements Store {
     return touchedDisk && this.#volatileChars > 0 && age >= SETTLE_EVERY_MS
   }
 
+  /** Runs a step of work that need not be synced. */
+  async #tidy<T>(step: (upkeep: Upkeep) => T): Promise<T> {
+    await this.#untilWritable()
+    const result = step(this.#parts.upkeep)
+    this.#parts.disk.noteWritten()
+    return result
+  }
+
+  /** The caller must write in the same breath, or ask again. */
+  async #untilWritable(): Promise<void> {
+    while (this.#parts.disk.busy) await this.#parts.disk.busy
+  }
+
   /** Moves the volatile keys to disk, in steps. It need not be synced: they may be lost. */
   async #settle(): Promise<void> {
-    while (this.#parts.engine.settleStep()) await nextTurn()
+    while (await this.#tidy((upkeep) => upkeep.settleStep())) await nextTurn()
     this.#settledAtMs = this.#parts.clock.monotonicMs()
     this.#volatileChars = 0
   }
@@ -237,7 +265,7 @@ export class SqliteStore implements Store {
     const { engine, disk, log } = this.#parts
     try {
       await this.#settle()
-      engine.noteEnd()
+      await this.#tidy((upkeep) => upkeep.finish(engine.assigned))
       await disk.sync()
     } catch (error) {
       log.warn('the data store could not write its volatile keys to disk', { error })
@@ -245,8 +273,15 @@ export class SqliteStore implements Store {
   }
 
   #assertKnown(prefix: string, revision: number): void {
-    const known = this.#parts.engine.knownFrom(prefix)
+    const known = this.#parts.ledger.knownFrom(prefix)
     if (revision < known) throw new CompactedError(known)
+  }
+
+  #replay(prefix: string, from: number): Replay | undefined {
+    const { engine, ledger, upkeep } = this.#parts
+    if (from < ledger.knownFrom(prefix)) return undefined
+    const through = upkeep.stepEnd(from, this.#published)
+    return { through, events: engine.events(prefix, from, through) }
   }
 }
 
@@ -262,10 +297,6 @@ export class BadKeyError extends Error {
   constructor(key: string) {
     super(`a key must be 1 to 1024 characters of printable ASCII: ${JSON.stringify(key)}`)
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL'
 }
 
 function asStoreError(error: unknown): Error {

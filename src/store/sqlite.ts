@@ -1,11 +1,15 @@
-// The only SQL of the project: one table, kept twice.
+// The only SQL of the project. One table of versions, and an index from keys to them:
 //
-//   main.entries       on disk: what was written to stay
-//   volatile.entries   in memory: heartbeats and the like, moved to disk now and then
+//   main.entries     on disk: what was written to stay, in the order of revisions
+//   memory.entries   in memory: volatile versions, until they are settled
+//   main.by_key      on disk: which revisions a key has; lags behind by at most a batch
+//   memory.by_key    in memory: those that main.by_key does not have yet, and the volatile ones
 //
-// A row is one version of one key; a deletion is a row without a value. Every revision is in exactly
-// one of the two tables, and the newest version of a key is the one with the highest revision.
-// Row 0, under the empty key, holds the notes of the store itself.
+// A new version is appended to main.entries and touches one page; its place in the index is written
+// with many others, sorted, so that a burst of writes to scattered keys does not rewrite a page for
+// each of them. Every version is in exactly one table of entries and in exactly one index.
+//
+// A deletion is a version without a value. Revision 0 holds the notes of the store itself.
 
 import { Database, type Statement } from 'bun:sqlite'
 import type { Entry } from './store.ts'
@@ -22,13 +26,15 @@ export type Version = {
   value: string
 }
 
-export type Area = 'main' | 'volatile'
+export type Area = 'main' | 'memory'
 
-/** What the store notes about itself, in row 0. */
+/** What the store notes about itself. */
 export type Notes = {
   format: number
   /** History up to here is gone. */
   compacted: number
+  /** main.by_key knows everything up to here. */
+  indexed: number
   /** Revisions up to here may have been given to volatile writes that a crash forgot. */
   reserved: number
   /** Folders of keys that hold volatile ones; none after a clean stop. */
@@ -40,9 +46,7 @@ export type Notes = {
 /** From the first key to before the last. Keys are printable ASCII, so text order is byte order. */
 export type Range = { from: string; to: string }
 
-export const FORMAT = 1
-
-const tableSql = (area: Area) => `
+const tablesSql = (area: Area) => `
   CREATE TABLE IF NOT EXISTS ${area}.entries (
     revision INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
@@ -51,72 +55,109 @@ const tableSql = (area: Area) => `
     expires INTEGER,
     value TEXT NOT NULL
   );
-  CREATE INDEX IF NOT EXISTS ${area}.by_key ON entries (key, revision, deleted);
   CREATE INDEX IF NOT EXISTS ${area}.by_expiry ON entries (expires) WHERE expires IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS ${area}.by_key (
+    key TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    PRIMARY KEY (key, revision)
+  ) WITHOUT ROWID;
 `
 
-/** The newest version of every key in the range at a revision, deletions included. */
-const newestSql = (area: Area) => `
-  SELECT key, max(revision) AS revision, deleted FROM ${area}.entries
-  WHERE key >= ?1 AND key < ?2 AND revision <= ?3 GROUP BY key`
-const newestOfBothSql = `
-  SELECT key, max(revision) AS revision, deleted FROM (
-    SELECT key, revision, deleted FROM main.entries
-    WHERE key >= ?1 AND key < ?2 AND revision <= ?3
-    UNION ALL
-    SELECT key, revision, deleted FROM volatile.entries
-    WHERE key >= ?1 AND key < ?2 AND revision <= ?3
-  ) GROUP BY key`
+/** The newest revision of a key up to a revision in one index; -1 for none. */
+const newestIn = (area: Area, key: string, until: string) => `
+  coalesce((SELECT max(revision) FROM ${area}.by_key
+    WHERE key = ${key} AND revision <= ${until}), -1)`
+const newest = (key: string, until: string) =>
+  `max(${newestIn('memory', key, until)}, ${newestIn('main', key, until)})`
+
+/** Living keys that main.by_key alone can tell about; the others are few and asked one by one. */
+const settledKeys = `
+  SELECT key, revision FROM (
+    SELECT key, max(revision) AS revision, deleted FROM main.by_key
+    WHERE key >= ?1 AND key < ?2 AND revision <= ?3 GROUP BY key ORDER BY key
+  ) AS n
+  WHERE deleted = 0 AND NOT EXISTS (SELECT 1 FROM memory.by_key AS k WHERE k.key = n.key)`
+const unsettledKeys = `
+  SELECT key, ${newest('k.key', '?3')} AS revision
+  FROM (SELECT DISTINCT key FROM memory.by_key WHERE key >= ?1 AND key < ?2 ORDER BY key) AS k`
+const unsettledEntries = `
+  FROM (${unsettledKeys}) AS n
+  LEFT JOIN main.entries AS a ON a.revision = n.revision
+  LEFT JOIN memory.entries AS b ON b.revision = n.revision
+  WHERE n.revision > 0 AND coalesce(a.deleted, b.deleted) = 0`
 
 const SQL = {
-  pageOfMain: `
-    SELECT e.key, e.value, e.created, e.revision FROM (${newestSql('main')}) AS newest
-    JOIN main.entries AS e ON e.revision = newest.revision
-    WHERE newest.deleted = 0 ORDER BY newest.key LIMIT ?4`,
-  pageOfBoth: `
-    SELECT newest.key, coalesce(m.value, v.value) AS value,
-      coalesce(m.created, v.created) AS created, newest.revision
-    FROM (${newestOfBothSql}) AS newest
-    LEFT JOIN main.entries AS m ON m.revision = newest.revision
-    LEFT JOIN volatile.entries AS v ON v.revision = newest.revision
-    WHERE newest.deleted = 0 ORDER BY newest.key LIMIT ?4`,
-  countMain: `SELECT count(*) AS n FROM (${newestSql('main')}) WHERE deleted = 0`,
-  countBoth: `SELECT count(*) AS n FROM (${newestOfBothSql}) WHERE deleted = 0`,
+  atMain: `
+    SELECT * FROM main.entries WHERE revision = (SELECT max(revision) FROM main.by_key
+      WHERE key = ?1 AND revision <= ?2)`,
+  // The order is made inside, where the index has it already: outside it would cost a sort.
+  settledPage: `
+    SELECT e.key, e.value, e.created, e.revision FROM (${settledKeys}) AS n
+    CROSS JOIN main.entries AS e ON e.revision = n.revision LIMIT ?4`,
+  settledCount: `SELECT count(*) AS n FROM (${settledKeys})`,
+  unsettledPage: `
+    SELECT n.key, coalesce(a.value, b.value) AS value,
+      coalesce(a.created, b.created) AS created, n.revision
+    ${unsettledEntries} LIMIT ?4`,
+  unsettledCount: `SELECT count(*) AS n ${unsettledEntries}`,
   history: `
     SELECT * FROM main.entries WHERE revision > ?1 AND revision <= ?2 AND key >= ?3 AND key < ?4
     UNION ALL
-    SELECT * FROM volatile.entries
+    SELECT * FROM memory.entries
     WHERE revision > ?1 AND revision <= ?2 AND key >= ?3 AND key < ?4
     ORDER BY revision`,
-  settle: `INSERT INTO main.entries SELECT * FROM volatile.entries WHERE revision <= ?1`,
-  settled: `DELETE FROM volatile.entries WHERE revision <= ?1`,
+  newestOnDisk: `SELECT coalesce(max(revision), 0) AS revision FROM main.entries`,
   readNotes: `SELECT value FROM main.entries WHERE revision = 0`,
   writeNotes: `
     INSERT INTO main.entries VALUES (0, '', 0, 0, NULL, ?1)
     ON CONFLICT (revision) DO UPDATE SET value = excluded.value`,
+  isOnDisk: `
+    SELECT deleted FROM main.entries WHERE revision IN (
+      SELECT revision FROM memory.by_key WHERE key = ?1
+      UNION ALL SELECT max(revision) FROM main.by_key WHERE key = ?1)
+    ORDER BY revision DESC LIMIT 1`,
+  insertIndex: `INSERT INTO memory.by_key VALUES (?1, ?2, ?3)`,
+  // Of what lies on disk; volatile versions are indexed when they settle.
+  indexTail: `
+    INSERT INTO main.by_key SELECT * FROM memory.by_key AS k
+    WHERE NOT EXISTS (SELECT 1 FROM memory.entries AS e WHERE e.revision = k.revision)
+    ORDER BY key, revision`,
+  forgetTail: `
+    DELETE FROM memory.by_key
+    WHERE NOT EXISTS (SELECT 1 FROM memory.entries AS e WHERE e.revision = by_key.revision)`,
+  reindex: `
+    INSERT OR IGNORE INTO main.by_key
+    SELECT key, revision, deleted FROM main.entries WHERE revision > ?1 ORDER BY key, revision`,
+  settleEntries: `INSERT INTO main.entries SELECT * FROM memory.entries WHERE revision <= ?1`,
+  settleIndex: `
+    INSERT INTO main.by_key SELECT key, revision, deleted FROM memory.entries WHERE revision <= ?1`,
+  settledFromIndex: `
+    DELETE FROM memory.by_key
+    WHERE revision IN (SELECT revision FROM memory.entries WHERE revision <= ?1)`,
+  settledFromEntries: `DELETE FROM memory.entries WHERE revision <= ?1`,
 }
 
 const areaSql = (area: Area) => ({
-  at: `SELECT * FROM ${area}.entries WHERE key = ?1 AND revision <= ?2
-    ORDER BY revision DESC LIMIT 1`,
+  at: `SELECT * FROM ${area}.entries WHERE revision = ${newest('?1', '?2')}`,
   insert: `INSERT INTO ${area}.entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
   stepEnd: `SELECT revision FROM ${area}.entries WHERE revision > ?1 AND revision <= ?2
     ORDER BY revision LIMIT 1 OFFSET ?3`,
   keysBetween: `SELECT DISTINCT key FROM ${area}.entries WHERE revision > ?1 AND revision <= ?2`,
-  forgetBefore: `DELETE FROM ${area}.entries WHERE key = ?1 AND revision < ?2`,
-  forget: `DELETE FROM ${area}.entries WHERE revision = ?1`,
+  forgetEntries: `DELETE FROM ${area}.entries WHERE revision IN
+    (SELECT revision FROM ${area}.by_key WHERE key = ?1 AND revision >= ?2 AND revision < ?3)`,
+  forgetIndex: `DELETE FROM ${area}.by_key WHERE key = ?1 AND revision >= ?2 AND revision < ?3`,
   nextExpiry: `SELECT min(expires) AS at FROM ${area}.entries WHERE expires > ?1`,
   expired: `SELECT DISTINCT key FROM ${area}.entries WHERE expires > ?1 AND expires <= ?2`,
-  newestRevision: `SELECT max(revision) AS revision FROM ${area}.entries`,
 })
 
-type AreaStatements = Record<keyof ReturnType<typeof areaSql>, Statement>
+type Statements<T> = Record<keyof T, Statement>
 
 /** Typed statements over one open database. Holds no state but the statements. */
 export class Tables {
   readonly #db: Database
-  readonly #sql: Record<keyof typeof SQL, Statement>
-  readonly #of: Record<Area, AreaStatements>
+  readonly #sql: Statements<typeof SQL>
+  readonly #of: Record<Area, Statements<ReturnType<typeof areaSql>>>
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #rollback: Statement
@@ -127,9 +168,9 @@ export class Tables {
     const prepare = <T extends Record<string, string>>(sql: T) =>
       Object.fromEntries(
         Object.entries(sql).map(([name, text]) => [name, this.#db.prepare(text)]),
-      ) as Record<keyof T, Statement>
+      ) as Statements<T>
     this.#sql = prepare(SQL)
-    this.#of = { main: prepare(areaSql('main')), volatile: prepare(areaSql('volatile')) }
+    this.#of = { main: prepare(areaSql('main')), memory: prepare(areaSql('memory')) }
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
     this.#commit = this.#db.prepare('COMMIT')
     this.#rollback = this.#db.prepare('ROLLBACK')
@@ -150,24 +191,39 @@ export class Tables {
   }
 
   /** The version that was the newest of `key` at `revision`; it may be a deletion. */
-  at(area: Area, key: string, revision: number): Version | undefined {
-    return (this.#of[area].at.get(key, revision) as Version | null) ?? undefined
+  at(key: string, revision: number): Version | undefined {
+    const found = this.#of.main.at.get(key, revision) ?? this.#of.memory.at.get(key, revision)
+    return (found as Version | null) ?? undefined
   }
 
-  insert(area: Area, row: Version): void {
-    const { revision, key, created, deleted, expires, value } = row
+  /** The same, of those versions that are on disk and in its index. */
+  atMain(key: string, revision: number): Version | undefined {
+    return (this.#sql.atMain.get(key, revision) as Version | null) ?? undefined
+  }
+
+  /** Whether the newest version of `key` on disk, or soon there, is a living one. */
+  isOnDisk(key: string): boolean {
+    return (this.#sql.isOnDisk.get(key) as { deleted: number } | null)?.deleted === 0
+  }
+
+  insert(area: Area, { revision, key, created, deleted, expires, value }: Version): void {
     this.#of[area].insert.run(revision, key, created, deleted, expires, value)
+    this.#sql.insertIndex.run(key, revision, deleted)
   }
 
-  /** Living entries of the range at `revision`, in key order. */
-  page(both: boolean, range: Range, revision: number, limit: number): Entry[] {
-    const statement = both ? this.#sql.pageOfBoth : this.#sql.pageOfMain
-    return statement.all(range.from, range.to, revision, limit) as Entry[]
+  /** Living entries of the range at `revision` in key order; all with a negative limit. */
+  page({ from, to }: Range, revision: number, limit: number): Entry[] {
+    const settled = this.#sql.settledPage.all(from, to, revision, limit) as Entry[]
+    const unsettled = this.#sql.unsettledPage.all(from, to, revision, limit) as Entry[]
+    return mergeByKey(settled, unsettled, limit < 0 ? Infinity : limit)
   }
 
-  count(both: boolean, range: Range, revision: number): number {
-    const statement = both ? this.#sql.countBoth : this.#sql.countMain
-    return (statement.get(range.from, range.to, revision) as { n: number }).n
+  /** How many entries of the range were living at `revision`. */
+  count({ from, to }: Range, revision: number): number {
+    const { settledCount, unsettledCount } = this.#sql
+    return [settledCount, unsettledCount]
+      .map((statement) => (statement.get(from, to, revision) as { n: number }).n)
+      .reduce((a, b) => a + b)
   }
 
   /** Versions after `from` up to `to` in revision order. */
@@ -175,7 +231,7 @@ export class Tables {
     return this.#sql.history.all(from, to, range.from, range.to) as Version[]
   }
 
-  /** How far one may go from `from` towards `to` without meeting more than `rowsMax` rows. */
+  /** How far one may go from `from` towards `to` without meeting more than `rowsMax` versions. */
   stepEnd(area: Area, from: number, to: number, rowsMax: number): number {
     const row = this.#of[area].stepEnd.get(from, to, rowsMax - 1) as { revision: number } | null
     return row?.revision ?? to
@@ -185,18 +241,15 @@ export class Tables {
     return this.#of[area].keysBetween.values(from, to).map((row) => row[0] as string)
   }
 
-  /** Removes the versions of `key` before `revision`; returns how many. */
-  forgetBefore(area: Area, key: string, revision: number): number {
-    return this.#of[area].forgetBefore.run(key, revision).changes
-  }
-
-  forget(area: Area, revision: number): void {
-    this.#of[area].forget.run(revision)
+  /** Removes the versions of `key` from revision `from` to before `to`. They must be indexed. */
+  forget(area: Area, key: string, from: number, to: number): void {
+    this.#of[area].forgetEntries.run(key, from, to)
+    this.#of[area].forgetIndex.run(key, from, to)
   }
 
   /** The first expiry after `afterMs`. */
   nextExpiry(afterMs: number): number | undefined {
-    const times = [this.#of.main, this.#of.volatile].map(
+    const times = [this.#of.main, this.#of.memory].map(
       (area) => (area.nextExpiry.get(afterMs) as { at: number | null }).at ?? Infinity,
     )
     const next = Math.min(...times)
@@ -205,7 +258,7 @@ export class Tables {
 
   /** Keys with a version that expires after `afterMs` and not later than `untilMs`. */
   expired(afterMs: number, untilMs: number): string[] {
-    const rows = [this.#of.main, this.#of.volatile].flatMap((area) =>
+    const rows = [this.#of.main, this.#of.memory].flatMap((area) =>
       area.expired.values(afterMs, untilMs),
     )
     return [...new Set(rows.map((row) => row[0] as string))]
@@ -213,14 +266,26 @@ export class Tables {
 
   /** The highest revision on disk; 0 for none. */
   newestOnDisk(): number {
-    return (this.#of.main.newestRevision.get() as { revision: number | null }).revision ?? 0
+    return (this.#sql.newestOnDisk.get() as { revision: number }).revision
   }
 
-  /** What is wrong with the file, in SQLite's words; undefined when nothing is. */
-  check(): string | undefined {
-    const rows = this.#db.query('PRAGMA main.quick_check(5)').values()
-    const faults = rows.map((row) => row[0] as string)
-    return faults[0] === 'ok' ? undefined : faults.join('; ')
+  /** Writes the places of what is on disk into the index there. */
+  indexTail(): void {
+    this.#sql.indexTail.run()
+    this.#sql.forgetTail.run()
+  }
+
+  /** The same after a crash, which has forgotten what was not in the index yet. */
+  reindex(afterRevision: number): void {
+    this.#sql.reindex.run(afterRevision)
+  }
+
+  /** Moves the volatile versions up to `revision` to disk, and into the index there. */
+  settle(revision: number): void {
+    const { settleEntries, settleIndex, settledFromIndex, settledFromEntries } = this.#sql
+    for (const statement of [settleEntries, settleIndex, settledFromIndex, settledFromEntries]) {
+      statement.run(revision)
+    }
   }
 
   readNotes(): Notes | undefined {
@@ -232,10 +297,58 @@ export class Tables {
     this.#sql.writeNotes.run(JSON.stringify(notes))
   }
 
-  /** Moves the volatile versions up to `revision` to disk. */
-  settle(revision: number): void {
-    this.#sql.settle.run(revision)
-    this.#sql.settled.run(revision)
+  /** What is wrong with the file, in SQLite's words; undefined when nothing is. */
+  check(): string | undefined {
+    const rows = this.#db.query('PRAGMA main.quick_check(5)').values()
+    const faults = rows.map((row) => row[0] as string)
+    return faults[0] === 'ok' ? undefined : faults.join('; ')
+  }
+
+  /** Pages in the log that are not in the file yet. */
+  logPages(): number {
+    const { log, checkpointed } = this.#checkpoint('NOOP')
+    return log - checkpointed
+  }
+
+  /**
+   * Copies the log into the file, as far as no reader needs the file as it is, and waits for no
+   * disk. Until the file is synced the log must not begin anew: either a `LogPin` is held, or
+   * nothing is written.
+   */
+  copyLog(): void {
+    this.#db.run('PRAGMA main.synchronous = OFF')
+    try {
+      this.#checkpoint('PASSIVE')
+    } finally {
+      this.#db.run('PRAGMA main.synchronous = NORMAL')
+    }
+  }
+
+  #checkpoint(mode: 'NOOP' | 'PASSIVE') {
+    const result = this.#db.query(`PRAGMA main.wal_checkpoint(${mode})`).get()
+    return result as { log: number; checkpointed: number }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+}
+
+/** While held, a reader of the log as it is now: it keeps the log from beginning anew. */
+export class LogPin {
+  readonly #db: Database
+
+  constructor(path: string) {
+    this.#db = new Database(path, { readonly: true })
+  }
+
+  hold(): void {
+    this.#db.run('BEGIN')
+    this.#db.query('SELECT revision FROM entries LIMIT 1').get()
+  }
+
+  release(): void {
+    this.#db.run('COMMIT')
   }
 
   close(): void {
@@ -255,8 +368,24 @@ function openDatabase(path: string): Database {
   ]) {
     db.run(`PRAGMA ${pragma}`)
   }
-  db.run(`ATTACH ':memory:' AS volatile`)
-  db.run(tableSql('main'))
-  db.run(tableSql('volatile'))
+  db.run(`ATTACH ':memory:' AS memory`)
+  db.run(tablesSql('main'))
+  db.run(tablesSql('memory'))
   return db
+}
+
+/** Whether an error means that there is no space left. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL'
+}
+
+/** Both are sorted and have no key in common. */
+function mergeByKey(a: Entry[], b: Entry[], limit: number): Entry[] {
+  if (b.length === 0) return a
+  const merged: Entry[] = []
+  for (let i = 0, j = 0; merged.length < limit && i + j < a.length + b.length; ) {
+    const takesA = j === b.length || (i < a.length && a[i]!.key < b[j]!.key)
+    merged.push(takesA ? a[i++]! : b[j++]!)
+  }
+  return merged
 }

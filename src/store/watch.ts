@@ -19,7 +19,7 @@ export type Replay = { events: readonly StoreEvent[]; through: number }
 
 /** Where a watch reads what happened before it went live. */
 export interface History {
-  readonly revision: number
+  newestRevision(): number
   /** The next events of `prefix` after `from`; undefined when they are no longer all there. */
   replay(prefix: string, from: number): Replay | undefined
 }
@@ -39,7 +39,7 @@ export class WatchHub {
       closed: () => this.#leave(prefix, watch),
     })
     this.#watches.add(watch)
-    if (fromRevision >= this.#history.revision) watch.goLive()
+    if (fromRevision >= this.#history.newestRevision()) watch.goLive()
     return watch
   }
 
@@ -152,7 +152,7 @@ class Watch implements StoreWatch {
       return undefined
     }
     this.#position = step.through
-    if (step.through >= this.#history.revision) this.goLive()
+    if (step.through >= this.#history.newestRevision()) this.goLive()
     return step.events
   }
 

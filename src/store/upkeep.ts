@@ -1,0 +1,106 @@
+// Work that nobody waits for, in steps of some milliseconds: indexing what was appended, forgetting
+// history, settling volatile keys on disk. Each step is a transaction; none needs a sync, because a
+// crash that takes it back leaves a store that only has the same work to do again.
+
+import type { Ledger } from './ledger.ts'
+import type { Tables } from './sqlite.ts'
+
+/** Versions handled by one step. */
+export const STEP_ROWS_MAX = 500
+/** Versions that may wait for their place in the index: indexing them takes some 10 ms. */
+const TAIL_ROWS_MAX = 2_000
+const NEWEST = Number.MAX_SAFE_INTEGER
+
+export class Upkeep {
+  readonly #tables: Tables
+  readonly #ledger: Ledger
+  #tailRows = 0
+
+  constructor(tables: Tables, ledger: Ledger) {
+    this.#tables = tables
+    this.#ledger = ledger
+  }
+
+  /** Notes that versions were appended on disk; returns whether it is time to index them. */
+  noteAppended(rows: number): boolean {
+    this.#tailRows += rows
+    return this.#tailRows >= TAIL_ROWS_MAX
+  }
+
+  indexTail(newestRevision: number): void {
+    if (this.#tailRows === 0) return
+    this.#transaction(() => {
+      this.#tables.indexTail()
+      this.#ledger.noteIndexed(newestRevision)
+    })
+    this.#tailRows = 0
+  }
+
+  /** The last step: everything lies on disk and in the index, and the next start knows where. */
+  finish(newestRevision: number): void {
+    this.indexTail(newestRevision)
+    this.#transaction(() => this.#ledger.noteEnd(newestRevision))
+  }
+
+  /** Forgets history up to `target`; the ledger tells how far it came. Needs an empty tail. */
+  compactStep(target: number): void {
+    this.#transaction(() => {
+      const { compacted } = this.#ledger
+      const end = this.stepEnd(compacted, target)
+      const onDisk = this.#tables.keysBetween('main', compacted, end)
+      const inMemory = this.#tables.keysBetween('memory', compacted, end)
+      for (const key of new Set([...onDisk, ...inMemory].toSorted())) this.#compactKey(key, end)
+      this.#ledger.noteCompacted(end)
+    })
+  }
+
+  /** Moves the oldest volatile versions to disk. Returns whether there are more. */
+  settleStep(): boolean {
+    const end = this.#tables.stepEnd('memory', 0, NEWEST, STEP_ROWS_MAX)
+    this.#transaction(() => {
+      const keys = this.#tables.keysBetween('memory', 0, end)
+      this.#tables.settle(end)
+      // What arrives on disk may lie before the point up to which the disk is compact already.
+      for (const key of keys) this.#compactKey(key, this.#ledger.compacted)
+      if (end === NEWEST) this.#ledger.noteSettled()
+    })
+    return end < NEWEST
+  }
+
+  /** How far one step goes from `from` towards `to`. */
+  stepEnd(from: number, to: number): number {
+    return Math.min(
+      this.#tables.stepEnd('main', from, to, STEP_ROWS_MAX),
+      this.#tables.stepEnd('memory', from, to, STEP_ROWS_MAX),
+    )
+  }
+
+  /** Keeps the newest version of `key` up to `revision`, and those after it. */
+  #compactKey(key: string, revision: number): void {
+    const newest = this.#tables.at(key, revision)
+    const onDisk = this.#tables.atMain(key, revision)
+    if (newest === undefined) return
+    this.#tables.forget('memory', key, 0, newest.revision)
+    // A crash takes the volatile versions, so what was the newest on disk stays there.
+    if (onDisk) this.#tables.forget('main', key, 0, onDisk.revision + onDisk.deleted)
+    // A volatile deletion that hides a living version on disk has to stay until it is settled.
+    const isVolatile = newest.revision !== onDisk?.revision
+    const hidesLife = onDisk !== undefined && !onDisk.deleted
+    if (newest.deleted && isVolatile && !hidesLife) {
+      this.#tables.forget('memory', key, newest.revision, newest.revision + 1)
+    }
+  }
+
+  #transaction(body: () => void): void {
+    const before = this.#ledger.snapshot
+    try {
+      this.#tables.transaction(() => {
+        body()
+        this.#ledger.save()
+      })
+    } catch (error) {
+      this.#ledger.restore(before)
+      throw error
+    }
+  }
+}
