@@ -107,7 +107,10 @@ export function findObjectType(name: string): ObjectType | undefined {
 export function typeOfKind(kind: GroupVersionKind): ObjectType | undefined {
   const { rows, kinds } = TABLES.read()
   const index = kinds.get(`${kind.group}/${kind.version}/${kind.kind}`)
-  return index === undefined ? undefined : typeAt(rows, index)
+  if (index !== undefined) return typeAt(rows, index)
+  // Status, DeleteOptions and their like call themselves v1.
+  const isCore = kind.group === '' && kind.version === 'v1'
+  return isCore ? findObjectType(`io.k8s.apimachinery.pkg.apis.meta.v1.${kind.kind}`) : undefined
 }
 
 // [name, [group, version, kind] or 0, atomic, fields], as test/generate/emit-schema.ts writes it.

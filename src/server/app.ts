@@ -27,6 +27,7 @@ import { errorAnswer, pageNotFound, toApiError } from './errors.ts'
 import { finish } from './finish.ts'
 import { Following } from './follow.ts'
 import { InFlight } from './limits.ts'
+import { openApi } from './projections/openapi.ts'
 import { requestInfo } from './request-info.ts'
 import { type Admitted, serveResource } from './resources.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
@@ -101,6 +102,7 @@ function routes(serve: Serve) {
     hono.all(path, by(discovery))
   }
   hono.all('/apis/:group', by(discovery)).all('/apis/:group/:version', by(discovery))
+  hono.all('/openapi/*', by(openApi))
   hono.all('/api/:version/:rest{.+}', by(serveResource))
   hono.all('/apis/:group/:version/:rest{.+}', by(serveResource))
   hono.all('*', by(pageNotFound))

@@ -48,14 +48,19 @@ export function negotiateOutput(call: Call, formats: readonly Format[] = ALL_FOR
     return pretty ? { ...PLAIN_JSON, pretty } : PLAIN_JSON
   }
   const clauses = parseAccept(accept)
+  let protobuf: Output | undefined
   for (const clause of clauses) {
     for (const format of formats) {
       if (!matches(clause.type, MEDIA_TYPES[format])) continue
       const as = projectionOf(clause.params, format)
       if (as === 'impossible') continue
-      return { format, as, pretty: clause.params.get('pretty') === '1' || pretty }
+      const output = { format, as, pretty: clause.params.get('pretty') === '1' || pretty }
+      if (format !== 'protobuf') return output
+      protobuf ??= output
     }
   }
+  // Objects are kept as JSON, so protobuf costs more: those have it who take nothing else.
+  if (protobuf !== undefined) return protobuf
   throw notAcceptable(clauses, formats)
 }
 

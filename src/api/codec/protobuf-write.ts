@@ -5,7 +5,7 @@
 // takes that for the same.
 
 import { parseDuration } from '../duration.ts'
-import type { Field, FieldType, ObjectType } from '../schema.ts'
+import { type Field, type FieldType, type ObjectType, typeOfKind } from '../schema.ts'
 import { parseTime } from '../time.ts'
 import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
 import { MAGIC } from './protobuf-read.ts'
@@ -39,11 +39,16 @@ export function encodeEnvelope(
   return writer.finish()
 }
 
-/** A message without envelope. */
-export function encodeMessage(object: object, type: ObjectType): Uint8Array {
-  const writer = new Writer()
-  new MessageWriter(writer).object(object as Json, messagePlan(type))
-  return writer.finish()
+/** The object in its envelope, or undefined when its kind has no form in protobuf (Table). */
+export function encodeKnown(object: object): Uint8Array | undefined {
+  const { apiVersion = '', kind = '' } = object as { apiVersion?: string; kind?: string }
+  const [version = '', group = ''] = apiVersion.split('/').toReversed()
+  const type = typeOfKind({ group, version, kind })
+  return type && hasNumbers(type) ? encodeEnvelope(object, type, { apiVersion, kind }) : undefined
+}
+
+function hasNumbers(type: ObjectType): boolean {
+  return type.fields.values().some((field) => field.protobufNumber > 0)
 }
 
 /**

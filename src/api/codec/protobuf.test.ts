@@ -3,8 +3,8 @@
 import { expect, test } from 'bun:test'
 import { typeOfKind } from '../schema.ts'
 import { decodeValue } from './decode.ts'
-import { ProtobufError, readEnvelope, readMessage } from './protobuf-read.ts'
-import { encodeEnvelope, encodeWatchFrame } from './protobuf-write.ts'
+import { ProtobufError, readEnvelope, readEnvelopedBody, readMessage } from './protobuf-read.ts'
+import { encodeEnvelope, encodeKnown, encodeWatchFrame } from './protobuf-write.ts'
 
 type Vector = { json: string; hex: readonly string[] }
 
@@ -129,4 +129,21 @@ test('bytes that are no protobuf, or end too early, are refused', () => {
     }
     expect([length, refused]).toEqual([length, true])
   }
+})
+
+test('a body says its kind, and one of another kind is read as what it is', () => {
+  const body = Buffer.from(VECTORS[0]!.hex.join(''), 'hex')
+  const configMap = { kind: 'ConfigMap', type: 'io.k8s.api.core.v1.ConfigMap' }
+  const secret = { kind: 'Secret', type: 'io.k8s.api.core.v1.Secret' }
+  for (const expected of [configMap, secret]) {
+    const value = readEnvelopedBody(body, expected)
+    expect(value).toMatchObject({ kind: 'ConfigMap', apiVersion: 'v1', data: { x: 'y' } })
+  }
+})
+
+test('what has no form in protobuf is not written', () => {
+  expect(encodeKnown({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', rows: [] })).toBeUndefined()
+  expect(encodeKnown({ kind: 'Widget', apiVersion: 'example.com/v1' })).toBeUndefined()
+  const status = encodeKnown({ kind: 'Status', apiVersion: 'v1', code: 404 })!
+  expect(read(status).object).toMatchObject({ code: 404 })
 })

@@ -1,8 +1,11 @@
 // Events of a watch in the form that was asked for.
 
+import { encodeKnown, encodeWatchFrame } from '../../api/codec/protobuf-write.ts'
 import type { AnyObject } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
+import { ApiError, type Status } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
+import { MEDIA_TYPES } from '../negotiation.ts'
 import { decodeStored } from '../stored.ts'
 import { type EventType, entryLine, eventLine, sharedObject } from '../watch-events.ts'
 import type { Form } from './form.ts'
@@ -13,10 +16,13 @@ export type EventWriter = {
   write(type: EventType, entry: Entry): Uint8Array
   /** `isInitialEnd` marks the end of the present state. */
   bookmark(revision: number, isInitialEnd: boolean): Uint8Array
+  /** The last event of a watch that cannot go on. */
+  error(status: Status): Uint8Array
 }
 
 export function eventWriter(row: AnyRow, form: Form): EventWriter {
   const { as } = form.output
+  if (as === undefined && form.output.format === 'protobuf') return protobufWriter(row)
   if (as === undefined) return plainWriter(row)
   if (as.kind === 'Table') return tableWriter(row, form)
   const project = (object: AnyObject) => JSON.stringify(partialOf(object, as.version))
@@ -24,7 +30,31 @@ export function eventWriter(row: AnyRow, form: Form): EventWriter {
     write: (type, entry) => eventLine(type, project(sharedObject(row, entry))),
     bookmark: (revision, isEnd) =>
       eventLine('BOOKMARK', project(bookmarkObject(row, revision, isEnd))),
+    error: errorLine,
   }
+}
+
+function errorLine(status: Status): Uint8Array {
+  return eventLine('ERROR', JSON.stringify(status))
+}
+
+/** For clients that take nothing else. A kind without a form in protobuf ends the watch. */
+function protobufWriter(row: AnyRow): EventWriter {
+  const frame = (type: string, object: object) => {
+    const envelope = encodeKnown(object)
+    if (envelope === undefined) throw notInProtobuf(row)
+    return encodeWatchFrame(type, envelope)
+  }
+  return {
+    write: (type, entry) => frame(type, decodeStored(row, entry)),
+    bookmark: (revision, isEnd) => frame('BOOKMARK', bookmarkObject(row, revision, isEnd)),
+    error: (status) => frame('ERROR', status),
+  }
+}
+
+function notInProtobuf(row: AnyRow): ApiError {
+  const message = `${row.plural} cannot be answered as ${MEDIA_TYPES.protobuf}`
+  return new ApiError(406, 'NotAcceptable', message)
 }
 
 function plainWriter(row: AnyRow): EventWriter {
@@ -32,6 +62,7 @@ function plainWriter(row: AnyRow): EventWriter {
     write: (type, entry) => entryLine(type, row, entry),
     bookmark: (revision, isEnd) =>
       eventLine('BOOKMARK', JSON.stringify(bookmarkObject(row, revision, isEnd))),
+    error: errorLine,
   }
 }
 
@@ -48,6 +79,7 @@ function tableWriter(row: AnyRow, form: Form): EventWriter {
   return {
     write: (type, entry) => write(type, decodeStored(row, entry)),
     bookmark: (revision, isEnd) => write('BOOKMARK', bookmarkObject(row, revision, isEnd)),
+    error: errorLine,
   }
 }
 

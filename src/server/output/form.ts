@@ -1,5 +1,6 @@
 // The form of an answer, and values written in it.
 
+import { encodeKnown } from '../../api/codec/protobuf-write.ts'
 import type { Answer } from '../call.ts'
 import { renderJson } from '../errors.ts'
 import { MEDIA_TYPES, type Output } from '../negotiation.ts'
@@ -18,6 +19,10 @@ export type Form = {
 export function rendered(code: number, value: unknown, { output }: Form): Answer {
   if (output.format === 'yaml') {
     return { code, headers: { 'content-type': MEDIA_TYPES.yaml }, body: renderYaml(value) }
+  }
+  const bytes = output.format === 'protobuf' ? encodeKnown(value as object) : undefined
+  if (bytes !== undefined) {
+    return { code, headers: { 'content-type': MEDIA_TYPES.protobuf }, body: bytes }
   }
   const headers = { 'content-type': MEDIA_TYPES.json }
   return { code, headers, body: renderJson(value, output.pretty) }

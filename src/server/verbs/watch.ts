@@ -16,7 +16,7 @@ import { type EventWriter, eventWriter } from '../output/event.ts'
 import { formOf } from '../output/form.ts'
 import { type Selection, selectionOf } from '../selection.ts'
 import type { ResourceRequest, Server } from '../server.ts'
-import { eventLine, seenByAll, seenThrough } from '../watch-events.ts'
+import { seenByAll, seenThrough } from '../watch-events.ts'
 
 const BOOKMARK_MS = 60_000
 /** A last bookmark this long before the end, so that the next watch starts where this one ended. */
@@ -36,7 +36,9 @@ export function watch(request: ResourceRequest): Answer {
     durationMs: durationOf(request.server, options),
   }
   const writer = eventWriter(request.row, formOf(request, output))
-  const headers = { 'content-type': MEDIA_TYPES.json, 'transfer-encoding': 'chunked' }
+  const isProtobuf = output.format === 'protobuf' && output.as === undefined
+  const type = isProtobuf ? `${MEDIA_TYPES.protobuf};stream=watch` : MEDIA_TYPES.json
+  const headers = { 'content-type': type, 'transfer-encoding': 'chunked' }
   const push = (sink: Sink) => runWatch(request.server, plan, writer, sink)
   return { code: 200, headers, body: { push } }
 }
@@ -69,7 +71,7 @@ async function runWatch(server: Server, plan: Plan, writer: EventWriter, sink: S
     if (error instanceof SlowWatcherError) return
     const fault = error instanceof CompactedError ? tooOld(plan, error) : error
     if (!(fault instanceof ApiError)) throw fault
-    sink.write(eventLine('ERROR', JSON.stringify(fault.toStatus())))
+    sink.write(writer.error(fault.toStatus()))
   } finally {
     watching.stop()
   }
