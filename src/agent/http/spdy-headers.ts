@@ -103,8 +103,10 @@ export class EmptyHeaderWriter {
   next(): Uint8Array {
     // BTYPE 0, then the length and its complement, then "no headers".
     const stored = [0, 4, 0, 251, 255, 0, 0, 0, 0]
+    // Go's reader hands out what it has read when it meets an empty block, as a flush makes one.
+    const flush = [0, 0, 0, 255, 255]
     const start = this.#started ? [] : [0x78, 0x01]
     this.#started = true
-    return Buffer.from([...start, ...stored])
+    return Buffer.from([...start, ...stored, ...flush])
   }
 }
