@@ -72,8 +72,8 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
 }
 
 /**
- * Components for the supervisor. Make the scheduler and whoever else reads the same informers before
- * these are started: the garbage collector then shares their caches.
+ * Components for the supervisor. Make the scheduler and whoever else reads the same informers
+ * before these are started: the garbage collector then shares their caches.
  */
 export function controllers(deps: ControllersDeps): Component[] {
   const client: Client = deps.clientAs('generic-garbage-collector')

@@ -1,9 +1,9 @@
 // "Has my cache seen what I wrote?"
 //
-// A pass that plans from a cache older than its own last writes would make them twice. Revisions come
-// from one store and grow, so it is enough to remember, for each key and kind, the highest revision
-// written, and to hold the next pass back until the informer has got that far. Removals give no
-// revision; there the object itself must be seen gone or going.
+// A pass that plans from a cache older than its own last writes would make them twice. Revisions
+// come from one store and grow, so it is enough to remember, for each key and kind, the highest
+// revision written, and to hold the next pass back until the informer has got that far. Removals
+// give no revision; there the object itself must be seen gone or going.
 
 import { type KubeObject, keyOf } from '../api/object.ts'
 import type { AnyRow, ResourceRow } from '../api/resource.ts'

@@ -79,7 +79,7 @@ export interface Client {
     object: O,
     signal: AbortSignal,
   ): Promise<O>
-  /** PUT of another part of the object: namespaces/finalize, certificatesigningrequests/approval. */
+  /** PUT of another part of the object: namespaces/finalize, .../approval. */
   updatePart<O extends KubeObject>(
     row: ResourceRow<O>,
     object: O,

@@ -47,7 +47,7 @@ export type Outcome = void | { requeueInMs: number }
 export type ListOf = <O extends KubeObject>(row: ResourceRow<O>) => Lister<O>
 
 export interface Kit {
-  /** The cache of a kind that the controller names in one of its lists. Never change what it gives. */
+  /** The cache of a kind that the controller names in one of its lists; never to be changed. */
   readonly list: ListOf
   /** The only way to write. The next pass for this object waits until the caches show it. */
   readonly writer: Writer
@@ -89,8 +89,8 @@ export function defineController<O extends KubeObject>(controller: Controller<O>
 }
 
 /**
- * A change of `row` wakes the keys that `keysOf` gives for its old and its new state. Changes that do
- * not matter wake nobody; by default all do.
+ * A change of `row` wakes the keys that `keysOf` gives for its old and its new state. Changes that
+ * do not matter wake nobody; by default all do.
  */
 export function watching<O extends KubeObject>(
   row: ResourceRow<O>,

@@ -1,4 +1,4 @@
-// Decides what becomes of an event: a new object, a higher count on one already written, or nothing.
+// Decides what becomes of an event: a new object, a higher count on one that is there, or nothing.
 // Numbers and words as upstream's recorder has them (client-go tools/record/events_cache.go).
 
 import type { Event } from '../api/generated/types.ts'

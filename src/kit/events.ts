@@ -1,4 +1,4 @@
-// Events for people: written in the background, merged and limited, and dropped rather than waited for.
+// Events for people: written in the background, merged and limited, dropped rather than waited for.
 
 import type { Event, ObjectReference } from '../api/generated/types.ts'
 import type { KubeObject } from '../api/object.ts'

@@ -182,7 +182,7 @@ describe('an informer', () => {
     await stop()
   })
 
-  test('shows what it was seeded with before the server answers, and corrects it then', async () => {
+  test('shows what it was seeded with until the server answers', async () => {
     const { server, clock, informer, changes, stop } = started()
     informer.seed([aMap('old', 1), aMap('kept', 2)])
     expect(informer.isSynced).toBe(false)

@@ -17,7 +17,7 @@ export function hasLabels(object: KubeObject, labels: Readonly<Record<string, st
   return true
 }
 
-/** An empty selector matches everything; an absent one nothing (meta/v1 LabelSelectorAsSelector). */
+/** An empty selector matches everything, an absent one nothing (LabelSelectorAsSelector). */
 export function matchesSelector(object: KubeObject, selector: LabelSelector | undefined): boolean {
   if (selector === undefined) return false
   if (!hasLabels(object, selector.matchLabels ?? {})) return false

@@ -23,7 +23,7 @@ export const LEASE_MS = 15_000
 const RENEW_MS_MAX = 10_000
 const RETRY_MS = 2_000
 
-/** What a contender has seen of the lease. Judged by our own clock: others' clocks are often wrong. */
+/** What a contender has seen of the lease, by its own clock: others' are often wrong. */
 export type Seen = { lease: Lease; changedAtMs: number }
 
 /**

@@ -4,7 +4,9 @@
 import type { Pod } from '../../src/api/generated/types.ts'
 import type { KubeObject } from '../../src/api/object.ts'
 import type { AnyRow, ResourceRow, UserInfo } from '../../src/api/resource.ts'
+import { namespaces } from '../../src/api/resources/namespaces.ts'
 import { pods } from '../../src/api/resources/pods.ts'
+import { serviceAccounts } from '../../src/api/resources/serviceaccounts.ts'
 import { formatTime } from '../../src/api/time.ts'
 import type { ApiRequest, Client, Transport } from '../../src/kit/client.ts'
 import { createClient } from '../../src/kit/client-impl.ts'
@@ -87,6 +89,7 @@ export class TestCluster implements AsyncDisposable {
     const deps = { informers, clientAs: () => client, events, clock, random, log }
     cluster.#begin(options, deps)
     await cluster.settle()
+    for (const name of ['default', 'kube-node-lease']) await cluster.#ensureNamespace(name)
     return cluster
   }
 
@@ -98,6 +101,14 @@ export class TestCluster implements AsyncDisposable {
     for (const part of [deps.informers, deps.events, ...this.#loops, ...others]) {
       part.start(signal).then(({ done }) => done)
     }
+  }
+
+  /** A namespace in which pods can be made, also where no controller gives it an account. */
+  async #ensureNamespace(name: string): Promise<void> {
+    const isThere = (await this.get(namespaces, name)) !== undefined
+    if (!isThere) await this.create(namespaces, { metadata: { name }, spec: {} })
+    if ((await this.get(serviceAccounts, 'default', name)) !== undefined) return
+    await this.create(serviceAccounts, { metadata: { name: 'default', namespace: name } })
   }
 
   get signal(): AbortSignal {
@@ -179,9 +190,7 @@ export class TestCluster implements AsyncDisposable {
     if (!pod.spec.nodeName) {
       const target = { kind: 'Node', name: node }
       const body = { kind: 'Binding', apiVersion: 'v1', metadata: { name }, target }
-      await this.client
-        .post(pods, { namespace, name, subresource: 'binding' }, body, this.signal)
-        .catch(() => {})
+      await this.client.post(pods, { namespace, name, subresource: 'binding' }, body, this.signal)
     }
     const fresh = await this.client.get(pods, { namespace, name }, this.signal)
     const lastTransitionTime = formatTime(this.clock.nowMs())

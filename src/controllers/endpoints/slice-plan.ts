@@ -1,7 +1,7 @@
 // Distributes endpoints over EndpointSlices with as few writes as possible. Pure.
 //
-// Endpoints that stay keep their slice. New ones go first where a write is due anyway, then into one
-// slice with room for all of them, then into new slices.
+// Endpoints that stay keep their slice. New ones go first where a write is due anyway, then into
+// one slice with room for all of them, then into new slices.
 
 import type { DiscoveryV1EndpointPort, Endpoint, EndpointSlice } from '../../api/generated/types.ts'
 

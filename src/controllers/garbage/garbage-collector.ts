@@ -1,4 +1,4 @@
-// Deletes what has lost its owners, and lets go of owners in the order that their deletion asked for.
+// Deletes what has lost its owners, and lets owners go in the order that their deletion asked for.
 //
 // Nothing is scanned: a change of an object puts it, or those next to it, into the queue. What the
 // caches say is enough to keep an object; before one is deleted, the server is asked.

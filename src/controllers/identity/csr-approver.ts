@@ -9,7 +9,7 @@ import { readCsr } from '../../pki/csr.ts'
 import { refusalOf, SIGNER } from '../../pki/signer.ts'
 import { isDecided, requestPem, wishOf } from './csr.ts'
 
-/** Sub-resources of certificatesigningrequests that stand for the right to get such a certificate. */
+/** A sub-resource that stands for the right to get such a certificate. */
 export type Right = { subresource: 'selfnodeclient' | 'nodeclient'; message: string }
 
 const SELF: Right = {

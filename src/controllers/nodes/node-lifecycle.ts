@@ -1,8 +1,8 @@
 // Judges nodes by what is heard of them: conditions, taints, and the readiness of their pods.
 //
-//   heard of ──(50 s of silence)──► Unknown, pods not ready, NoSchedule ──(rate of its zone)──► NoExecute
-//       ▲                                                                                        │
-//       └────────────────────────────────(heard of again: all undone)────────────────────────────┘
+//   heard of ──(50 s of silence)──► Unknown, NoSchedule ──(at its zone's rate)──► NoExecute
+//       ▲                           pods not ready                                  │
+//       └──────────────────────(heard of again: all undone)─────────────────────────┘
 
 import type { Node, Pod } from '../../api/generated/types.ts'
 import { keyOf } from '../../api/object.ts'

@@ -3,7 +3,6 @@ import { TestCluster } from '../../../test/support/cluster.ts'
 import type { Deployment, ReplicaSet } from '../../api/generated/types.ts'
 import { deployments } from '../../api/resources/deployments.ts'
 import { events } from '../../api/resources/events.ts'
-import { namespaces } from '../../api/resources/namespaces.ts'
 import { pods } from '../../api/resources/pods.ts'
 import { replicaSets } from '../../api/resources/replicasets.ts'
 import { conditionOf } from '../conditions.ts'
@@ -14,14 +13,12 @@ async function aCluster(): Promise<TestCluster> {
   const cluster = await TestCluster.start({
     controllers: [replicaSetController, deploymentController],
   })
-  const isThere = await cluster.get(namespaces, 'default')
-  if (!isThere) await cluster.create(namespaces, { metadata: { name: 'default' }, spec: {} })
   return cluster
 }
 
 const template = (name: string, image = 'pause') => ({
   metadata: { labels: { app: name } },
-  spec: { containers: [{ name: 'c', image }] },
+  spec: { nodeName: 'node-a', containers: [{ name: 'c', image }] },
 })
 
 function aReplicaSet(name: string, replicas: number): ReplicaSet {
