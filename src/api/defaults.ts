@@ -1,4 +1,5 @@
-// Defaults that the facts hold: `protocol: TCP` of ports, `replicas: 1` of a replication controller.
+// Defaults that the facts hold: `protocol: TCP` of ports, `replicas: 1` of a replication
+// controller.
 //
 // Those that depend on other fields are code on the rows.
 

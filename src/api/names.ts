@@ -27,7 +27,8 @@ const SUBDOMAIN_TEXT =
 const DNS_1035_TEXT =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-'," +
   ' start with an alphabetic character, and end with an alphanumeric character'
-const QUALIFIED_TEXT = `must consist of alphanumeric characters, '-', '_' or '.', ${ALPHANUMERIC_ENDS}`
+const QUALIFIED_TEXT =
+  'must consist of alphanumeric characters,' + ` '-', '_' or '.', ${ALPHANUMERIC_ENDS}`
 const LABEL_VALUE_TEXT =
   'a valid label must be an empty string or consist of alphanumeric characters,' +
   ` '-', '_' or '.', ${ALPHANUMERIC_ENDS}`

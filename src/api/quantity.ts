@@ -1,7 +1,7 @@
 // Amounts of resources: 100m, 1.5Gi, 2e3. Exact; written as Go's resource.Quantity writes them.
 //
-// The value is unscaled × 10^scale. Like upstream, nothing finer than 10^-9 is kept (rounded away from
-// zero), and binary amounts end at 2^63-1.
+// The value is unscaled × 10^scale. Like upstream, nothing finer than 10^-9 is kept (rounded away
+// from zero), and binary amounts end at 2^63-1.
 
 export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
 
@@ -58,8 +58,8 @@ export function formatQuantity(quantity: Quantity): string {
 }
 
 /**
- * What the API answers for a quantity that was sent as `text`. It is not always formatQuantity of the
- * value: Go keeps the text when a quick look says that it is in order (`1.500` stays).
+ * What the API answers for a quantity that was sent as `text`. It is not always formatQuantity of
+ * the value: Go keeps the text when a quick look says that it is in order (`1.500` stays).
  */
 export function canonicalQuantity(text: string): string {
   const simple = SIMPLE.exec(text)

@@ -1,7 +1,7 @@
 // Which kinds there are: look-ups over rows, and their groups in the order that clients prefer.
 //
-// Rows can be added and removed while the server runs (custom resources). `generation` grows at every
-// such change, so that documents made from the registry know when they are out of date.
+// Rows can be added and removed while the server runs (custom resources). `generation` grows at
+// every such change, so that documents made from the registry know when they are out of date.
 
 import type { AnyRow } from './resource.ts'
 

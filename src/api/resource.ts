@@ -85,16 +85,16 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   /** Name in the generated schema: io.k8s.api.core.v1.Pod. */
   readonly type: string
   /**
-   * First part of the store key, as etcd has it under /registry: "pods", "leases". Two rows with the
-   * same folder serve the same objects (events); then `toStored` and `fromStored` convert.
+   * First part of the store key, as etcd has it under /registry: "pods", "leases". Two rows with
+   * the same folder serve the same objects (events); then `toStored` and `fromStored` convert.
    */
   readonly folder: string
   readonly toStored?: (object: O) => KubeObject
   readonly fromStored?: (object: KubeObject) => O
 
   /**
-   * metadata.generation counts changes of what this returns. Default: spec. `false`, or undefined as
-   * the answer: not kept.
+   * metadata.generation counts changes of what this returns. Default: spec. `false`, or undefined
+   * as the answer: not kept.
    */
   readonly generationOf: ((object: O) => unknown) | false
   /** Defaults that the facts do not hold. Runs on create and update, before rules. */
@@ -132,8 +132,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   /** PUT of a name that does not exist creates it. */
   readonly createOnUpdate: boolean
   /**
-   * Grace in seconds for a deletion, of which the caller asked for `asked`, or said nothing; zero and
-   * undefined: deleted at once.
+   * Grace in seconds for a deletion, of which the caller asked for `asked`, or said nothing; zero
+   * and undefined: deleted at once.
    */
   readonly graceSeconds: ((object: O, asked?: number) => number | undefined) | undefined
   /** A deletion without a policy leaves the dependents (ReplicationController). */
@@ -166,8 +166,8 @@ export type ActionResource = {
  *     no short names, categories, columns, selectable fields, rules, warnings, parts, actions
  *
  * `status: true` is a sub-resource that writes `status` alone. With it new objects lose the status
- * they were sent with, and updates keep the stored one; your own prepareCreate and prepareUpdate run
- * after that.
+ * they were sent with, and updates keep the stored one; your own prepareCreate and prepareUpdate
+ * run after that.
  *
  * Upstream keeps no generation for many kinds that have a spec (Namespace, Node, Service,
  * PersistentVolume, Lease, ...): those say `generationOf: false`.

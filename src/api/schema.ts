@@ -1,8 +1,9 @@
 // The shape of every type, from the generated facts: fields, list keys, patch keys, numbers.
 //
 // Everything that must know a type walks these values: defaulting, pruning, field validation,
-// strategic merge, server-side apply, protobuf, OpenAPI. Nothing is parsed before the first question,
-// and each type is built when it is first reached, so types may contain themselves (JSONSchemaProps).
+// strategic merge, server-side apply, protobuf, OpenAPI. Nothing is parsed before the first
+// question, and each type is built when it is first reached, so types may contain themselves
+// (JSONSchemaProps).
 
 import { assert } from '../lib/assert.ts'
 import tables from './generated/schema.json' with { type: 'text' }

@@ -211,14 +211,12 @@ export const fieldError = {
     message: `Not found: ${shown(value)}`,
   }),
   /** `supported` is listed in the order given; upstream sorts it. */
-  notSupported: (field: string, value: unknown, supported: readonly string[]): FieldError => ({
-    type: 'FieldValueNotSupported',
-    field,
-    message:
-      supported.length === 0
-        ? `Unsupported value: ${shown(value)}`
-        : `Unsupported value: ${shown(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}`,
-  }),
+  notSupported: (field: string, value: unknown, supported: readonly string[]): FieldError => {
+    const list = supported.map((one) => JSON.stringify(one)).join(', ')
+    const tail = supported.length === 0 ? '' : `: supported values: ${list}`
+    const message = `Unsupported value: ${shown(value)}${tail}`
+    return { type: 'FieldValueNotSupported', field, message }
+  },
   forbidden: (field: string, detail: string): FieldError => ({
     type: 'FieldValueForbidden',
     field,

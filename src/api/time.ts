@@ -1,7 +1,7 @@
 // RFC 3339, as the API reads and writes it.
 //
-// Go's reader is lenient in some places (one digit for the hour, any fraction) and its errors are part
-// of the API's answers, so both are followed here.
+// Go's reader is lenient in some places (one digit for the hour, any fraction) and its errors are
+// part of the API's answers, so both are followed here.
 
 /** The text is no time. The message is Go's and stands alone. */
 export class TimeError extends Error {

@@ -19,8 +19,8 @@ export function base64Fault(text: string): string {
 }
 
 /**
- * Where Go stops: at a sign that does not belong, at padding in a wrong place, or so many signs before
- * the end as a last, incomplete group of four has.
+ * Where Go stops: at a sign that does not belong, at padding in a wrong place, or so many signs
+ * before the end as a last, incomplete group of four has.
  */
 function faultAt(text: string): number {
   let inGroup = 0

@@ -112,7 +112,8 @@ const MISFITS: [keyof typeof TYPES, string, string][] = [
   ],
   [
     ...(['Pod', '{"spec":{"containers":{}}}'] as const),
-    'json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container',
+    'json: cannot unmarshal object into Go struct field PodSpec.spec.containers' +
+      ' of type []v1.Container',
   ],
   [
     ...(['Pod', '{"spec":{"containers":[{"ports":[{"containerPort":80.5}]}]}}'] as const),

@@ -257,7 +257,9 @@ class Walk {
     return undefined
   }
 
-  /** In a map any field counts, in an object only the known ones: the others are unknown already. */
+  /**
+   * In a map any field counts, in an object only the known ones: the others are unknown already.
+   */
   #noteRepeated(object: Json, type: ObjectType | undefined) {
     const seen = new Set<string>()
     for (const [name] of this.#repeated!.get(object)!) {

@@ -10,7 +10,9 @@ const END = 'unexpected end of JSON input'
 
 class Fault extends Error {}
 
-/** Reads bytes, as Go does, so that a fault inside a letter of several bytes names the same byte. */
+/**
+ * Reads bytes, as Go does, so that a fault inside a letter of several bytes names the same byte.
+ */
 class Scanner {
   readonly #bytes: Buffer
   #at = 0

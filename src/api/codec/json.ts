@@ -1,7 +1,8 @@
-// Reads JSON as Kubernetes does: duplicate fields are seen, numbers keep their text where it matters.
+// Reads JSON as Kubernetes does: duplicate fields are seen, numbers keep their text where it
+// matters.
 //
-//   text ─► JSON.parse (native) ─► survey: as many fields as in the text, only plain numbers? ─► done
-//                                                      └─ no: read again by hand, with more care
+//   text ─► JSON.parse (native) ─► survey: as many fields as in the text? plain numbers? ─► done
+//                                                  └─ no: read again by hand, with more care
 //
 // Nearly every body takes the upper way, which costs one native parse and one quick look.
 

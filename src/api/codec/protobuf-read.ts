@@ -1,5 +1,5 @@
-// Protobuf to JSON objects, by the schema. What comes out still has to go through decodeValue, which
-// drops the empty values that Go always writes and makes the rest canonical.
+// Protobuf to JSON objects, by the schema. What comes out still has to go through decodeValue,
+// which drops the empty values that Go always writes and makes the rest canonical.
 
 import { formatDuration } from '../duration.ts'
 import { type FieldType, type ObjectType, objectType, typeOfKind } from '../schema.ts'
@@ -66,8 +66,8 @@ export function readMessage(bytes: Uint8Array, type: ObjectType): Json {
 }
 
 /**
- * A body in its envelope, with kind and apiVersion like JSON has them. What is not of the kind that is
- * `expected` and not known either stays empty: then its kind is the fault. Throws ProtobufError.
+ * A body in its envelope, with kind and apiVersion like JSON has them. What is not of the kind that
+ * is `expected` and not known either stays empty: then its kind is the fault. Throws ProtobufError.
  */
 export function readEnvelopedBody(
   bytes: Uint8Array,
@@ -166,7 +166,9 @@ class MessageReader {
     return this.#alternative(type)
   }
 
-  /** JSONSchemaPropsOrBool {allows, schema}, OrArray {schema, schemas}, OrStringArray {schema, …}. */
+  /**
+   * JSONSchemaPropsOrBool {allows, schema}, OrArray {schema, schemas}, OrStringArray {schema, …}.
+   */
   #alternative({ type, or }: FieldType & { is: 'object' }): unknown {
     let object: Json | undefined
     let allows = false

@@ -1,8 +1,8 @@
 // What types and fields are for, in words, as `kubectl explain` shows them.
 //
-// The words come from a package at build time (test/build.ts) and lie packed in the executable. They
-// are unpacked for each document and forgotten again, because documents are asked for rarely. A run
-// from source has none: the file is empty there.
+// The words come from a package at build time (test/build.ts) and lie packed in the executable.
+// They are unpacked for each document and forgotten again, because documents are asked for rarely.
+// A run from source has none: the file is empty there.
 
 import { gunzip } from 'node:zlib'
 import packed from './descriptions.txt' with { type: 'file' }

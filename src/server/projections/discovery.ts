@@ -1,4 +1,5 @@
-// Discovery documents: which groups, versions and resources there are. Pure functions of the registry.
+// Discovery documents: which groups, versions and resources there are. Pure functions of the
+// registry.
 //
 // Two forms of the same facts: the older one (APIGroupList, APIResourceList), document by document,
 // and the aggregated one (APIGroupDiscoveryList), which kubectl reads in two requests (KEP-3352).
@@ -149,7 +150,9 @@ function listed<T>(name: string, items: readonly T[]): Record<string, readonly T
   return items.length === 0 ? {} : { [name]: items }
 }
 
-/** Says whether two servers store a resource alike; the same for the same group, version and kind. */
+/**
+ * Says whether two servers store a resource alike; the same for the same group, version and kind.
+ */
 function storageVersionHash(row: AnyRow): string {
   const name = `${row.group}/${row.version}/${row.kind}`
   return createHash('sha256').update(name).digest().subarray(0, 8).toString('base64')
