@@ -72,6 +72,8 @@ function openInput(fifo: string) {
       if (!isOpen) return
       isOpen = false
       closeSync(fd)
+      // The writer has a descriptor of its own. What it still holds nobody is there to read.
+      void Promise.resolve(writer.end()).catch(() => {})
     },
   }
 }

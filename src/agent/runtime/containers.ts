@@ -5,20 +5,22 @@
 // An ended container leaves nothing in containerd: its record and what it wrote are ours, so that no
 // shim stays behind for a pod that waits for its restart.
 
-import { readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { closeSync, constants, existsSync, openSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { orAbort } from '../../lib/abort.ts'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
 import { readFileIfAny, removeIfAny } from '../../lib/files.ts'
 import type { Log } from '../../lib/log.ts'
+import type { DetachedProcesses } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
 import { ContainerLog } from '../logs/container-log.ts'
 import { removeLog } from '../logs/log-file.ts'
 import type { Ctr } from './ctr.ts'
-import { CtrError, plainMessage } from './ctr.ts'
+import { CtrError } from './ctr.ts'
 import { type ContainerdEvent, exitedAtMs } from './events.ts'
 import type { CgroupHost } from './pod-cgroup.ts'
-import { Preparation, SPEC_FILE } from './preparation.ts'
+import { type FifoName, Preparation, SPEC_FILE } from './preparation.ts'
 import type { PtyStart } from './pty.ts'
 import { type ContainerRecord, draftRecord, Records } from './record.ts'
 import { type Rootfs, removeFolder } from './rootfs.ts'
@@ -26,11 +28,13 @@ import { type ContainerConfig, type ImageSeen, RuntimeError } from './runtime.ts
 import type { Sandboxes } from './sandbox.ts'
 import type { HostFacts } from './spec.ts'
 import type { Syscalls } from './syscalls.ts'
+import { releaseTerminal, runWithTerminal } from './terminal.ts'
 import { readOomKills } from './usage.ts'
 import { RUNC_WRAPPER, runcWrapper } from './wrapper.ts'
 
 export type ContainersOptions = {
   ctr: Ctr
+  processes: DetachedProcesses
   pty: PtyStart
   syscalls: Syscalls
   clock: Clock
@@ -128,7 +132,7 @@ export class Containers {
     return join(this.#files.folder(id), SPEC_FILE)
   }
 
-  fifo(id: string, name: 'in' | 'out' | 'err'): string {
+  fifo(id: string, name: FifoName): string {
     return join(this.#fifoRoot(), id, name)
   }
 
@@ -188,13 +192,10 @@ export class Containers {
   }
 
   onEvent(event: ContainerdEvent): void {
-    const { container_id: id, id: processId, exit_status: code = 0, pid } = event.body
+    const { container_id: id, id: processId, exit_status: code = 0 } = event.body
     const record = id === undefined ? undefined : this.#records.get(id)
     if (record === undefined) return
     switch (event.topic) {
-      case '/tasks/start':
-        this.#note({ ...record, pid: pid ?? record.pid })
-        return
       case '/tasks/exit':
         // Commands run by `ctr tasks exec` end with events of the same topic.
         if (processId === id) this.#ended(record, code, exitedAtMs(event))
@@ -245,9 +246,9 @@ export class Containers {
     const pid = Number((await readFileIfAny(pidFile)) ?? '') || undefined
     const now = this.#records.get(draft.id)!
     // A short command may have ended before ctr came back.
-    if (now.state !== 'created') return now
-    const record = { ...now, pid, state: 'running' as const, startedAtMs: clock.nowMs() }
-    await this.#save(record)
+    if (now.state === 'created') {
+      await this.#save({ ...now, pid, state: 'running', startedAtMs: clock.nowMs() })
+    }
     return this.#records.get(draft.id)!
   }
 
@@ -267,27 +268,14 @@ export class Containers {
     return this.ofPod(podUid).find(isIt)?.pid
   }
 
-  /**
-   * ctr itself wants a terminal when the container has one; what it prints is the container's. The
-   * shim's FIFOs lie in a folder that ctr names by chance: links make them known.
-   */
   async #runWithTerminal(record: ContainerRecord, pidFile: string, live: Live): Promise<void> {
-    const { ctr, pty } = this.#options
     const folder = join(this.#fifoRoot(), record.id)
     const args = this.#runArgs(record, pidFile, ['--tty', '--fifo-dir', folder])
-    const output: Uint8Array[] = []
-    const code = await pty(ctr.argv(args), (bytes) => output.push(bytes)).exited
-    const text = Buffer.concat(output)
-    if (code !== 0) throw new Error(plainMessage(text.toString().replaceAll('\r', '')))
+    const argv = this.#options.ctr.argv(args)
+    const text = await runWithTerminal({ ...this.#options, folder, id: record.id }, argv)
     if (text.length > 0) await live.log.write('stdout', text)
-    const [random] = (await readdir(folder, { withFileTypes: true })).filter((one) =>
-      one.isDirectory(),
-    )
-    if (random === undefined) return // It has ended already, and everything was tidied up.
-    for (const [name, stream] of Object.entries({ in: 'stdin', out: 'stdout' })) {
-      await symlink(join(folder, random.name, `${record.id}-${stream}`), join(folder, name))
-    }
-    live.log.start(false)
+    // A short command may have ended already, and its folder is tidied away.
+    if (this.#live.has(record.id)) live.log.start(false)
   }
 
   /** The container could not be started: upstream shows that as an end with code 128. */
@@ -317,11 +305,8 @@ export class Containers {
     const stdout = this.fifo(record.id, 'out')
     const fifos = record.tty ? { stdout } : { stdout, stderr: this.fifo(record.id, 'err') }
     const containerLog = new ContainerLog({ clock, log, path: record.logPath, fifos })
-    const live = {
-      log: containerLog,
-      exited: Promise.withResolvers<number>(),
-      closeInput: () => {},
-    }
+    const closeInput = record.stdinOnce ? holdInput(this.fifo(record.id, 'once')) : () => {}
+    const live = { log: containerLog, exited: Promise.withResolvers<number>(), closeInput }
     this.#live.set(record.id, live)
     return live
   }
@@ -347,30 +332,33 @@ export class Containers {
     if (now && now.state !== 'exited') this.#ended(now, UNKNOWN_CODE, this.#options.clock.nowMs())
   }
 
+  /** The end is shown once the last output is in the log: who sees it may read all of it. */
   #ended(record: ContainerRecord, exitCode: number, exitedAtMs: number): void {
-    if (record.state === 'exited') return
-    const startedAtMs = record.startedAtMs ?? record.createdAtMs
-    const ended = { ...record, state: 'exited' as const, startedAtMs, exitCode, exitedAtMs }
-    this.#records.set(record.id, ended)
-    const work = this.#cleanUp(ended)
+    const { id } = record
+    if (record.state === 'exited' || this.#ending.has(id)) return
+    const work = this.#cleanUp(id, exitCode, exitedAtMs)
       .catch((error) =>
-        this.#options.log.error('cleaning up after a container failed', { id: record.id, error }),
+        this.#options.log.error('cleaning up after a container failed', { id, error }),
       )
-      .finally(() => this.#ending.delete(record.id))
-    this.#ending.set(record.id, work)
+      .finally(() => this.#ending.delete(id))
+    this.#ending.set(id, work)
   }
 
-  async #cleanUp(ended: ContainerRecord): Promise<void> {
+  async #cleanUp(id: string, exitCode: number, exitedAtMs: number): Promise<void> {
     const { cgroups, ctr, rootfs, changed } = this.#options
-    const { id, podUid } = ended
+    const { cgroupPath, podUid, tty } = this.#records.get(id)!
     // Before containerd forgets the task, and its cgroup with it.
-    const oomKilled = (await readOomKills(cgroups, ended.cgroupPath)) > 0
+    const oomKilled = (await readOomKills(cgroups, cgroupPath)) > 0
     const live = this.#live.get(id)
     await live?.log.finish()
-    await this.#save({ ...ended, oomKilled })
+    live?.closeInput()
+    const now = this.#records.get(id)!
+    const startedAtMs = now.startedAtMs ?? now.createdAtMs
+    await this.#save({ ...now, state: 'exited', startedAtMs, exitCode, exitedAtMs, oomKilled })
     this.#live.delete(id)
-    live?.exited.resolve(ended.exitCode ?? UNKNOWN_CODE)
+    live?.exited.resolve(exitCode)
     changed(podUid)
+    if (tty) await releaseTerminal(this.fifo(id, 'in'))
     await ctr.run(['containers', 'rm', id], NEVER).catch(ignoreMissing)
     rootfs.unmount(this.#files.folder(id))
     await removeIfAny(join(this.#fifoRoot(), id))
@@ -408,6 +396,17 @@ export class Containers {
 export type Task = { id: string; pid: number; status: string }
 
 const NEVER = new AbortController().signal
+
+/** Keeps an input open until its first client has left; with a terminal there is none to keep. */
+function holdInput(fifo: string): () => void {
+  if (!existsSync(fifo)) return () => {}
+  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+  let isOpen = true
+  return () => {
+    if (isOpen) closeSync(fd)
+    isOpen = false
+  }
+}
 
 function asRuntimeError(error: unknown, reason: string): unknown {
   if (error instanceof RuntimeError || !(error instanceof Error)) return error

@@ -12,7 +12,7 @@ import type { ByteStream } from '../../lib/byte-stream.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Component, Running } from '../../lib/component.ts'
 import type { Log } from '../../lib/log.ts'
-import type { Processes } from '../../lib/process.ts'
+import type { DetachedProcesses, Processes } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
 import type { CtrImages } from '../images/ctr-images.ts'
 import type { PodNetwork } from '../network/node-network.ts'
@@ -26,7 +26,7 @@ import { containerGone, startExec } from './exec.ts'
 import { readHostFacts } from './host-facts.ts'
 import { type CgroupHost, readCgroupHost } from './pod-cgroup.ts'
 import type { PtyStart } from './pty.ts'
-import { seenOf } from './record.ts'
+import { type ContainerRecord, seenOf } from './record.ts'
 import { Rootfs } from './rootfs.ts'
 import type {
   AttachOptions,
@@ -44,7 +44,7 @@ import type { Syscalls } from './syscalls.ts'
 import { readUsage } from './usage.ts'
 
 export type CtrRuntimeOptions = {
-  processes: Processes
+  processes: Processes & DetachedProcesses
   pty: PtyStart
   syscalls: Syscalls
   clock: Clock
@@ -170,7 +170,7 @@ export class CtrRuntime implements Runtime, Component {
     const target = {
       log: live.log,
       exitCode: live.exited,
-      stdinFifo: record.stdin ? containers.fifo(id, 'in') : undefined,
+      stdinFifo: inputOf(record, containers),
       pid: record.pid,
       inputEnded: () => containers.inputEnded(id),
     }
@@ -238,4 +238,9 @@ export class CtrRuntime implements Runtime, Component {
   #tell(podUid: string): void {
     for (const listener of this.#listeners) listener(podUid)
   }
+}
+
+function inputOf(record: ContainerRecord, containers: Containers): string | undefined {
+  if (!record.stdin) return undefined
+  return containers.fifo(record.id, record.stdinOnce && !record.tty ? 'once' : 'in')
 }

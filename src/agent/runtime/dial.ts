@@ -1,9 +1,9 @@
 // A TCP connection to a port inside a pod's network namespace, also to what listens on localhost only.
 //
-// A socket belongs to the namespace in which it was made, and Bun makes the socket for a literal
-// address within the call of `connect`. So the thread enters the namespace, calls, and leaves.
+// A socket belongs to the namespace in which it was made, and `Bun.connect` makes the socket for a
+// literal address before it returns (node:net does so later). So the thread enters the namespace,
+// calls, and leaves.
 
-import { connect, type Socket } from 'node:net'
 import { orAbort } from '../../lib/abort.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import type { Syscalls } from './syscalls.ts'
@@ -20,13 +20,15 @@ export async function dialLocalhost(
   let failure: unknown
   for (const host of LOCALHOSTS) {
     signal.throwIfAborted()
-    const call = () => connect({ host, port })
-    const socket = netns === undefined ? call() : syscalls.inNetns(netns, call)
+    const connection = new Connection()
+    const call = () => connection.open(host, port)
+    const opening = netns === undefined ? call() : syscalls.inNetns(netns, call)
     try {
-      await orAbort(connected(socket), signal)
-      return streamOf(socket)
+      await orAbort(opening, signal)
+      return connection
     } catch (error) {
-      socket.destroy()
+      connection.abort(error)
+      opening.catch(() => {}) // Reported below, or the caller has left.
       signal.throwIfAborted()
       failure ??= error
     }
@@ -34,54 +36,80 @@ export async function dialLocalhost(
   throw new Error(`connect to port ${port} in the pod`, { cause: failure })
 }
 
-function connected(socket: Socket): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('connect', resolve)
-    socket.once('error', reject)
-  })
-}
+/** A socket of Bun's as streams, reading only as fast as the reader takes. */
+class Connection implements ByteStream {
+  readonly readable: ReadableStream<Uint8Array>
+  #socket: Bun.Socket | undefined
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #isClosed = false
+  /** Settles when there is room to write, or nothing can be written any more. */
+  #room = Promise.withResolvers<void>()
 
-function streamOf(socket: Socket): ByteStream {
-  const failed = new Promise<never>((_, reject) => {
-    socket.on('error', reject)
-    socket.once('close', () => reject(new Error('the connection is closed')))
-  })
-  failed.catch(() => {}) // Whoever writes hears of it.
-  return {
-    readable: readableOf(socket),
-    async write(bytes) {
-      if (socket.destroyed) throw new Error('the connection is closed')
-      if (socket.write(bytes)) return
-      const drained = new Promise<void>((resolve) => {
-        socket.once('drain', () => resolve())
-      })
-      await Promise.race([drained, failed])
-    },
-    end: async () => void socket.end(),
-    abort: () => void socket.destroy(),
+  constructor() {
+    this.readable = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller
+      },
+      pull: () => void this.#socket?.resume(),
+      cancel: () => this.abort('the reader has left'),
+    })
   }
-}
 
-/** Reads only as fast as the reader takes. */
-function readableOf(socket: Socket): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      let isOver = false
-      const finish = (act: () => void) => {
-        if (isOver) return
-        isOver = true
-        act()
-      }
-      socket.on('data', (chunk: Uint8Array) => {
-        if (isOver) return
-        controller.enqueue(new Uint8Array(chunk))
-        if ((controller.desiredSize ?? 0) <= 0) socket.pause()
-      })
-      socket.once('end', () => finish(() => controller.close()))
-      socket.once('error', (error) => finish(() => controller.error(error)))
-      socket.once('close', () => finish(() => controller.close()))
-    },
-    pull: () => void socket.resume(),
-    cancel: () => void socket.destroy(),
-  })
+  async open(hostname: string, port: number): Promise<void> {
+    this.#socket = await Bun.connect({
+      hostname,
+      port,
+      allowHalfOpen: true,
+      socket: {
+        data: (socket, bytes) => {
+          this.#controller?.enqueue(new Uint8Array(bytes))
+          if ((this.#controller?.desiredSize ?? 0) <= 0) socket.pause()
+        },
+        drain: () => this.#room.resolve(),
+        end: () => this.#endReading(),
+        close: () => this.#close(),
+        error: (_, error) => this.#fail(error),
+      },
+    })
+    if (this.#isClosed) this.#socket.terminate()
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    let rest = bytes
+    while (rest.length > 0) {
+      if (this.#isClosed || this.#socket === undefined) throw new Error('the connection is closed')
+      this.#room = Promise.withResolvers()
+      const written = this.#socket.write(rest)
+      if (written < 0) throw new Error('the connection is closed')
+      rest = rest.subarray(written)
+      if (rest.length > 0) await this.#room.promise
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#socket?.shutdown()
+  }
+
+  abort(_reason: unknown): void {
+    this.#isClosed = true
+    this.#socket?.terminate()
+    this.#room.resolve()
+  }
+
+  #endReading(): void {
+    this.#controller?.close()
+    this.#controller = undefined
+  }
+
+  #fail(error: Error): void {
+    this.#controller?.error(error)
+    this.#controller = undefined
+    this.#close()
+  }
+
+  #close(): void {
+    this.#isClosed = true
+    this.#room.resolve()
+    this.#endReading()
+  }
 }

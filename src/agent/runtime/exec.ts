@@ -5,6 +5,7 @@
 
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readFileIfAny } from '../../lib/files.ts'
 import type { Processes } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
 import type { OciProcess, OciSpec } from './oci.ts'
@@ -34,13 +35,14 @@ export async function startExec(
   const pidFile = join(parts.runDir, `${session}.pid`)
   const spec: OciSpec = JSON.parse(await readFile(specPath, 'utf8'))
   await writeFile(processFile, JSON.stringify(execProcess(spec.process, options)), { mode: 0o600 })
+  const logFile = join(parts.runDir, `${session}.log`)
   const argv = [
-    ...[parts.runc, '--root', parts.runcRoot, 'exec'],
+    ...[parts.runc, '--root', parts.runcRoot, '--log', logFile, '--log-format', 'json', 'exec'],
     ...['--process', processFile, '--pid-file', pidFile, id],
   ]
-  const tidy = () => Promise.all([processFile, pidFile].map((path) => rm(path, { force: true })))
+  const files = [processFile, pidFile, logFile]
   const kill = async () => {
-    const pid = Number(await readFile(pidFile, 'utf8').catch(() => '')) // Not started yet.
+    const pid = Number((await readFileIfAny(pidFile)) ?? 0)
     if (pid > 0) killQuietly(pid)
   }
   const stop = new AbortController()
@@ -49,12 +51,26 @@ export async function startExec(
   signal.addEventListener('abort', close, { once: true })
   const start = options.tty ? startWithTerminal : startWithPipes
   const { exitCode, ...streams } = start(parts, argv, stop.signal)
-  const ended = exitCode.finally(async () => {
+  const ended = exitCode.then(async (code) => {
     signal.removeEventListener('abort', close)
-    await tidy()
+    const problem = code === RUNC_FAILED ? await startProblem(pidFile, logFile) : undefined
+    for (const path of files) await rm(path, { force: true })
+    if (problem !== undefined) throw new RuntimeError('ExecError', problem)
+    return code
   })
+  ended.catch(() => {}) // For those who look at the output only.
   if (!options.stdin) await streams.endInput()
   return { ...streams, close, exitCode: ended }
+}
+
+/** What runc exits with when it fails itself; a command may do so too, but then it has started. */
+const RUNC_FAILED = 255
+
+async function startProblem(pidFile: string, logFile: string): Promise<string | undefined> {
+  if ((await readFileIfAny(pidFile)) !== undefined) return undefined
+  const lines = ((await readFileIfAny(logFile)) ?? '').split('\n').filter((line) => line !== '')
+  const said = lines.map((line) => JSON.parse(line).msg).at(-1) ?? 'runc exec failed'
+  return `failed to exec in container: OCI runtime exec failed: ${said}: unknown`
 }
 
 /** The command as a process of the container: same user, rights and environment. Pure. */

@@ -19,10 +19,13 @@ export type PreparationOptions = {
   /** Where seccompProfile.localhostProfile is looked up. */
   seccompDir: string
   folder: (id: string) => string
-  fifo: (id: string, name: 'in' | 'out' | 'err') => string
+  fifo: (id: string, name: FifoName) => string
   /** Process id of a running container of the same pod. */
   runningPid: (podUid: string, name: string) => number | undefined
 }
+
+/** `once` is an input that ends with its first client. */
+export type FifoName = 'in' | 'once' | 'out' | 'err'
 
 export const SPEC_FILE = 'config.json'
 
@@ -50,7 +53,7 @@ export class Preparation {
     const { syscalls, fifo } = this.#options
     await mkdir(dirname(this.#options.fifo(record.id, 'out')), { recursive: true, mode: 0o700 })
     if (!record.tty) for (const name of ['out', 'err'] as const) make(fifo(record.id, name))
-    if (record.stdin && !record.tty) make(fifo(record.id, 'in'))
+    if (record.stdin && !record.tty) make(fifo(record.id, record.stdinOnce ? 'once' : 'in'))
     // Anybody in the container may report why it ends.
     await mkdir(dirname(config.terminationMessageFile), { recursive: true, mode: 0o755 })
     await writeFile(config.terminationMessageFile, '', { flag: 'a', mode: 0o666 })

@@ -59,6 +59,7 @@ const FILE = 'record.json'
 
 export class Records {
   readonly #dir: string
+  readonly #saving = new Map<string, Promise<void>>()
 
   constructor(dir: string) {
     this.#dir = dir
@@ -68,7 +69,21 @@ export class Records {
     return join(this.#dir, id)
   }
 
-  async save(record: ContainerRecord): Promise<void> {
+  /** Saves of one container take turns, so that the last one called is the one that stays. */
+  save(record: ContainerRecord): Promise<void> {
+    const before = this.#saving.get(record.id) ?? Promise.resolve()
+    const mine = before.then(() => this.#write(record))
+    // The next save goes on even if this one fails; this one's caller sees the failure.
+    const settled = mine.catch(() => {}).finally(() => this.#forget(record.id, settled))
+    this.#saving.set(record.id, settled)
+    return mine
+  }
+
+  #forget(id: string, turn: Promise<void>): void {
+    if (this.#saving.get(id) === turn) this.#saving.delete(id)
+  }
+
+  async #write(record: ContainerRecord): Promise<void> {
     const folder = this.folder(record.id)
     await mkdir(folder, { recursive: true, mode: 0o711 })
     const draft = join(folder, `${FILE}.new`)

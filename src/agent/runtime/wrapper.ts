@@ -7,7 +7,8 @@
 
 export const RUNC_WRAPPER = 'runc'
 
-/** A POSIX shell script. `fifoRoot` holds one folder per container: out, err, and in for input. */
+/** A POSIX shell script. `fifoRoot` holds one folder per container: out, err, and for
+ * input `in`, which never ends, or `once`, which ends when we close it. */
 export function runcWrapper(fifoRoot: string): string {
   if (!/^[\w./-]+$/.test(fifoRoot)) throw new Error(`unusual characters in ${fifoRoot}`)
   return `#!/bin/sh
@@ -16,6 +17,7 @@ case " $* " in
 *" create "*)
   for id; do :; done
   io=${fifoRoot}/$id
+  if [ -p "$io/once" ]; then exec runc "$@" 0<"$io/once" 1<>"$io/out" 2<>"$io/err"; fi
   if [ -p "$io/in" ]; then exec runc "$@" 0<>"$io/in" 1<>"$io/out" 2<>"$io/err"; fi
   if [ -p "$io/out" ]; then exec runc "$@" 0</dev/null 1<>"$io/out" 2<>"$io/err"; fi
   ;;
