@@ -27,11 +27,11 @@ const SUBDOMAIN_TEXT =
 const DNS_1035_TEXT =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-'," +
   ' start with an alphabetic character, and end with an alphanumeric character'
-const QUALIFIED_TEXT =
-  'must consist of alphanumeric characters,' + ` '-', '_' or '.', ${ALPHANUMERIC_ENDS}`
+const SIGNS = "'-', '_' or '.'"
+const QUALIFIED_TEXT = `must consist of alphanumeric characters, ${SIGNS}, ${ALPHANUMERIC_ENDS}`
 const LABEL_VALUE_TEXT =
   'a valid label must be an empty string or consist of alphanumeric characters,' +
-  ` '-', '_' or '.', ${ALPHANUMERIC_ENDS}`
+  ` ${SIGNS}, ${ALPHANUMERIC_ENDS}`
 const WILDCARD_TEXT =
   "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which" +
   " must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric" +
