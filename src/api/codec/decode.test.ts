@@ -162,3 +162,11 @@ test('a key that names the prototype is a key like any other', () => {
   const { object } = decode('ConfigMap', '{"data":{"__proto__":"a","constructor":null}}')
   expect(JSON.stringify(object.data)).toBe('{"__proto__":"a","constructor":""}')
 })
+
+test('a field of a patched object that is undefined is a field left out', () => {
+  const object = { metadata: { name: 'a', labels: undefined }, data: undefined }
+  expect(decodeValue(object, objectType(TYPES.ConfigMap)).object).toEqual({
+    metadata: { name: 'a' },
+  })
+  expect(Object.keys(object)).toEqual(['metadata'])
+})

@@ -107,7 +107,10 @@ class Walk {
 
   /** What is kept for a field, or undefined for nothing. */
   #field(value: unknown, field: Field): unknown {
-    if (value === null) return field.alwaysWritten ? emptyValue(field) : undefined
+    // What our own code left out by saying undefined is as good as what a client says with null.
+    if (value === null || value === undefined) {
+      return field.alwaysWritten ? emptyValue(field) : undefined
+    }
     const decoded = this.#value(value, field.type, field.goType)
     if (field.pointer || decoded === undefined) return decoded
     if (!isEmpty(decoded, field.type)) return decoded
