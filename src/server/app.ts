@@ -6,6 +6,7 @@
 
 import { type Context, Hono } from 'hono'
 import type { UserInfo } from '../api/resource.ts'
+import { namespaces } from '../api/resources/namespaces.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { Authenticator } from './authn/authenticator.ts'
@@ -19,6 +20,7 @@ import { accessOf, forbiddenAccess } from './authz/request-access.ts'
 import type { Answer, Call } from './call.ts'
 import { callOf, responseOf } from './call-fetch.ts'
 import type { App, RequestEnv } from './contract.ts'
+import { CLUSTER_PATH, clusterFacts } from './documents/cluster.ts'
 import { discovery } from './documents/discovery.ts'
 import { health } from './documents/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './documents/identity.ts'
@@ -27,6 +29,7 @@ import { errorAnswer, pageNotFound, toApiError } from './errors.ts'
 import { finish } from './finish.ts'
 import { Following } from './follow.ts'
 import { InFlight } from './limits.ts'
+import { namespaceHooks } from './namespace-hooks.ts'
 import { openApi } from './projections/openapi.ts'
 import { requestInfo } from './request-info.ts'
 import { type Admitted, serveResource } from './resources.ts'
@@ -70,16 +73,20 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const serviceAccounts = new ServiceAccountUsers({
     ...{ store, clock, issuer, tokens: deps.pki.tokens, audiences: [issuer] },
   })
+  const bootstrapTokens = new BootstrapTokenUsers(store, clock)
   return {
     ...deps,
-    ...{ issuer, rbac, serviceAccounts },
+    ...{ issuer, rbac, serviceAccounts, bootstrapTokens },
     authenticator: new Authenticator([
       ...[frontProxyUsers, certificateUsers],
-      bearerCheck([serviceAccounts, new BootstrapTokenUsers(store, clock)]),
+      bearerCheck([serviceAccounts, bootstrapTokens]),
     ]),
     authorizer: new Authorizer([openPaths, new NodeAuthorizer(graph, nodeRules), rbac]),
     admission: new AdmissionChain(admission.plugins),
-    hooks: new Map([[addresses.folder, addresses.hooks]]),
+    hooks: new Map([
+      [addresses.folder, addresses.hooks],
+      [namespaces.folder, namespaceHooks],
+    ]),
   }
 }
 
@@ -98,6 +105,7 @@ function routes(serve: Serve) {
   hono.get('/.well-known/openid-configuration', by(issuerConfiguration))
   hono.get('/openid/v1/jwks', by(issuerKeys))
   hono.get('/cacerts', by(clusterAuthority))
+  hono.get(CLUSTER_PATH, by(clusterFacts))
   for (const path of ['/api', '/api/', '/api/:version', '/apis', '/apis/']) {
     hono.all(path, by(discovery))
   }

@@ -5,6 +5,7 @@ import { fieldsNamed } from '../api/patch/apply/fields.ts'
 import { managerName, updateManagedFields, type Writer } from '../api/patch/apply/update.ts'
 import { type AnyRow, groupVersionOf } from '../api/resource.ts'
 import { objectType } from '../api/schema.ts'
+import type { BodyType } from './decode.ts'
 import type { ResourceRequest } from './server.ts'
 
 type Fields = Writer['resetFields']
@@ -34,6 +35,20 @@ export function noteOwners(
   const type = objectType(request.row.type)
   const managedFields = updateManagedFields({ ...writer, live, updated, objectType: type })
   setManagedFields(updated, managedFields)
+}
+
+/** The same for what is answered and never stored: reviews, token requests. */
+export function noteOwnersOfBody(
+  request: ResourceRequest,
+  type: BodyType,
+  body: AnyObject,
+  fieldManager: string,
+): void {
+  const writer = { ...writerOf(request, fieldManager), apiVersion: groupVersionOf(type) }
+  const resetFields = fieldsNamed('status')
+  const update = { ...writer, resetFields, live: undefined, updated: body }
+  const managedFields = updateManagedFields({ ...update, objectType: objectType(type.type) })
+  setManagedFields(body, managedFields)
 }
 
 export function setManagedFields(

@@ -5,7 +5,7 @@ import type { Answer, Call } from './call.ts'
 import { methodNotAllowed, pageNotFound, unknownResource } from './errors.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { Handler, Server } from './server.ts'
-import { subresourceHandler } from './subresources/handlers.ts'
+import { questionHandler, subresourceHandler } from './subresources/handlers.ts'
 import { create } from './verbs/create.ts'
 import { remove } from './verbs/delete.ts'
 import { removeCollection } from './verbs/delete-collection.ts'
@@ -51,7 +51,8 @@ function verbHandler(row: AnyRow, info: RequestInfo): Handler {
   const handler = (row.verbs as readonly string[]).includes(info.verb)
     ? VERBS[info.verb]
     : undefined
-  if (handler === undefined || (info.verb === 'create' && info.namedByPath))
+  if (handler === undefined || (info.verb === 'create' && info.namedByPath)) {
     throw methodNotAllowed()
-  return handler
+  }
+  return questionHandler(row) ?? handler
 }

@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts'
 import type { AdmissionChain } from './admission/chain.ts'
 import type { Authenticator } from './authn/authenticator.ts'
 import type { ServiceAccountUsers } from './authn/service-accounts.ts'
+import type { TokenUsers } from './authn/tokens.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { Answer, Call } from './call.ts'
@@ -28,6 +29,8 @@ export type ServerSettings = {
   serviceCidr: Cidr
   nodePorts: { first: number; last: number }
   clusterDomain: string
+  /** What nodes are told of the cluster when they ask; the daemon knows what is in it. */
+  clusterFacts?: Readonly<Record<string, string>>
   /** Where the kubernetes Service points to. */
   advertiseAddress: string
   advertisePort: number
@@ -53,6 +56,7 @@ export type Server = ServerDeps & {
   issuer: string
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
+  bootstrapTokens: TokenUsers
   authenticator: Authenticator
   authorizer: Authorizer
   admission: AdmissionChain

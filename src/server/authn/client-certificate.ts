@@ -71,6 +71,6 @@ function mayBeClient(certificate: X509Certificate): boolean {
 }
 
 function certificatesIn(pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g)
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)
   return (blocks ?? []).map((block) => new X509Certificate(block))
 }

@@ -43,7 +43,7 @@ export async function patchPart(
   return writtenAnswer(request, created ? 201 : 200, written, formOf(request, output))
 }
 
-function wrongPatchType(): ApiError {
+export function wrongPatchType(): ApiError {
   const error = unsupportedMediaType('415: Unsupported Media Type')
   return new ApiError(error.code, error.reason, error.message, {})
 }
@@ -57,10 +57,7 @@ function patcher(
   options: WriteOptions,
 ): ChangeOf {
   const { row, info } = request
-  const parsed = readJson(text, type)
-  const twice = duplicatePaths(parsed).map((path) => `duplicate field ${JSON.stringify(path)}`)
-  const strictFaults = type === 'json' ? twice.map((fault) => `json patch ${fault}`) : twice
-  const body = plainJson(parsed)
+  const { body, strictFaults } = readPatch(text, type)
   return (old) => {
     if (old === undefined) throw notFound(row, info.name)
     // The result shares parts with what was patched, and `old` must stay as it is.
@@ -73,6 +70,14 @@ function patcher(
     noteOwners(request, old, object, options.fieldManager)
     return object
   }
+}
+
+/** The body of a patch, and what is strictly wrong with it. Throws 400. */
+export function readPatch(text: string, type: PatchType) {
+  const parsed = readJson(text, type)
+  const twice = duplicatePaths(parsed).map((path) => `duplicate field ${JSON.stringify(path)}`)
+  const strictFaults = type === 'json' ? twice.map((fault) => `json patch ${fault}`) : twice
+  return { body: plainJson(parsed), strictFaults }
 }
 
 function readJson(text: string, type: PatchType) {

@@ -1,0 +1,11 @@
+// What nodes must know of the cluster that they join: ranges, DNS. Told to whoever may read the path.
+
+import type { Answer } from '../call.ts'
+import type { Server } from '../server.ts'
+
+export const CLUSTER_PATH = '/kedge/v1/cluster'
+
+export function clusterFacts({ settings }: Server): Answer {
+  const body = `${JSON.stringify(settings.clusterFacts ?? {})}\n`
+  return { code: 200, headers: { 'content-type': 'application/json' }, body }
+}
