@@ -152,19 +152,14 @@ export function invalid(
   name: string,
   errors: readonly FieldError[],
 ): ApiError {
-  const unique = new Map(errors.map((error) => [`${error.field}: ${error.message}`, error]))
-  const texts = [...unique.keys()]
+  const texts = [...new Set(errors.map(({ field, message }) => `${field}: ${message}`))]
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
   const qualifiedKind = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
   return new ApiError(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.kind,
-    causes: [...unique.values()].map(({ type, message, field }) => ({
-      reason: type,
-      message,
-      field,
-    })),
+    ...(kind.kind === '' ? {} : { kind: kind.kind }),
+    causes: errors.map(({ type, message, field }) => ({ reason: type, message, field })),
   })
 }
 

@@ -11,16 +11,26 @@ const RECORD = /in record \(\d+\)/g
 const PEM = /-----BEGIN ([A-Z ]+)-----[\s\S]*?-----END \1-----\n?/g
 const JWT = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
+/** How long ago something was, in a table. */
+const AGE = /^(\d+[smhdy])+$/
+
 const VARYING = new Set([
   ...['uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'time', 'continue'],
 ])
 
-/** `value` with uids, times, revisions and the like replaced, and `ignored` paths hidden. */
-export function normal(value: unknown, namespace: string, ignored: readonly string[]): Json {
+type Loose = { readonly ignore: readonly string[]; readonly unordered: readonly string[] }
+
+/** `value` with uids, times, revisions and the like replaced, and the paths to ignore hidden. */
+export function normal(value: unknown, namespace: string, { ignore, unordered }: Loose): Json {
   const walk = (json: Json, path: string): Json => {
-    if (ignored.includes(path)) return '<ignored>'
-    if (typeof json === 'string') return normalText(json, namespace)
-    if (Array.isArray(json)) return json.map((item) => walk(item, `${path}[]`))
+    if (ignore.includes(path)) return '<ignored>'
+    if (typeof json === 'string') {
+      return path === '.rows[].cells[]' && AGE.test(json) ? '<age>' : normalText(json, namespace)
+    }
+    if (Array.isArray(json)) {
+      const items = json.map((item) => walk(item, `${path}[]`))
+      return unordered.includes(path) ? items.toSorted(byText) : items
+    }
     if (json === null || typeof json !== 'object') return json
     const result: { [key: string]: Json } = {}
     for (const key of Object.keys(json).sort()) {
@@ -41,6 +51,10 @@ function prepared(object: { [key: string]: Json }, key: string): Json {
   if (key === 'name' && object['generateName'] && value) return `${object['generateName']}<generated>`
   if (key === 'managedFields' && Array.isArray(value)) return value.toSorted(byManager)
   return value
+}
+
+function byText(a: Json, b: Json): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1
 }
 
 /** Managers are kept in order of time, which may tie. */

@@ -50,7 +50,7 @@ export async function play(
           return [name, value === null ? null : normalText(value, namespace)]
         }),
       ),
-      body: normal(body, namespace, request.ignore),
+      body: normal(body, namespace, request),
     })
   }
   await send(new Request(`${where.origin}/api/v1/namespaces/${namespace}`, { method: 'DELETE' }))

@@ -8,6 +8,8 @@ export type CaseRequest = {
   readonly body: string
   /** Paths of the answer's body that are left out: `.status.conditions`. */
   readonly ignore: readonly string[]
+  /** Lists in the answer's body whose order is chance, because Kubernetes walks a map. */
+  readonly unordered: readonly string[]
   /** Names of headers that are compared too. */
   readonly compareHeaders: readonly string[]
 }
@@ -24,10 +26,12 @@ function parseBlock(block: string): CaseRequest {
   const [title, ...lines] = block.split('\n')
   const name = title!.trim()
   const ignore: string[] = []
+  const unordered: string[] = []
   const compareHeaders: string[] = []
   while (lines.length > 0 && (lines[0]!.trim() === '' || lines[0]!.startsWith('#'))) {
     const [word, ...values] = lines.shift()!.replace(/^[# ]+/, '').split(/\s+/)
     if (word === 'ignore') ignore.push(...values)
+    if (word === 'unordered') unordered.push(...values)
     if (word === 'headers') compareHeaders.push(...values)
   }
   const [, method, target] = /^(\w+) (.*)$/.exec(lines.shift()?.trim() ?? '') ?? []
@@ -39,5 +43,5 @@ function parseBlock(block: string): CaseRequest {
     headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim()
   }
   const body = lines.slice(1).join('\n').replace(/^\n+|\n+$/g, '')
-  return { name, method, target, headers, body, ignore, compareHeaders }
+  return { name, method, target, headers, body, ignore, unordered, compareHeaders }
 }

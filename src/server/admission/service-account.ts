@@ -83,7 +83,7 @@ function equip({ random }: ServiceAccountDeps, pod: Pod, account: ServiceAccount
 
 /** A pod that brings a volume of this kind keeps its own. */
 function mountToken({ spec }: Pod, random: Random): void {
-  const containers: Container[] = [...(spec!.initContainers ?? []), ...spec!.containers]
+  const containers: Container[] = [...(spec!.initContainers ?? []), ...(spec!.containers ?? [])]
   const bare = containers.filter(
     ({ volumeMounts = [] }) => !volumeMounts.some(({ mountPath }) => mountPath === TOKEN_PATH),
   )

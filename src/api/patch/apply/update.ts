@@ -119,7 +119,8 @@ function isReset(sent: readonly ManagedFieldsEntry[]): boolean {
 
 export function withoutManagedFields(object: KubeObject): JsonObject {
   if (object.metadata.managedFields === undefined) return object as unknown as JsonObject
-  return { ...object, metadata: { ...object.metadata, managedFields: undefined } }
+  const { managedFields: _, ...metadata } = object.metadata
+  return { ...object, metadata } as unknown as JsonObject
 }
 
 /**
