@@ -169,3 +169,8 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!
 }
+
+/** systemd waits for a word from us. */
+export function hasNotifySocket(): boolean {
+  return process.env.NOTIFY_SOCKET !== undefined
+}

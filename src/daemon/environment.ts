@@ -13,7 +13,9 @@ export type Environment = {
   log: Log
 }
 
-export function systemEnvironment(settings: Pick<Settings, 'log-level' | 'log-format'>): Environment {
+export function systemEnvironment(
+  settings: Pick<Settings, 'log-level' | 'log-format'>,
+): Environment {
   const clock = new SystemClock()
   const log = createLog({
     clock,

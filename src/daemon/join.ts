@@ -56,7 +56,7 @@ async function readIdentity(folder: string): Promise<Identity | undefined> {
   return ca && cert && key ? { ca, cert, key } : undefined
 }
 
-async function writeIdentity(folder: string, { ca, cert, key }: Identity): Promise<void> {
+export async function writeIdentity(folder: string, { ca, cert, key }: Identity): Promise<void> {
   await writeFileAtomic(join(folder, 'ca.crt'), ca)
   await writeFileAtomic(join(folder, 'node.key'), key)
   await writeFileAtomic(join(folder, 'node.crt'), cert)

@@ -4,6 +4,8 @@
 // waiting for each other, at most a fixed number at once.
 
 import type { Namespace, Node, Pod } from '../api/generated/types.ts'
+import type { KubeObject } from '../api/object.ts'
+import type { AnyRow } from '../api/resource.ts'
 import { namespaces } from '../api/resources/namespaces.ts'
 import { nodes } from '../api/resources/nodes.ts'
 import { pods } from '../api/resources/pods.ts'
@@ -35,6 +37,8 @@ const SCHEDULER_NAME = 'default-scheduler'
 const BINDINGS_MAX = 32
 
 export function createScheduler(deps: SchedulerDeps): Component {
+  // Asked for now, so that whoever else reads these kinds shares the caches.
+  for (const row of [pods, nodes, namespaces]) deps.informers.of<KubeObject>(row as AnyRow)
   return {
     name: 'scheduler',
     start(signal) {

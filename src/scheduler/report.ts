@@ -2,7 +2,7 @@
 // kube-scheduler 1.36.
 
 import type { Pod, PodCondition } from '../api/generated/types.ts'
-import { eventsV1 } from '../api/resources/events.ts'
+import { groupEvents } from '../api/resources/events.ts'
 import { pods } from '../api/resources/pods.ts'
 import { isNotFound } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
@@ -84,7 +84,7 @@ async function say(deps: ReportDeps, pod: Pod, what: Note, signal: AbortSignal):
     ...what,
   }
   try {
-    await deps.client.create(eventsV1, event, signal)
+    await deps.client.create(groupEvents, event, signal)
   } catch (error) {
     deps.log.debug('write an event', { reason: what.reason, error: describeError(error) })
   }

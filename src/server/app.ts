@@ -4,6 +4,7 @@
 //
 // `handle` is the short way for resources; Hono routes the rest, and the calls of this process.
 
+import type { Duplex } from 'node:stream'
 import { type Context, Hono } from 'hono'
 import type { UserInfo } from '../api/resource.ts'
 import { namespaces } from '../api/resources/namespaces.ts'
@@ -35,10 +36,14 @@ import { requestInfo } from './request-info.ts'
 import { type Admitted, serveResource } from './resources.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
 import { ServiceAddresses } from './services/addresses.ts'
+import { storeObjects } from './streams/store-objects.ts'
+import { upgrade } from './upgrade.ts'
 
 export interface ServerApp extends App {
   /** One request, without the detour over Request and Response. Never throws. */
   handle(call: Call): Promise<Answer>
+  /** A connection that asks to be upgraded; refusals are answers on the socket. */
+  upgrade(call: Call, socket: Duplex, head: Uint8Array): Promise<void>
   /** Follows the store until `signal` aborts or the store closes; to be run beside the app. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -56,6 +61,8 @@ export function createApp(deps: ServerDeps): ServerApp {
   return {
     handle,
     fetch: async (request, env) => hono.fetch(request, env),
+    upgrade: (call, socket, head) =>
+      upgrade({ server, streams: server.streams, tunnels: deps.tunnels }, call, socket, head),
     run: (signal) => following.run(signal),
   }
 }
@@ -87,6 +94,10 @@ function serverOf(deps: ServerDeps, following: Following): Server {
       [addresses.folder, addresses.hooks],
       [namespaces.folder, namespaceHooks],
     ]),
+    streams: {
+      ...{ clock, nodes: deps.nodes, log: deps.log, random: () => deps.random.next() },
+      objects: storeObjects(store, deps.registry),
+    },
   }
 }
 

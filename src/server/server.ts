@@ -18,6 +18,8 @@ import type { Answer, Call } from './call.ts'
 import type { NodeDialer } from './contract.ts'
 import type { ObjectHooks } from './hooks.ts'
 import type { RequestInfo } from './request-info.ts'
+import type { StreamDeps } from './streams/contract.ts'
+import type { Tunnels } from './streams/tunnels.ts'
 
 export type ServerPki = {
   /** Of the authority that signs client certificates and our own; served at /cacerts. */
@@ -50,6 +52,8 @@ export type ServerDeps = {
   pki: ServerPki
   settings: ServerSettings
   nodes: NodeDialer
+  /** Takes the connections of nodes elsewhere; undefined where nobody may dial in. */
+  tunnels?: Pick<Tunnels, 'accept'>
 }
 
 export type Server = ServerDeps & {
@@ -61,6 +65,7 @@ export type Server = ServerDeps & {
   authorizer: Authorizer
   admission: AdmissionChain
   hooks: ObjectHooks
+  streams: StreamDeps
 }
 
 export function issuerOf({ issuer, clusterDomain }: ServerSettings): string {

@@ -50,7 +50,12 @@ export function bootstrapPriorityClasses(): PriorityClass[] {
 /** Those of Kubernetes, and our own: how nodes join, and what their proxy and DNS read. */
 export function bootstrapRbac(): RbacObjects {
   const facts: RbacObjects = JSON.parse(rbacText as unknown as string)
+  facts.clusterroles.push({
+    metadata: { name: 'kedge:node' },
+    rules: [{ verbs: ['get'], nonResourceURLs: ['/kedge/v1/cluster', '/kedge/v1/tunnel'] }],
+  })
   facts.clusterrolebindings.push(
+    bindGroup('kedge:node', 'kedge:node', 'system:nodes'),
     bindGroup('kedge:node-bootstrappers', 'system:node-bootstrapper', 'system:bootstrappers'),
     bindGroup('kedge:node-approve-first', `${CSR}:nodeclient`, 'system:bootstrappers'),
     bindGroup('kedge:node-approve-renewal', `${CSR}:selfnodeclient`, 'system:nodes'),

@@ -83,7 +83,7 @@ async function passAnswer(
   await client.end()
 }
 
-async function refuse(client: ByteStream, error: unknown): Promise<void> {
+export async function refuse(client: ByteStream, error: unknown): Promise<void> {
   const fault = asApiError(error)
   const body = Buffer.from(`${JSON.stringify(fault.toStatus())}\n`)
   const head = formatHead(`HTTP/1.1 ${fault.code} ${fault.reason || 'Error'}`, [

@@ -1,0 +1,224 @@
+// One node as a list of components, on a server or on its own: containerd, runtime, network, agent,
+// proxy, DNS. Reading it from top to bottom is reading what a node is.
+
+import { readFile, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { Agent } from '../agent/agent.ts'
+import { serveNode } from '../agent/http/server.ts'
+import { CtrImages } from '../agent/images/ctr-images.ts'
+import { imageArchitecture } from '../agent/images/image-content.ts'
+import { FollowNodes } from '../agent/network/follow-nodes.ts'
+import { NodeNetwork } from '../agent/network/node-network.ts'
+import { type MachineFacts, readMachine } from '../agent/node/machine.ts'
+import { Containerd } from '../agent/runtime/containerd.ts'
+import { CtrRuntime } from '../agent/runtime/ctr-runtime.ts'
+import { systemPty } from '../agent/runtime/pty.ts'
+import { LinuxSyscalls } from '../agent/runtime/syscalls.ts'
+import type { NodeSettings } from '../agent/settings.ts'
+import { statsSummary } from '../agent/stats.ts'
+import { LinuxPathOpener } from '../agent/volumes/subpath.ts'
+import type { Node, Taint } from '../api/generated/types.ts'
+import { nodes } from '../api/resources/nodes.ts'
+import { createDns } from '../dns/component.ts'
+import type { Client } from '../kit/client.ts'
+import { EventSink } from '../kit/events.ts'
+import type { InformerSet } from '../kit/informer-set.ts'
+import { aborted, isAbort } from '../lib/abort.ts'
+import type { ByteStream } from '../lib/byte-stream.ts'
+import type { Component } from '../lib/component.ts'
+import { writeFileAtomic } from '../lib/files.ts'
+import { KUBERNETES_VERSION, VERSION } from '../lib/version.ts'
+import { createProxy } from '../proxy/loop.ts'
+import type { ClusterSettings } from './cluster-settings.ts'
+import type { Environment } from './environment.ts'
+import type { Settings } from './options.ts'
+import { pathsOf } from './paths.ts'
+
+export type NodeOptions = {
+  environment: Environment
+  settings: Settings
+  cluster: ClusterSettings
+  nodeName: string
+  nodeIp: string
+  /** Speaks as this node. */
+  client: Client
+  informers: InformerSet
+}
+
+export type NodeParts = {
+  components: Component[]
+  /** Serves one connection with the node's own HTTP API. */
+  serve: (stream: ByteStream, signal: AbortSignal) => Promise<void>
+}
+
+/** Programs that a node cannot do without, and the packages that bring them. */
+export const NODE_PROGRAMS = {
+  ctr: 'containerd',
+  runc: 'runc',
+  nft: 'nftables',
+  ip: 'iproute2',
+} as const
+
+const POD_LOGS_DEFAULT = '/var/log/pods'
+const CONTAINER_LOGS = '/var/log/containers'
+const NODE_PORT = 10_250
+const PODS_MAX = 110
+
+export async function createNode(options: NodeOptions): Promise<NodeParts> {
+  const { environment, cluster, nodeName, client, informers } = options
+  const { clock, log, processes, random } = environment
+  const machine = await readMachine()
+  const runtime = createRuntime(options)
+  const events = new EventSink({ client, clock, log })
+  const follow = new FollowNodes({
+    ...{ informers, network: runtime.network, clock, log, nodeName },
+    clusterCidrs: [cluster.clusterCidr],
+    onChange: () => agent.nudgeNode(),
+  })
+  const nodeSettings = nodeSettingsOf(options, machine)
+  const agent: Agent = new Agent({
+    ...{ client, informers, clock, random, log, machine },
+    recorder: events.recorder('kubelet', nodeName),
+    runtime: runtime.runtime,
+    images: runtime.images,
+    syscalls: runtime.syscalls,
+    opener: new LinuxPathOpener(),
+    mountinfo: () => readFile('/proc/self/mountinfo', 'utf8'),
+    settings: nodeSettings,
+    checks: [() => follow.problem],
+  })
+  const stats = (signal: AbortSignal) =>
+    statsSummary({ pods: agent, runtime: runtime.runtime, clock, nodeName }, signal)
+  const http = {
+    ...{ pods: agent, runtime: runtime.runtime, clock, log, stats },
+    logsPath: nodeSettings.logsFolder,
+  }
+  const shared = { informers, processes, clock, random, log, nodeName }
+  const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
+  const components: Component[] = [
+    readyFile(options),
+    { name: 'containerd', start: (signal) => ensureContainerd(runtime.containerd, signal) },
+    runtime.runtime,
+    events,
+    agent,
+    follow,
+    createProxy({ ...shared, ranges }),
+    createDns({
+      ...{ ...shared, address: cluster.clusterDns, serviceRange: cluster.serviceCidr },
+      ...{ nodeIp: options.nodeIp, domain: cluster.clusterDomain },
+      resolvConfPath: nodeSettings.resolvConfPath,
+    }),
+  ]
+  return { components, serve: (stream, signal) => serveNode(http, stream, signal) }
+}
+
+async function ensureContainerd(containerd: Containerd, signal: AbortSignal) {
+  await containerd.ensure(signal)
+  return { done: aborted(signal) }
+}
+
+/** The parts that `kedge images` needs as well. */
+export function createImages({
+  environment,
+  settings,
+}: Pick<NodeOptions, 'environment' | 'settings'>) {
+  const { clock, log, processes } = environment
+  const paths = pathsOf(settings)
+  const pty = systemPty(clock)
+  const containerd = new Containerd({
+    ...{ processes, clock, log },
+    ...(settings['containerd-address'] ? { address: settings['containerd-address'] } : {}),
+    rootDir: paths.agent.containerd,
+    stateDir: paths.run.containerd,
+  })
+  const architecture = imageArchitecture(process.arch)
+  const images = new CtrImages({ ctr: containerd.ctr, pty, architecture })
+  return { containerd, images, pty }
+}
+
+function createRuntime(options: NodeOptions) {
+  const { environment, settings } = options
+  const { clock, log, processes, random } = environment
+  const paths = pathsOf(settings)
+  const { containerd, images, pty } = createImages(options)
+  const syscalls = new LinuxSyscalls()
+  const network = new NodeNetwork({
+    ...{ processes, log },
+    runDir: join(paths.run.root, 'network'),
+    userConfigDir: '/etc/cni/net.d',
+  })
+  const isUsual = settings['pod-log-dir'] === POD_LOGS_DEFAULT
+  const runtime = new CtrRuntime({
+    ...{ processes, pty, syscalls, clock, random, log, containerd, images, network },
+    stateDir: join(paths.agent.root, 'runtime'),
+    runDir: paths.run.root,
+    linksDir: isUsual ? CONTAINER_LOGS : undefined,
+    seccompDir: join(paths.agent.root, 'seccomp'),
+    arch: process.arch,
+  })
+  return { runtime, images, containerd, syscalls, network }
+}
+
+function nodeSettingsOf(options: NodeOptions, machine: MachineFacts): NodeSettings {
+  const { settings, cluster, nodeName, nodeIp } = options
+  return {
+    nodeName,
+    hostName: hostname(),
+    addresses: [nodeIp],
+    labels: parseLabels(settings['node-label']),
+    taints: settings['node-taint'].map(parseTaint),
+    version: `v${KUBERNETES_VERSION}+kedge${VERSION}`,
+    port: NODE_PORT,
+    podsMax: PODS_MAX,
+    reserved: {},
+    memoryBytes: machine.memoryBytes,
+    clusterDns: [cluster.clusterDns],
+    clusterDomain: cluster.clusterDomain,
+    dataFolder: pathsOf(settings).agent.root,
+    logsFolder: settings['pod-log-dir'],
+    resolvConfPath: '/etc/resolv.conf',
+    hostsPath: '/etc/hosts',
+  }
+}
+
+function parseLabels(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
+  )
+}
+
+/** `key=value:effect` or `key:effect`; the options have checked the form. */
+export function parseTaint(text: string): Taint {
+  const [what = '', effect = ''] = text.split(':')
+  const [key = '', value] = what.split('=')
+  return { key, effect, ...(value === undefined ? {} : { value }) }
+}
+
+/** Tells scripts and the service manager that the node is Ready, once per start. */
+function readyFile({ settings, nodeName, informers }: NodeOptions): Component {
+  const path = pathsOf(settings).run.ready
+  const own = informers.of<Node>(nodes, { fieldSelector: `metadata.name=${nodeName}` })
+  const isReady = () =>
+    own.lister.get(nodeName)?.status?.conditions?.some(isReadyCondition) ?? false
+  return {
+    name: 'ready file',
+    async start(signal) {
+      await rm(path, { force: true })
+      const run = async () => {
+        try {
+          await own.until(isReady, signal)
+          await writeFileAtomic(path, `${nodeName}\n`, 0o644)
+        } catch (error) {
+          if (!isAbort(error, signal)) throw error
+        }
+        await aborted(signal)
+      }
+      return { done: run() }
+    },
+  }
+}
+
+function isReadyCondition({ type, status }: { type: string; status: string }): boolean {
+  return type === 'Ready' && status === 'True'
+}

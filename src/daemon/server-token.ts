@@ -1,0 +1,81 @@
+// The join token that a server begins with: the one from the settings, or one of its own making.
+
+import { readFile } from 'node:fs/promises'
+import type { Secret } from '../api/generated/types.ts'
+import { secrets } from '../api/resources/secrets.ts'
+import { isAlreadyExists } from '../api/status.ts'
+import type { Client } from '../kit/client.ts'
+import { readFileIfAny, writeFileAtomic } from '../lib/files.ts'
+import type { Random } from '../lib/random.ts'
+import { UserError } from '../lib/user-error.ts'
+import {
+  createJoinToken,
+  formatJoinToken,
+  hashOfCa,
+  type JoinToken,
+  parseBootstrapToken,
+  parseJoinToken,
+} from '../pki/tokens.ts'
+import type { Settings } from './options.ts'
+
+export type ServerTokenOptions = {
+  settings: Pick<Settings, 'token' | 'token-file'>
+  /** Where the token is kept for whoever may read the server's state. */
+  path: string
+  caPem: string
+  client: Client
+  random: Random
+}
+
+/** Makes sure that agents can join with it, for as long as nobody deletes its Secret. */
+export async function ensureJoinToken(
+  options: ServerTokenOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { path, caPem, client, random } = options
+  const told = await toldToken(options.settings)
+  const kept = await readFileIfAny(path)
+  const token = told
+    ? parseServerToken(told, caPem)
+    : kept
+      ? parseJoinToken(kept.trim())
+      : createJoinToken(random, caPem)
+  const text = `${formatJoinToken(token)}\n`
+  if (kept === text) return
+  const secret: Secret = {
+    metadata: { name: `bootstrap-token-${token.id}`, namespace: 'kube-system' },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: {
+      'token-id': token.id,
+      'token-secret': token.secret,
+      'usage-bootstrap-authentication': 'true',
+      description: 'The token that this server started with.',
+    },
+  }
+  try {
+    await client.create(secrets, secret, signal)
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+  await writeFileAtomic(path, text)
+}
+
+/** The text of --token or --token-file. */
+export async function toldToken(
+  settings: Pick<Settings, 'token' | 'token-file'>,
+): Promise<string | undefined> {
+  if (settings.token !== undefined) return settings.token
+  const file = settings['token-file']
+  if (file === undefined) return undefined
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch {
+    throw new UserError(`--token-file ${file}: cannot be read: name a readable file`)
+  }
+}
+
+/** A server may be told the whole token or only its last part: it knows its own CA. */
+function parseServerToken(text: string, caPem: string): JoinToken {
+  const short = parseBootstrapToken(text)
+  return short ? { ...short, caHash: hashOfCa(caPem) } : parseJoinToken(text)
+}

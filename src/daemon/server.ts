@@ -1,0 +1,278 @@
+// `kedge server` as a list of components. Reading it from top to bottom is reading the control plane:
+// store, identities, API, controllers, scheduler, and unless told otherwise a node.
+
+import { hostname } from 'node:os'
+import { labelServerNode } from '../agent/node/role.ts'
+import { dialAddress } from '../agent/tunnel.ts'
+import { createRegistry, type Registry } from '../api/registry.ts'
+import type { UserInfo } from '../api/resource.ts'
+import { builtInRows } from '../api/resources/all.ts'
+import { controllers } from '../controllers/all.ts'
+import { createClient } from '../kit/client-impl.ts'
+import { EventSink } from '../kit/events.ts'
+import { InformerSet } from '../kit/informer-set.ts'
+import { localTransport } from '../kit/transport-local.ts'
+import { aborted } from '../lib/abort.ts'
+import type { Component } from '../lib/component.ts'
+import { writeFileAtomic } from '../lib/files.ts'
+import { addressAt, formatIp, parseCidr } from '../lib/ip.ts'
+import { streamPair } from '../lib/net/pipe.ts'
+import { type ClusterPki, ensureClusterPki, pkiRenewal } from '../pki/cluster.ts'
+import { formatKubeconfig } from '../pki/kubeconfig.ts'
+import { ServiceAccountTokens } from '../pki/service-account.ts'
+import { signCsr } from '../pki/signer.ts'
+import { createScheduler } from '../scheduler/loop.ts'
+import { createApp } from '../server/app.ts'
+import { ensureBootstrap } from '../server/bootstrap/ensure.ts'
+import { type Listening, listen } from '../server/listen.ts'
+import { Tunnels } from '../server/streams/tunnels.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import { clusterSettingsOf } from './cluster-settings.ts'
+import { type Environment, systemEnvironment } from './environment.ts'
+import { createNode, NODE_PROGRAMS } from './node.ts'
+import { nodeIpOf, nodeNameOf, requirePrograms } from './node-address.ts'
+import { notifyReady } from './notify.ts'
+import type { Settings } from './options.ts'
+import { pathsOf } from './paths.ts'
+import { ensureJoinToken } from './server-token.ts'
+import { supervise } from './supervise.ts'
+import { Timeline } from './timeline.ts'
+
+const FOR_NODES = { groups: ['system:nodes', 'system:authenticated'] }
+const ACCOUNTS = ['system:serviceaccounts', 'system:serviceaccounts:kube-system']
+
+/** Runs until `signal` aborts. Throws UserError for what a person can mend. */
+export async function runServer(settings: Settings, signal: AbortSignal): Promise<void> {
+  const environment = systemEnvironment(settings)
+  const { clock, log, processes } = environment
+  const timeline = new Timeline(clock)
+  const withAgent = !settings['disable-agent']
+  if (withAgent) await requirePrograms(NODE_PROGRAMS, processes, signal)
+  const nodeName = nodeNameOf(settings)
+  const nodeIp = await nodeIpOf(settings, processes, signal)
+  timeline.done('checks')
+
+  const paths = pathsOf(settings)
+  const store = await openStore({ path: paths.server.store, clock, log, onFailure: storeFailed })
+  timeline.done('store')
+  const plane = await createPlane({ environment, settings, store, nodeName, nodeIp })
+  timeline.done('identities')
+
+  const stop = new AbortController()
+  const until = AbortSignal.any([signal, stop.signal])
+  function storeFailed(error: Error) {
+    log.error('the data store failed', { error })
+    stop.abort(error)
+  }
+  const node = withAgent ? await createOwnNode(plane) : []
+  const components = [...planeComponents(plane), ...node, announce(plane, timeline)]
+  const onReady = (name: string) => timeline.done(name)
+  try {
+    await supervise(components, onReady, until)
+  } finally {
+    await store.close()
+  }
+  if (stop.signal.aborted && !signal.aborted) throw stop.signal.reason
+}
+
+type PlaneOptions = {
+  environment: Environment
+  settings: Settings
+  store: Store
+  nodeName: string
+  nodeIp: string
+}
+
+type Plane = Awaited<ReturnType<typeof createPlane>>
+
+/** Everything that components share, made but not running. */
+async function createPlane(options: PlaneOptions) {
+  const { environment, settings, store, nodeName, nodeIp } = options
+  const { clock, log, random } = environment
+  const serviceCidr = parseCidr(settings['service-cidr'])!
+  const advertiseAddress = settings['advertise-address'] ?? nodeIp
+  const pki = await ensureClusterPki({
+    dir: pathsOf(settings).server.pki,
+    names: serverNames(settings, [hostname(), nodeName], [nodeIp, advertiseAddress]),
+    serviceIp: formatIp(addressAt(serviceCidr, 1)),
+    domain: settings['cluster-domain'],
+    ...{ clock, random },
+  })
+  const tunnels = new Tunnels({ clock, log })
+  const [first, last] = settings['service-node-port-range'].split('-').map(Number)
+  const registry = createRegistry(builtInRows)
+  const app = createApp({
+    ...{ store, registry, clock, random, log, nodes: tunnels, tunnels },
+    pki: {
+      clusterCaPem: pki.ca.certificatePem,
+      tokens: new ServiceAccountTokens(pki.serviceAccountKey),
+    },
+    settings: {
+      serviceCidr,
+      nodePorts: { first: first!, last: last! },
+      clusterDomain: settings['cluster-domain'],
+      clusterFacts: clusterSettingsOf(settings),
+      advertiseAddress,
+      advertisePort: settings['https-listen-port'],
+    },
+  })
+  const clientFor = (user: UserInfo, userAgent: string) =>
+    createClient(localTransport((request, env) => app.fetch(request, env), user, userAgent))
+  const admin = clientFor({ username: 'system:admin', groups: ['system:masters'] }, 'kedge')
+  const informers = new InformerSet({ client: admin, clock, random, log })
+  return {
+    ...options,
+    ...{ pki, app, registry, tunnels, clientFor, admin, informers },
+    ...{ serviceCidr, advertiseAddress },
+  }
+}
+
+function serverNames(settings: Settings, dns: string[], ips: string[]) {
+  const isIp = (name: string) => /^[0-9.]+$/.test(name) || name.includes(':')
+  const more = settings['tls-san']
+  const bound = settings['bind-address']
+  const addresses = [...ips, ...more.filter(isIp), ...(bound === '0.0.0.0' ? [] : [bound])]
+  return {
+    dns: [...new Set([...dns, ...more.filter((name) => !isIp(name))])],
+    ips: [...new Set(addresses.filter((ip) => ip !== '::'))],
+  }
+}
+
+function planeComponents(plane: Plane): Component[] {
+  const { environment, informers, clientFor, registry, pki, settings, serviceCidr } = plane
+  const { clock, random, log } = environment
+  const events = new EventSink({ client: plane.admin, clock, log })
+  const clientAs = (account: string) => {
+    const username = `system:serviceaccount:kube-system:${account}`
+    const groups = [...ACCOUNTS, 'system:authenticated']
+    return clientFor({ username, groups }, 'kube-controller-manager')
+  }
+  const scheduler = createScheduler({
+    client: clientFor(SCHEDULER, 'kube-scheduler'),
+    ...{ informers, clock, random, log, hostName: plane.nodeName },
+  })
+  const loops = controllers({
+    ...{ informers, clientAs, events, clock, random, log, kinds: kindsOf(registry) },
+    rootCa: () => pki.ca.certificatePem,
+    signCsr: (wish) => signCsr(wish, { authority: pki.ca, clock, random }),
+    clusterCidrs: [parseCidr(settings['cluster-cidr'])!],
+    serviceCidrs: [serviceCidr],
+  })
+  return [
+    { name: 'follower', start: async (signal) => ({ done: plane.app.run(signal) }) },
+    bootstrap(plane),
+    listener(plane),
+    events,
+    ...[scheduler, ...loops],
+    informers,
+  ]
+}
+
+/** Rows do not change while this server runs: custom resources are not served yet. */
+function kindsOf(registry: Registry) {
+  return { rows: () => registry.rows, onChange: () => {} }
+}
+
+const SCHEDULER: UserInfo = {
+  username: 'system:kube-scheduler',
+  groups: ['system:authenticated'],
+}
+
+/** What every cluster holds, before anybody can ask for it. */
+function bootstrap(plane: Plane): Component {
+  const { app, settings, serviceCidr, pki, admin, environment } = plane
+  return {
+    name: 'bootstrap',
+    async start(signal) {
+      const port = settings['https-listen-port']
+      await ensureBootstrap(app, { serviceCidr, address: plane.advertiseAddress, port })
+      const path = pathsOf(settings).server.token
+      const caPem = pki.ca.certificatePem
+      const { random } = environment
+      await ensureJoinToken({ settings, path, caPem, client: admin, random }, signal)
+      await writeKubeconfig(settings, pki)
+      return { done: aborted(signal) }
+    },
+  }
+}
+
+async function writeKubeconfig(settings: Settings, pki: ClusterPki): Promise<void> {
+  const text = formatKubeconfig({
+    server: `https://127.0.0.1:${settings['https-listen-port']}`,
+    caPem: pki.ca.certificatePem,
+    name: 'kedge',
+    user: pki.credential('admin'),
+  })
+  const mode = Number.parseInt(settings['write-kubeconfig-mode'], 8)
+  await writeFileAtomic(settings['write-kubeconfig'], text, mode)
+}
+
+/** The port, and the certificates that it shows. */
+function listener(plane: Plane): Component {
+  const { environment, settings, app, pki, tunnels } = plane
+  const { clock, log, random } = environment
+  const start = async (signal: AbortSignal) => {
+    const listening: Listening = await listen({
+      ...{ app, clock, log },
+      host: settings['bind-address'],
+      port: settings['https-listen-port'],
+      certificate: pki.credential('server'),
+      cas: { client: pki.ca.certificatePem, frontProxy: pki.frontProxyCa.certificatePem },
+      upgrade: app.upgrade,
+    })
+    const onRenewed = async (name: string) => {
+      if (name === 'server') listening.renew(pki.credential('server'))
+      if (name === 'admin') await writeKubeconfig(settings, pki)
+    }
+    const renewal = await pkiRenewal(pki, { clock, random, log, onRenewed }).start(signal)
+    const stopped = aborted(signal).then(async () => {
+      tunnels.close()
+      await listening.close()
+    })
+    return { done: Promise.all([stopped, renewal.done]).then(() => {}) }
+  }
+  return { name: 'listener', start }
+}
+
+/** The node in this process: the same as any other, but for how the server reaches it. */
+async function createOwnNode(plane: Plane): Promise<Component[]> {
+  const { environment, settings, informers, tunnels, nodeName, nodeIp, clientFor } = plane
+  const { clock } = environment
+  const user = { username: `system:node:${nodeName}`, ...FOR_NODES }
+  const client = clientFor(user, 'kubelet')
+  const cluster = clusterSettingsOf(settings)
+  const shared = { environment, settings, cluster, nodeName, nodeIp, client, informers }
+  const { components, serve } = await createNode(shared)
+  const reachable: Component = {
+    name: 'own node',
+    async start(signal) {
+      const dial = async () => {
+        const [ours, theirs] = streamPair()
+        void serve(theirs, signal)
+        return ours
+      }
+      tunnels.setLocal({ name: nodeName, dial, dialAddress })
+      const role = labelServerNode(plane.admin, clock, nodeName, signal)
+      const done = role.catch((error) => {
+        if (!signal.aborted) environment.log.warn('label the node of this server', { error })
+      })
+      return { done: done.then(() => aborted(signal)) }
+    },
+  }
+  return [...components, reachable]
+}
+
+/** The last component: everything before it is ready. */
+function announce({ environment, settings, nodeIp }: Plane, timeline: Timeline): Component {
+  return {
+    name: 'announcement',
+    async start(signal) {
+      const { totalMs, steps } = timeline.summary()
+      const server = `https://${nodeIp}:${settings['https-listen-port']}`
+      environment.log.info('started', { server, totalMs, steps })
+      await notifyReady(environment.processes, signal)
+      return { done: aborted(signal) }
+    },
+  }
+}
