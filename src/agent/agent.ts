@@ -14,8 +14,8 @@ import type { Client } from '../kit/client.ts'
 import type { Recorder } from '../kit/events.ts'
 import type { Informer } from '../kit/informer.ts'
 import type { InformerSet } from '../kit/informer-set.ts'
-import { aborted } from '../lib/abort.ts'
-import type { Clock } from '../lib/clock.ts'
+import { aborted, isAbort } from '../lib/abort.ts'
+import { type Clock, timeLimit } from '../lib/clock.ts'
 import type { Component, Running } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
@@ -101,8 +101,12 @@ export class Agent implements Component {
     return { done: this.#run(state, adopted, signal) }
   }
 
-  #run(state: AgentState, adopted: ReadonlyMap<string, PodSeen>, signal: AbortSignal) {
-    return withTasks(async (start) => {
+  async #run(
+    state: AgentState,
+    adopted: ReadonlyMap<string, PodSeen>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const work = withTasks(async (start) => {
       const world = this.#connect(state, adopted, start)
       try {
         this.#follow(world, state, start)
@@ -112,6 +116,9 @@ export class Agent implements Component {
         await state.settled()
       }
     }, signal)
+    await work.catch((error) => {
+      if (!isAbort(error, signal)) throw error
+    })
   }
 
   /** Builds what a worker needs, and the workers' home. */
@@ -176,10 +183,13 @@ export class Agent implements Component {
     const own = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
     own.onChange(({ type, object }) => type !== 'deleted' && this.#node.seen(object))
     const bound = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
-    bound.seed(state.pods)
-    bound.onChange((change) => {
-      if (change.type !== 'deleted') state.keepPod(change.object)
-      world.pods.podChanged(change)
+    start(async (signal) => {
+      await startPods(bound, state, clock, signal)
+      bound.onChange((change) => {
+        if (change.type !== 'deleted') state.keepPod(change.object)
+        world.pods.podChanged(change)
+      })
+      await clearUp(world, bound, signal)
     })
     start(async (signal) => {
       const stop = runtime.onChange((uid) => world.pods.runtimeChanged(uid))
@@ -201,7 +211,6 @@ export class Agent implements Component {
       await aborted(signal)
       cancel?.()
     })
-    start((signal) => clearUp(world, bound, signal))
     start((signal) => world.reporter.run(signal))
     start((signal) => this.#node.run(() => this.#registered.resolve(), signal))
     const nodeUid = () => own.lister.get(nodeName)?.metadata.uid
@@ -219,7 +228,30 @@ type World = {
   readonly services: Informer<Service>
 }
 
+/** A server in the same process needs a part of this to start. */
+const SERVER_WAIT_MS = 2_000
 const KEEP_SERVICES_MS = 5_000
+
+/**
+ * What the server says comes before what was written down: a readiness that is a moment old would
+ * take a pod out of its Services. But no server is no reason to wait for long.
+ */
+async function startPods(
+  bound: Informer<Pod>,
+  state: AgentState,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = timeLimit(clock, SERVER_WAIT_MS, signal)
+  try {
+    await bound.synced(limit.signal)
+  } catch {
+    // No server for now.
+    bound.seed(state.pods)
+  } finally {
+    limit.done()
+  }
+}
 
 /** Only the server knows which pods are gone: nothing is ended before it has spoken. */
 async function clearUp(world: World, bound: Informer<Pod>, signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ContainerStatus, Pod, Service } from '../api/generated/types.ts'
+import type { Pod, Service } from '../api/generated/types.ts'
 import type { KubeList, KubeObject } from '../api/object.ts'
 import { isMissing, removeIfAny, writeFileAtomic } from '../lib/files.ts'
 import type { Log } from '../lib/log.ts'
@@ -196,19 +196,15 @@ function objectFile(kind: ObjectKind, namespace: string, name: string): string {
 
 /**
  * What a start depends on: the wish, and of the status how containers ended and how often they were
- * restarted. What comes and goes by itself (times, readiness) is left out, so that it costs no write.
+ * restarted. Conditions and other times are left out, so that they cost no write.
  */
 export function worthKeeping(pod: Pod): Pod {
   const { managedFields: _, resourceVersion: __, ...metadata } = pod.metadata
   const { phase, reason, message, startTime, podIP, podIPs } = pod.status ?? {}
   const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = pod.status ?? {}
-  const settled = (statuses: readonly ContainerStatus[] | undefined) =>
-    statuses?.map((one) => ({ ...one, ready: false }))
   const status = {
     ...{ phase, reason, message, startTime, podIP, podIPs },
-    containerStatuses: settled(containerStatuses),
-    initContainerStatuses: settled(initContainerStatuses),
-    ephemeralContainerStatuses: settled(ephemeralContainerStatuses),
+    ...{ containerStatuses, initContainerStatuses, ephemeralContainerStatuses },
   }
   return { ...pod, metadata, status: JSON.parse(JSON.stringify(status)) }
 }

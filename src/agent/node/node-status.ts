@@ -87,9 +87,9 @@ export function nodeStatus(view: NodeView, before: NodeStatus | undefined): Node
       operatingSystem: 'linux',
       architecture: machine.architecture,
     },
-    images: imageList(view.images),
+    ...(view.images.length === 0 ? {} : { images: imageList(view.images) }),
     runtimeHandlers: ['', 'runc'].map((name) => ({
-      ...(name === '' ? {} : { name }),
+      name,
       features: { recursiveReadOnlyMounts: false, userNamespaces: false },
     })),
     features: { supplementalGroupsPolicy: true },
