@@ -14,12 +14,14 @@ export type Reference = {
 
 const NAME_CHARS_MAX = 255
 const COMPONENT = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/
-const HOST =
-  /^(?:\[[0-9a-fA-F:]+\]|(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*)(?::[0-9]+)?$/
+const LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?'
+const HOST = new RegExp(`^(?:\\[[0-9a-fA-F:]+\\]|${LABEL}(?:\\.${LABEL})*)(?::[0-9]+)?$`)
 const TAG = /^\w[\w.-]{0,127}$/
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[+.-_][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
 
-/** Throws RuntimeError InvalidImageName in upstream's words. A name without tag or digest is :latest. */
+/**
+ * A name without tag or digest is :latest. Throws RuntimeError InvalidImageName in upstream's words.
+ */
 export function parseReference(image: string): Reference {
   const [name = '', digest, ...more] = image.split('@')
   if (more.length > 0 || (digest !== undefined && !DIGEST.test(digest))) throw invalid(image)
@@ -78,6 +80,7 @@ function dockerHub(path: string): { registry: string; path: string } {
 
 function invalid(image: string, why?: string): RuntimeError {
   const reason = `invalid reference format${why === undefined ? '' : `: ${why}`}`
-  const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${reason}`
+  const problem = `couldn't parse image name "${image}": ${reason}`
+  const message = `Failed to apply default image tag "${image}": ${problem}`
   return new RuntimeError('InvalidImageName', message)
 }

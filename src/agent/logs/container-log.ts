@@ -156,7 +156,8 @@ export class ContainerLog {
         }
         // Once output is being dropped, each further chunk gets one try and no waiting.
         if (this.#lostBytes > 0 || this.#stop.signal.aborted) break
-        await this.#options.clock.sleep(DISK_RETRY_MS, this.#stop.signal).catch(() => {}) // Stopped.
+        // Being stopped ends the wait, not the attempt.
+        await this.#options.clock.sleep(DISK_RETRY_MS, this.#stop.signal).catch(() => {})
       }
     }
     this.#lostBytes += records.length

@@ -41,8 +41,8 @@ const CNI_VERSION = '1.0.0'
 export const NETWORK_NAME = 'kedge'
 
 /**
- * One bridge on the node, addresses from the node's own range. Masquerading is not left to the plugin:
- * it would run iptables for every pod, where one rule for the node does (host-rules.ts).
+ * One bridge on the node, addresses from the node's own range. Masquerading is not left to the
+ * plugin: it would run iptables for every pod, where one rule for the node does (host-rules.ts).
  */
 export function bridgeConfig(wish: BridgeWish): NetworkConfig {
   const families = wish.podCidrs.map((cidr) => parseCidr(cidr)?.family ?? 4)

@@ -270,7 +270,8 @@ export class NodeNetwork implements PodNetwork {
     const kind = ['id', String(VXLAN_ID), 'dstport', String(VXLAN_PORT), 'nolearning']
     const own = local[0]?.ip
     const source = own === undefined ? [] : ['local', own]
-    const make = `link add ${VXLAN_DEVICE} address ${mac} type vxlan ${[...kind, ...source].join(' ')}`
+    const options = [...kind, ...source].join(' ')
+    const make = `link add ${VXLAN_DEVICE} address ${mac} type vxlan ${options}`
     const addresses = settings.podCidrs
       .filter((cidr) => !cidr.includes(':'))
       .map((cidr) => `addr replace ${cidr.split('/')[0]}/32 dev ${VXLAN_DEVICE}`)

@@ -1,11 +1,13 @@
-// How pods of other nodes are reached: host routes where the nodes share a network, VXLAN elsewhere.
+// How pods of other nodes are reached: host routes where the nodes share a network, VXLAN
+// elsewhere.
 //
 //   same network    10.42.1.0/24 via 192.168.1.12
 //   any other       10.42.1.0/24 via 10.42.1.0 dev kedge-vxlan onlink
 //                   10.42.1.0 is at 0e:… (the peer's VXLAN device), 0e:… is behind 203.0.113.7
 //
-// The MAC address of a node's VXLAN device follows from its name, so nodes need not tell each other.
-// Everything here is pure; `planCommands` is a batch for `ip -batch -` and `bridge -batch -`.
+// The MAC address of a node's VXLAN device follows from its name, so nodes need not tell each
+// other. Everything here is pure; `planCommands` is a batch for `ip -batch -` and `bridge -batch
+// -`.
 
 import { createHash } from 'node:crypto'
 import { contains, type Family, formatIp, parseCidr, parseIp } from '../../lib/ip.ts'
@@ -36,7 +38,7 @@ export type RoutePlan = {
 
 export const VXLAN_DEVICE = 'kedge-vxlan'
 export const VXLAN_ID = 1
-/** The port that Linux and flannel use; 4789 is the registered one that switches may treat apart. */
+/** The port that Linux and flannel use; switches may treat the registered 4789 apart. */
 export const VXLAN_PORT = 8472
 /** Bytes that the outer headers take from each packet. */
 export const VXLAN_OVERHEAD_BYTES = 50

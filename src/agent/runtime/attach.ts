@@ -1,5 +1,5 @@
-// Joins the streams of a container's first process: output is copied from its log reader, input goes
-// into its FIFO, the size of its terminal is set on the terminal itself.
+// Joins the streams of a container's first process: output is copied from its log reader, input
+// goes into its FIFO, the size of its terminal is set on the terminal itself.
 
 import { closeSync, constants, openSync } from 'node:fs'
 import { readdir, readlink } from 'node:fs/promises'
@@ -46,7 +46,8 @@ export function attachTo(
     },
     resize: (columns, rows) => {
       if (target.pid !== undefined) {
-        void resizeTerminal(processes, target.pid, columns, rows, signal).catch(() => {}) // It ended.
+        const resized = resizeTerminal(processes, target.pid, columns, rows, signal)
+        void resized.catch(() => {}) // The container has just ended.
       }
     },
     exitCode: target.exitCode.finally(() => {

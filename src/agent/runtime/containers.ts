@@ -1,9 +1,9 @@
 // The life of containers: made, started, watched to their end, removed.
 //
-//   record ─► root, FIFOs, specification ─► ctr run ─► running ─► exit event ─► record ─► cleaned up
+//   record ─► root, FIFOs, specification ─► ctr run ─► running ─► exit event ─► record ─► tidied up
 //
-// An ended container leaves nothing in containerd: its record and what it wrote are ours, so that no
-// shim stays behind for a pod that waits for its restart.
+// An ended container leaves nothing in containerd: its record and what it wrote are ours, so that
+// no shim stays behind for a pod that waits for its restart.
 
 import { closeSync, constants, existsSync, openSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -26,7 +26,7 @@ import { type ContainerRecord, draftRecord, Records } from './record.ts'
 import { type Rootfs, removeFolder } from './rootfs.ts'
 import { type ContainerConfig, type ImageSeen, RuntimeError } from './runtime.ts'
 import type { Sandboxes } from './sandbox.ts'
-import type { HostFacts } from './spec.ts'
+import type { HostFacts } from './spec/container-spec.ts'
 import type { Syscalls } from './syscalls.ts'
 import { releaseTerminal, runWithTerminal } from './terminal.ts'
 import { readOomKills } from './usage.ts'

@@ -1,4 +1,5 @@
-// A TCP connection to a port inside a pod's network namespace, also to what listens on localhost only.
+// A TCP connection to a port inside a pod's network namespace, also to what listens on localhost
+// only.
 //
 // A socket belongs to the namespace in which it was made, and `Bun.connect` makes the socket for a
 // literal address before it returns (node:net does so later). So the thread enters the namespace,

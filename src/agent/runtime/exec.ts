@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { readFileIfAny } from '../../lib/files.ts'
 import type { Processes } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
-import type { OciProcess, OciSpec } from './oci.ts'
 import type { PtyStart } from './pty.ts'
 import { type ExecOptions, type ExecSession, RuntimeError } from './runtime.ts'
+import type { OciProcess, OciSpec } from './spec/oci.ts'
 
 export type ExecParts = {
   processes: Processes
@@ -74,10 +74,10 @@ async function startProblem(pidFile: string, logFile: string): Promise<string | 
 }
 
 /** The command as a process of the container: same user, rights and environment. Pure. */
-export function execProcess(process: OciProcess, options: ExecOptions): OciProcess {
-  const hasTerm = process.env.some((entry) => entry.startsWith('TERM='))
-  const env = options.tty && !hasTerm ? [...process.env, 'TERM=xterm'] : process.env
-  return { ...process, env, args: [...options.command], terminal: options.tty }
+export function execProcess(base: OciProcess, options: ExecOptions): OciProcess {
+  const hasTerm = base.env.some((entry) => entry.startsWith('TERM='))
+  const env = options.tty && !hasTerm ? [...base.env, 'TERM=xterm'] : base.env
+  return { ...base, env, args: [...options.command], terminal: options.tty }
 }
 
 type Started = Omit<ExecSession, 'close'>

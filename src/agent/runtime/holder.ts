@@ -1,13 +1,14 @@
 // The one process that a pod with shareProcessNamespace needs: number 1 of its process namespace.
 //
-// It must reap orphans, cost nothing, and give no way out: whoever may trace processes of the pod can
-// see its root through /proc/1/root. So it is a container of its own whose root holds a single
-// program of some two hundred bytes, written here: ignore SIGCHLD, so that the kernel reaps, and sleep.
+// It must reap orphans, cost nothing, and give no way out: whoever may trace processes of the pod
+// can see its root through /proc/1/root. So it is a container of its own whose root holds a single
+// program of some two hundred bytes, written here: ignore SIGCHLD, so that the kernel reaps, and
+// sleep.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Ctr, CtrError } from './ctr.ts'
-import type { OciSpec } from './oci.ts'
+import type { OciSpec } from './spec/oci.ts'
 
 export type HolderWish = {
   readonly podUid: string

@@ -2,9 +2,9 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseCapabilityMask } from './capabilities.ts'
-import type { OciDevice } from './oci.ts'
-import type { HostFacts } from './spec.ts'
+import { parseCapabilityMask } from './spec/capabilities.ts'
+import type { HostFacts } from './spec/container-spec.ts'
+import type { OciDevice } from './spec/oci.ts'
 
 /** Folders of /dev that a container has of its own, and files that stand for something else. */
 const SKIPPED_DEVICES = ['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console']

@@ -6,7 +6,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing } from '../../lib/files.ts'
-import { type CgroupLimits, CPU_PERIOD_US } from './resources.ts'
+import { type CgroupLimits, CPU_PERIOD_US } from './spec/resources.ts'
 
 export type CgroupHost = {
   readonly root: string
@@ -106,7 +106,8 @@ export async function makeCgroup(steps: readonly CgroupStep[]): Promise<void> {
     await mkdir(dir, { recursive: true })
     for (const [file, value] of values) {
       await writeFile(join(dir, file), value).catch((cause) => {
-        // Handing down a controller that a parent lacks fails; limits that matter are written below.
+        // Handing down a controller that a parent lacks fails; limits that matter are written
+        // below.
         if (file === 'cgroup.subtree_control') return
         throw new Error(`write ${value} to ${join(dir, file)}`, { cause })
       })

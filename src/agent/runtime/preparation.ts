@@ -1,14 +1,15 @@
-// Everything that must be there before runc is asked to start a container: root, FIFOs, specification.
+// Everything that must be there before runc is asked to start a container: root, FIFOs,
+// specification.
 
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readFileIfAny, removeIfAny } from '../../lib/files.ts'
-import type { OciSpec } from './oci.ts'
 import type { ContainerRecord } from './record.ts'
 import { type Rootfs, readInRoot, removeFolder } from './rootfs.ts'
 import { type ContainerConfig, RuntimeError } from './runtime.ts'
 import type { Sandboxes } from './sandbox.ts'
-import { containerSpec, effectiveSecurity, type HostFacts } from './spec.ts'
+import { containerSpec, effectiveSecurity, type HostFacts } from './spec/container-spec.ts'
+import type { OciSpec } from './spec/oci.ts'
 import type { Syscalls } from './syscalls.ts'
 
 export type PreparationOptions = {

@@ -1,8 +1,8 @@
 // The file system of a container: the image's layers below, a writable folder of its own on top.
 //
 // containerd unpacks layers once; one read-only view per image tells where they lie and keeps them
-// from being collected. Each container then costs one overlay mount and no call to containerd. Where
-// the snapshotter is not overlayfs, containerd prepares a snapshot per container instead.
+// from being collected. Each container then costs one overlay mount and no call to containerd.
+// Where the snapshotter is not overlayfs, containerd prepares a snapshot per container instead.
 
 import { createHash } from 'node:crypto'
 import { lstat, mkdir, readFile, readlink, symlink } from 'node:fs/promises'
@@ -131,7 +131,7 @@ export class Rootfs {
   }
 }
 
-/** Layers, top first, out of the mounts of a view; undefined when they are not overlayfs's. Pure. */
+/** Layers, top first, out of the mounts of a view; undefined when not overlayfs's. Pure. */
 export function overlayLayers(mounts: readonly SnapshotMount[]): readonly string[] | undefined {
   const [mount] = mounts
   if (mount === undefined || mounts.length !== 1) return undefined
@@ -168,8 +168,9 @@ function ignoreMissing(error: unknown): void {
 }
 
 /**
- * Reads a text file inside an unstarted container's root, following links as the container would: an
- * absolute link starts at the root, so that it cannot lead to the host's file. Empty when missing.
+ * Reads a text file inside an unstarted container's root, following links as the container would:
+ * an absolute link starts at the root, so that it cannot lead to the host's file. Empty when
+ * missing.
  */
 export async function readInRoot(root: string, path: string): Promise<string> {
   let rest = path.split('/').filter((part) => part !== '')

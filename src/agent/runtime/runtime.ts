@@ -96,14 +96,14 @@ export interface Runtime {
   /** Everything of ours on this node, by pod UID: what to adopt, and what nobody asks for. */
   observeAll(signal: AbortSignal): Promise<ReadonlyMap<string, PodSeen>>
   observe(podUid: string, signal: AbortSignal): Promise<PodSeen>
-  /** Calls `changed` with a pod's UID when one of its containers started, exited or ran out of memory. */
+  /** Calls `changed` with a pod's UID when one of its containers started or ended. */
   onChange(changed: (podUid: string) => void): () => void
 
   /** Namespaces, cgroup, network (CNI); idempotent. Resolves with what was made. */
   createSandbox(pod: Pod, config: SandboxConfig, signal: AbortSignal): Promise<SandboxSeen>
   /**
-   * Network, namespaces, cgroup, whatever is left of containers; idempotent. Log files stay: they go
-   * with the pod's folder, when the pod itself is gone from the API.
+   * Network, namespaces, cgroup, whatever is left of containers; idempotent. Log files stay: they
+   * go with the pod's folder, when the pod itself is gone from the API.
    */
   removeSandbox(podUid: string, signal: AbortSignal): Promise<void>
   startContainer(config: ContainerConfig, signal: AbortSignal): Promise<ContainerSeen>
@@ -177,7 +177,7 @@ export type ImageConfig = {
 export type PullCredentials = { username: string; password: string }
 
 export interface ImageStore {
-  /** What is here under this name, after normalising it (docker.io/library/…); undefined if nothing. */
+  /** What is here under this name, made full (docker.io/library/…); undefined if nothing. */
   find(image: string, signal: AbortSignal): Promise<ImageSeen | undefined>
   /** Pulls; throws RuntimeError ErrImagePull or InvalidImageName. Equal pulls share one. */
   pull(

@@ -25,9 +25,9 @@ import {
   processesIn,
   removeCgroup,
 } from './pod-cgroup.ts'
-import { podLimits } from './resources.ts'
 import type { SandboxConfig, SandboxSeen } from './runtime.ts'
-import type { HostFacts, SandboxParts } from './spec.ts'
+import type { HostFacts, SandboxParts } from './spec/container-spec.ts'
+import { podLimits } from './spec/resources.ts'
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID, type NamespaceKind, type Syscalls } from './syscalls.ts'
 
 export type SandboxOptions = {

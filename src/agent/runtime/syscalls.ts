@@ -27,7 +27,8 @@ export interface Syscalls {
   makeFifo(path: string, mode: number): void
   /**
    * Makes new namespaces, runs `prepare` inside them, and keeps them alive by bind mounts over the
-   * (existing, empty) files. With `net` the loopback interface comes up; with `uts` `hostname` is set.
+   * (existing, empty) files. With `net` the loopback interface comes up; with `uts` `hostname` is
+   * set.
    */
   makeNamespaces(
     files: Partial<Record<NamespaceKind, string>>,

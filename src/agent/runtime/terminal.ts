@@ -1,8 +1,9 @@
-// Containers with a terminal of their own. Here the shim copies, between the terminal and two FIFOs.
+// Containers with a terminal of their own. Here the shim copies, between the terminal and two
+// FIFOs.
 //
-// The shim gives up the terminal when nobody holds its input open any more, and that must not be us:
-// a pod outlives the agent. So a process that does nothing but sleep holds it, found again by the
-// FIFO that it has open.
+// The shim gives up the terminal when nobody holds its input open any more, and that must not be
+// us: a pod outlives the agent. So a process that does nothing but sleep holds it, found again by
+// the FIFO that it has open.
 
 import { readdirSync, watch } from 'node:fs'
 import { readdir, readlink, symlink } from 'node:fs/promises'
@@ -64,7 +65,8 @@ export async function releaseTerminal(inputLink: string): Promise<void> {
   if (fifo === undefined) return
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue
-    const held = await readlink(`/proc/${pid}/fd/3`).catch(() => undefined) // Not ours to see, or gone.
+    // Whatever cannot be looked at is gone, or is not ours.
+    const held = await readlink(`/proc/${pid}/fd/3`).catch(() => undefined)
     if (held === fifo && Number(pid) !== process.pid) process.kill(Number(pid), 'SIGKILL')
   }
 }

@@ -6,7 +6,7 @@ import type { CgroupHost } from './pod-cgroup.ts'
 
 export type Usage = { cpuNanos: number; memoryBytes: number }
 
-/** Memory is the working set: what the kernel could not take back at once. Throws when it is gone. */
+/** Memory is the working set: what the kernel could not take back at once. Throws when gone. */
 export async function readUsage(host: CgroupHost, cgroupPath: string): Promise<Usage> {
   const isUnified = host.version === 2
   const cpuDir = join(host.root, isUnified ? '' : 'cpuacct', cgroupPath)

@@ -1,9 +1,9 @@
 // Gives containers our FIFOs as their output, without anything of ours in between.
 //
-// `ctr run --detach` reads the container's output itself until it exits, and what it had read but not
-// printed is lost with it. So ctr and the shim are told that there is no output, and the program that
-// the shim runs as runc is this one: it opens our FIFOs and becomes runc. Nothing copies the bytes.
-// Opened for reading and writing, an output never breaks while the agent is away.
+// `ctr run --detach` reads the container's output itself until it exits, and what it had read but
+// not printed is lost with it. So ctr and the shim are told that there is no output, and the
+// program that the shim runs as runc is this one: it opens our FIFOs and becomes runc. Nothing
+// copies the bytes. Opened for reading and writing, an output never breaks while the agent is away.
 
 export const RUNC_WRAPPER = 'runc'
 

@@ -1,6 +1,6 @@
 // Whom a container's first process runs as, from the pod, the image and the image's own files.
 
-import { RuntimeError } from './runtime.ts'
+import { RuntimeError } from '../runtime.ts'
 
 export type UserFiles = {
   /** Text of /etc/passwd in the image; empty when there is none. */
@@ -67,7 +67,8 @@ export function nonRootProblem(
   const name = imageUser.split(':')[0]!
   const uid = name === '' ? 0 : numberOf(name)
   if (uid === undefined) {
-    return `container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root`
+    const why = `image has non-numeric user (${name}), cannot verify user is non-root`
+    return `container has runAsNonRoot and ${why}`
   }
   return uid === 0 ? 'container has runAsNonRoot and image will run as root' : undefined
 }

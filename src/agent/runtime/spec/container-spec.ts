@@ -1,10 +1,15 @@
 // From a container of a pod to the OCI runtime specification that runc carries out. Pure.
 
-import type { Container, Pod, SeccompProfile, SecurityContext } from '../../api/generated/types.ts'
+import type {
+  Container,
+  Pod,
+  SeccompProfile,
+  SecurityContext,
+} from '../../../api/generated/types.ts'
+import { type ContainerConfig, type MountConfig, RuntimeError } from '../runtime.ts'
 import { planCapabilities } from './capabilities.ts'
 import type { OciDevice, OciMount, OciNamespace, OciSeccomp, OciSpec } from './oci.ts'
 import { containerResources } from './resources.ts'
-import { type ContainerConfig, type MountConfig, RuntimeError } from './runtime.ts'
 import { defaultSeccomp } from './seccomp-default.ts'
 import { nonRootProblem, resolveUser, type UserFiles } from './users.ts'
 
@@ -155,7 +160,7 @@ function userOf({ config, userFiles }: SpecInput, security: SecurityContext) {
   return resolveUser(wish, userFiles)
 }
 
-/** `command` replaces the image's entrypoint and drops its arguments; `args` replaces only those. */
+/** `command` replaces the image's entrypoint and drops its arguments; `args` only those. */
 export function processArgs({ command, args, image }: ContainerConfig): string[] {
   const { entrypoint, cmd } = image.config
   const hasCommand = command !== undefined && command.length > 0

@@ -1,7 +1,7 @@
 // CPU shares, quotas and memory limits: from the quantities of a pod to what cgroups take. Pure.
 
-import type { Container, Pod, ResourceRequirements } from '../../api/generated/types.ts'
-import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
+import type { Container, Pod, ResourceRequirements } from '../../../api/generated/types.ts'
+import { milliUnits, parseQuantity, wholeUnits } from '../../../api/quantity.ts'
 import type { OciResources } from './oci.ts'
 
 export type CpuAndMemory = {
@@ -76,8 +76,8 @@ export function containerResources(
 }
 
 /**
- * What the cgroup of a whole pod gets: sums over its containers, or its pod-level resources. A limit
- * applies only if every container has one.
+ * What the cgroup of a whole pod gets: sums over its containers, or its pod-level resources. A
+ * limit applies only if every container has one.
  */
 export function podLimits(pod: Pod): CgroupLimits {
   const shared = cpuAndMemory(pod.spec?.resources)
@@ -100,8 +100,8 @@ function everyContainer(pod: Pod): readonly Container[] {
 }
 
 /**
- * Regular containers and sidecars run together; an ordinary init container runs alone, but beside the
- * sidecars started before it. The pod needs the larger of the two.
+ * Regular containers and sidecars run together; an ordinary init container runs alone, but beside
+ * the sidecars started before it. The pod needs the larger of the two.
  */
 function podSum(pod: Pod, pick: (amounts: CpuAndMemory) => number | undefined): number {
   const amount = (one: Container) => pick(cpuAndMemory(one.resources)) ?? 0
