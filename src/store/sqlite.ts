@@ -88,6 +88,7 @@ const unsettledEntries = `
   WHERE n.revision > 0 AND coalesce(a.deleted, b.deleted) = 0`
 
 const SQL = {
+  newest: `SELECT ${newest('?1', '?2')} AS revision`,
   atMain: `
     SELECT * FROM main.entries WHERE revision = (SELECT max(revision) FROM main.by_key
       WHERE key = ?1 AND revision <= ?2)`,
@@ -139,7 +140,7 @@ const SQL = {
 }
 
 const areaSql = (area: Area) => ({
-  at: `SELECT * FROM ${area}.entries WHERE revision = ${newest('?1', '?2')}`,
+  fetch: `SELECT * FROM ${area}.entries WHERE revision = ?1`,
   insert: `INSERT INTO ${area}.entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
   stepEnd: `SELECT revision FROM ${area}.entries WHERE revision > ?1 AND revision <= ?2
     ORDER BY revision LIMIT 1 OFFSET ?3`,
@@ -192,8 +193,10 @@ export class Tables {
 
   /** The version that was the newest of `key` at `revision`; it may be a deletion. */
   at(key: string, revision: number): Version | undefined {
-    const found = this.#of.main.at.get(key, revision) ?? this.#of.memory.at.get(key, revision)
-    return (found as Version | null) ?? undefined
+    const { revision: newest } = this.#sql.newest.get(key, revision) as { revision: number }
+    if (newest < 0) return undefined
+    const found = this.#of.main.fetch.get(newest) ?? this.#of.memory.fetch.get(newest)
+    return found as Version
   }
 
   /** The same, of those versions that are on disk and in its index. */
