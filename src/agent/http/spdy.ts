@@ -44,18 +44,20 @@ export class SpdyConnection {
 
   /** Reads until the client is gone or `close`. Never rejects; all streams have ended then. */
   async run(): Promise<void> {
-    let failure: unknown = new Error('connection closed')
+    let failure: unknown
     try {
       while (await this.#frame()) {
         // Everything happens in #frame.
       }
+      await this.#stream.end()
     } catch (error) {
       failure = error
+      this.#stream.abort(error)
     }
-    for (const stream of this.#streams.values()) stream.broken(failure)
+    const reason = failure ?? new Error('connection closed')
+    for (const stream of this.#streams.values()) stream.broken(reason)
     this.#streams.clear()
     this.#headers.close()
-    this.#stream.abort(failure)
   }
 
   /** Says that nothing more will come, and ends the connection. */

@@ -1,0 +1,391 @@
+// exec and attach through `serveNode`, spoken to as each kind of client does.
+
+import { expect, test } from 'bun:test'
+import type { Pod } from '../../api/generated/types.ts'
+import type { ByteStream } from '../../lib/byte-stream.ts'
+import { SimClock } from '../../lib/clock.ts'
+import { silentLog } from '../../lib/log.ts'
+import { ByteQueue } from '../../lib/net/byte-queue.ts'
+import { ByteReader } from '../../lib/net/byte-reader.ts'
+import { formatHead, headerOf, readHead } from '../../lib/net/http1.ts'
+import { streamPair } from '../../lib/net/pipe.ts'
+import { WebSocketStream } from '../../lib/net/websocket.ts'
+import { SeededRandom } from '../../lib/random.ts'
+import type { ExecSession } from '../runtime/runtime.ts'
+import type { NodeHttp } from './pods-on-node.ts'
+import { serveNode } from './server.ts'
+
+const never = new AbortController().signal
+const text = (bytes: Uint8Array | string) => Buffer.from(bytes).toString()
+
+const POD = {
+  metadata: { namespace: 'd', name: 'p', uid: 'u' },
+  spec: { containers: [{ name: 'c', image: 'i', tty: false }] },
+} as unknown as Pod
+
+/** A process under the control of the test. */
+class FakeProcess implements ExecSession {
+  readonly #out = new ByteQueue({ capacityBytes: 1 << 20 })
+  readonly #err = new ByteQueue({ capacityBytes: 1 << 20 })
+  readonly #exit = Promise.withResolvers<number>()
+  readonly stdout = this.#out.readable
+  readonly stderr = this.#err.readable
+  readonly exitCode = this.#exit.promise
+  readonly input: string[] = []
+  readonly sizes: string[] = []
+  closed = false
+  /** Called when the input has ended. */
+  onInputEnd = () => {}
+  async write(bytes: Uint8Array) {
+    this.input.push(text(bytes))
+  }
+  async endInput() {
+    this.onInputEnd()
+  }
+  resize(columns: number, rows: number) {
+    this.sizes.push(`${columns}x${rows}`)
+  }
+  close() {
+    this.closed = true
+    this.exit(137)
+  }
+  say(out: string, err = '') {
+    void this.#out.push(Buffer.from(out))
+    void this.#err.push(Buffer.from(err))
+  }
+  exit(code: number) {
+    this.#out.end()
+    this.#err.end()
+    this.#exit.resolve(code)
+  }
+}
+
+function world(process = new FakeProcess()) {
+  const started: object[] = []
+  const start = async (id: string, options: object) => {
+    started.push({ id, ...options })
+    return process
+  }
+  const clock = new SimClock()
+  const seen = { id: 'c1', name: 'c', state: 'running', attempt: 0 }
+  const node = {
+    ...{ clock, log: silentLog, logsPath: '/nowhere', stats: async () => ({}) },
+    pods: {
+      find: (_: string, name: string) => (name === 'p' ? POD : undefined),
+      list: () => [POD],
+    },
+    runtime: {
+      ...{ exec: start, attach: start, onChange: () => () => {} },
+      observe: async () => ({ sandbox: undefined, containers: [seen] }),
+      dialPort: () => Promise.reject(new Error('not here')),
+    },
+  } as unknown as NodeHttp
+  const connect = async (line: string, headers: [string, string][]) => {
+    const [client, server] = streamPair()
+    const served = serveNode(node, server, never)
+    await client.write(formatHead(`${line} HTTP/1.1`, headers))
+    const reader = new ByteReader(client.readable)
+    const head = (await readHead(reader))!
+    const rest: ByteStream = {
+      readable: reader.remaining(),
+      write: (bytes) => client.write(bytes),
+      end: () => client.end(),
+      abort: (reason) => client.abort(reason),
+    }
+    return { head, stream: rest, served }
+  }
+  return { process, started, clock, connect, node }
+}
+
+const EXEC = '/exec/d/p/c?command=ls&command=-l&input=1&output=1&error=1'
+
+async function openSocket(w: ReturnType<typeof world>, path: string, protocol?: string) {
+  const { head, stream, served } = await w.connect(`GET ${path}`, [
+    ...([
+      ['Upgrade', 'websocket'],
+      ['Connection', 'Upgrade'],
+      ['Sec-WebSocket-Key', 'a2V5'],
+    ] as [string, string][]),
+    ...(protocol === undefined
+      ? []
+      : ([['Sec-WebSocket-Protocol', protocol]] as [string, string][])),
+  ])
+  return { head, served, stream, socket: new WebSocketStream(stream, new SeededRandom(1)) }
+}
+
+/** Everything that comes until the end: `channel:text`. */
+async function received(socket: WebSocketStream): Promise<string[]> {
+  const all: string[] = []
+  for (;;) {
+    const message = await socket.receive()
+    if (message === undefined) return all
+    all.push(
+      message.text ? text(message.data) : `${message.data[0]}:${text(message.data.subarray(1))}`,
+    )
+  }
+}
+
+const FAILED = {
+  metadata: {},
+  status: 'Failure',
+  message: 'command terminated with non-zero exit code: exit status 3',
+  reason: 'NonZeroExitCode',
+  details: { causes: [{ reason: 'ExitCode', message: '3' }] },
+}
+
+test.each([
+  ['v5.channel.k8s.io', `3:${JSON.stringify(FAILED)}`],
+  ['v4.channel.k8s.io', `3:${JSON.stringify(FAILED)}`],
+  ['channel.k8s.io', '3:command terminated with non-zero exit code: exit status 3'],
+  [undefined, '3:command terminated with non-zero exit code: exit status 3'],
+])('a command runs over WebSocket with the protocol %p', async (protocol, end) => {
+  const w = world()
+  const { head, socket, served } = await openSocket(w, EXEC, protocol)
+  expect(headerOf(head, 'sec-websocket-protocol')).toBe(protocol)
+  await socket.send(Buffer.from('\0hello'))
+  w.process.say('out', 'err')
+  w.process.exit(3)
+  // The first message is empty: the streams are there.
+  expect(await received(socket)).toEqual(['1:', '1:out', '2:err', end])
+  await served
+  expect(w.started).toEqual([{ id: 'c1', command: ['ls', '-l'], tty: false, stdin: true }])
+})
+
+test('in base64 protocols channels are digits and bytes are text', async () => {
+  const w = world()
+  const { socket } = await openSocket(w, EXEC, 'v4.base64.channel.k8s.io')
+  const inputEnded = new Promise<void>((resolve) => {
+    w.process.write = async (bytes) => {
+      w.process.input.push(text(bytes))
+      resolve()
+    }
+  })
+  await socket.send(Buffer.from(`0${btoa('hi')}`), true)
+  await inputEnded
+  w.process.say('out')
+  w.process.exit(0)
+  expect(w.process.input).toEqual(['hi'])
+  expect(await received(socket)).toEqual([
+    '1',
+    `1${btoa('out')}`,
+    `3${btoa('{"metadata":{},"status":"Success"}')}`,
+  ])
+})
+
+test('the client ends the input with the close signal of v5', async () => {
+  const w = world()
+  w.process.onInputEnd = () => w.process.exit(0)
+  const { socket } = await openSocket(w, EXEC, 'v5.channel.k8s.io')
+  await socket.send(Buffer.from('\0abc'))
+  await socket.send(Buffer.from([255, 0]))
+  expect(await received(socket)).toEqual(['1:', '3:{"metadata":{},"status":"Success"}'])
+  expect(w.process.input.join('')).toBe('abc')
+})
+
+test('sizes of the terminal reach the process, also those that came before it ran', async () => {
+  const w = world()
+  const { socket } = await openSocket(w, `${EXEC}&tty=1`, 'v5.channel.k8s.io')
+  const sized = new Promise<void>((resolve) => {
+    w.process.resize = (columns, rows) => {
+      w.process.sizes.push(`${columns}x${rows}`)
+      if (w.process.sizes.at(-1) === '100x40') resolve()
+    }
+  })
+  await socket.send(Buffer.from('\u0004{"Width":80,"Height":24}'))
+  await socket.send(Buffer.from('\u0004nonsense'))
+  await socket.send(Buffer.from('\u0004{"Width":100,"Height":40}'))
+  await sized
+  expect(w.started[0]).toMatchObject({ tty: true })
+  w.process.exit(0)
+})
+
+test('a client that goes away ends the command', async () => {
+  const w = world()
+  const { stream, served } = await openSocket(w, EXEC, 'v5.channel.k8s.io')
+  stream.abort(new Error('cut'))
+  await served
+  expect(w.process.closed).toBe(true)
+})
+
+test('a command that cannot be started is reported as a failure', async () => {
+  const w = world()
+  w.node.runtime.exec = () => Promise.reject(new Error('no such file'))
+  const { socket } = await openSocket(w, EXEC, 'v4.channel.k8s.io')
+  const [, end] = await received(socket)
+  expect(JSON.parse(end!.slice(2))).toMatchObject({
+    status: 'Failure',
+    reason: 'InternalError',
+    message: 'Internal error occurred: error executing command in container: no such file',
+  })
+})
+
+test('attach succeeds whatever the exit code, and has a terminal only if the container has', async () => {
+  const w = world()
+  const { socket } = await openSocket(w, '/attach/d/p/c?output=1&tty=1', 'v4.channel.k8s.io')
+  w.process.exit(7)
+  expect(await received(socket)).toEqual(['1:', '3:{"metadata":{},"status":"Success"}'])
+  expect(w.started).toEqual([{ id: 'c1', tty: false, stdin: false }])
+})
+
+test.each([
+  ['/exec/d/other/c?output=1', 404, 'pod does not exist'],
+  ['/exec/d/p/other?output=1', 500, 'container not found ("other")'],
+  ['/exec/d/p/c?command=x', 400, 'you must specify at least 1 of stdin, stdout, stderr'],
+  ['/nothing', 404, '404 page not found'],
+])('%s is answered with %d', async (path, code, message) => {
+  const { head, stream } = await world().connect(`GET ${path}`, [['Upgrade', 'websocket']])
+  expect(head.line).toStartWith(`HTTP/1.1 ${code} `)
+  expect(await new Response(stream.readable as never).text()).toBe(message)
+})
+
+test('a protocol that nobody knows is refused before anything runs', async () => {
+  const w = world()
+  const { head } = await openSocket(w, EXEC, 'v9.channel.k8s.io')
+  expect(head.line).toBe('HTTP/1.1 400 Bad Request')
+  expect(w.started).toEqual([])
+})
+
+/** The least of a SPDY client: opens streams, sends and collects frames. */
+class SpdyClient {
+  readonly #stream: ByteStream
+  #nextId = 1
+  constructor(stream: ByteStream) {
+    this.#stream = stream
+  }
+
+  async open(headers: Record<string, string>, fin = false): Promise<number> {
+    const id = this.#nextId
+    this.#nextId += 2
+    const parts = [uint32(Object.keys(headers).length)]
+    for (const [name, value] of Object.entries(headers)) {
+      parts.push(uint32(name.length), Buffer.from(name), uint32(value.length), Buffer.from(value))
+    }
+    const block = this.#block(Buffer.concat(parts))
+    const payload = Buffer.concat([uint32(id), uint32(0), Buffer.alloc(2), block])
+    await this.frame(0x80030001, fin ? 1 : 0, payload)
+    return id
+  }
+
+  /** Uncompressed blocks of deflate, and the empty one that a flush makes. */
+  #block(bytes: Buffer): Buffer {
+    const length = Buffer.from([0, bytes.length, 0, ~bytes.length & 255, 255])
+    const start = Buffer.from(this.#nextId === 3 ? [0x78, 0x01] : [])
+    return Buffer.concat([start, length, bytes, Buffer.from([0, 0, 0, 255, 255])])
+  }
+
+  frame(first: number, flags: number, payload: Uint8Array): Promise<void> {
+    const start = Buffer.alloc(8)
+    start.writeUInt32BE(first)
+    start.writeUInt32BE((flags << 24) | payload.byteLength, 4)
+    return this.#stream.write(Buffer.concat([start, payload]))
+  }
+
+  hangUp(): Promise<void> {
+    return this.#stream.end()
+  }
+
+  /** `id:text`, `id:end`, `reply:id` and so on, until the other side has finished. */
+  async frames(): Promise<string[]> {
+    const bytes = Buffer.from(await new Response(this.#stream.readable as never).arrayBuffer())
+    const all: string[] = []
+    for (let at = 0; at < bytes.length; ) {
+      const first = bytes.readUInt32BE(at)
+      const length = bytes.readUIntBE(at + 5, 3)
+      const payload = bytes.subarray(at + 8, at + 8 + length)
+      if (first < 0x80000000) {
+        if (length > 0) all.push(`${first}:${payload}`)
+        if (bytes[at + 4] === 1) all.push(`${first}:end`)
+      } else all.push(`${FRAMES[first & 0xffff]}:${length >= 4 ? payload.readUInt32BE(0) : ''}`)
+      at += 8 + length
+    }
+    return all
+  }
+}
+
+const FRAMES: Record<number, string> = { 2: 'reply', 3: 'reset', 6: 'pong', 7: 'goaway' }
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+async function openSpdy(w: ReturnType<typeof world>, path: string, protocols: string[]) {
+  const offers = protocols.map((name): [string, string] => ['X-Stream-Protocol-Version', name])
+  const opened = await w.connect(`POST ${path}`, [['Upgrade', 'SPDY/3.1'], ...offers])
+  return { ...opened, client: new SpdyClient(opened.stream) }
+}
+
+test('a command runs over SPDY: the client opens a stream for each channel', async () => {
+  const w = world()
+  const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'channel.k8s.io']
+  const { head, client } = await openSpdy(w, EXEC, protocols)
+  expect(head.line).toBe('HTTP/1.1 101 Switching Protocols')
+  expect(headerOf(head, 'x-stream-protocol-version')).toBe('v4.channel.k8s.io')
+  w.process.onInputEnd = () => {
+    w.process.say('out', 'err')
+    w.process.exit(3)
+  }
+  for (const streamType of ['error', 'stdin', 'stdout', 'stderr']) await client.open({ streamType })
+  await client.frame(0x80030006, 0, uint32(9))
+  await client.frame(3, 0, Buffer.from('hello'))
+  await client.frame(3, 1, Buffer.alloc(0))
+  const frames = await client.frames()
+  expect(frames.slice(0, 5)).toEqual(['reply:1', 'reply:3', 'reply:5', 'reply:7', 'pong:9'])
+  expect(frames.slice(5).toSorted()).toEqual(
+    [
+      `1:${JSON.stringify(FAILED)}`,
+      '1:end',
+      '5:end',
+      '5:out',
+      '7:end',
+      '7:err',
+      'goaway:7',
+    ].toSorted(),
+  )
+  expect(w.process.input.join('')).toBe('hello')
+})
+
+test('a client that never opens its streams is dropped', async () => {
+  const w = world()
+  const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
+  await client.open({ streamType: 'error' })
+  await w.clock.advance(30_000)
+  await served
+  expect(w.started).toEqual([])
+})
+
+test('SPDY protocols that nobody knows are refused', async () => {
+  const { head } = await openSpdy(world(), EXEC, ['v9.channel.k8s.io'])
+  expect(head.line).toBe('HTTP/1.1 403 Forbidden')
+})
+
+test('ports are forwarded over SPDY in pairs of streams', async () => {
+  const w = world()
+  const [near, far] = streamPair()
+  const asked: number[] = []
+  w.node.runtime.dialPort = async (_, port) => {
+    asked.push(port)
+    if (port === 81) throw new Error('connection refused')
+    return near
+  }
+  const { client } = await openSpdy(w, '/portForward/d/p', ['portforward.k8s.io'])
+  await client.open({ streamType: 'error', port: '80', requestID: '0' }, true)
+  await client.open({ streamType: 'data', port: '80', requestID: '0' })
+  await client.open({ streamType: 'error', port: '81', requestID: '1' }, true)
+  await client.open({ streamType: 'data', port: '81', requestID: '1' })
+  await client.open({ streamType: 'data', port: 'x', requestID: '2' })
+  await client.frame(3, 1, Buffer.from('question'))
+  expect(await new Response(far.readable as never).text()).toBe('question')
+  await far.write(Buffer.from('answer'))
+  await far.end()
+  const frames = client.frames()
+  // The client hangs up once everything is through.
+  await new Promise((resolve) => setImmediate(resolve))
+  await client.hangUp()
+  const seen = await frames
+  expect(asked).toEqual([80, 81])
+  expect(seen).toContain('3:answer')
+  expect(seen).toContain('5:error forwarding port 81 to pod p, uid u: connection refused')
+  expect(seen).toContain('reset:9')
+})

@@ -1,0 +1,37 @@
+import { expect, test } from 'bun:test'
+import { createInflate } from 'node:zlib'
+import { EmptyHeaderWriter, HeaderReader } from './spdy-headers.ts'
+
+// As Go's compress/zlib writes them with the dictionary of SPDY/3, one after the other.
+const BLOCKS = [
+  '78bbe3c6a7c202a62346703a2b294a4dcc851625aca9a08006000000ffff',
+  'c22e555c02cc2e00000000ffff',
+  '02e5290c29603a4fc90717dfc0d2bc084433591800000000ffff',
+]
+
+test('header blocks are read one after the other, with the dictionary that both sides know', async () => {
+  const reader = new HeaderReader()
+  const read = (block: string) => reader.read(Buffer.from(block, 'hex'))
+  expect([...(await read(BLOCKS[0]!))]).toEqual([['streamtype', 'error']])
+  expect([...(await read(BLOCKS[1]!))]).toEqual([['streamtype', 'stdin']])
+  expect([...(await read(BLOCKS[2]!))]).toEqual([
+    ['streamtype', 'stdout'],
+    ['port', '80'],
+  ])
+  reader.close()
+})
+
+test('a block that is no zlib stream is an error', async () => {
+  const reader = new HeaderReader()
+  await expect(reader.read(Buffer.from('no zlib at all'))).rejects.toThrow()
+})
+
+test('answers without headers are one zlib stream, each block complete when it is sent', async () => {
+  const writer = new EmptyHeaderWriter()
+  const inflate = createInflate()
+  const read = (block: Uint8Array) =>
+    new Promise<Buffer>((resolve) => inflate.write(block, () => resolve(inflate.read())))
+  expect([...(await read(writer.next()))]).toEqual([0, 0, 0, 0])
+  expect([...(await read(writer.next()))]).toEqual([0, 0, 0, 0])
+  inflate.destroy()
+})
