@@ -78,15 +78,16 @@ test('quantities, times and bytes become canonical', () => {
 test('unknown and duplicate fields are dropped and told, with their paths', () => {
   const { object, strictFaults } = decode(
     'Pod',
-    `{"foo":{"x":1,"x":2},"metadata":{"Name":"x","labels":{"a":"1","a":"2"}},
+    `{"foo":{"x":1,"x":2},"metadata":{"Name":"x","labels":{"a":"1","a":"2"}},"kind":"a","kind":"b",
       "spec":{"containers":[{"name":"a"},{"name":"b","foo":1,"name":"c"}]}}`,
   )
   expect(strictFaults).toEqual([
     'unknown field "foo"',
     'unknown field "metadata.Name"',
     'duplicate field "metadata.labels.a"',
-    'duplicate field "spec.containers[1].name"',
+    'duplicate field "kind"',
     'unknown field "spec.containers[1].foo"',
+    'duplicate field "spec.containers[1].name"',
   ])
   expect(object.metadata).toEqual({ labels: { a: '2' } })
   expect(object).not.toHaveProperty('foo')

@@ -10,7 +10,7 @@ import { canonicalQuantity, QuantityError } from '../quantity.ts'
 import type { Field, FieldType, ObjectType } from '../schema.ts'
 import { canonicalTime, TimeError } from '../time.ts'
 import { base64Fault, canonicalBase64 } from './base64.ts'
-import { type ParsedJson, RawNumber, withPlainNumbers } from './json.ts'
+import { type Member, type ParsedJson, RawNumber, withPlainNumbers } from './json.ts'
 
 /** The value does not fit the type. The message is Go's: `json: cannot unmarshal …`. */
 export class DecodeError extends Error {
@@ -68,26 +68,38 @@ class Walk {
   object(object: Json, type: ObjectType) {
     const outer = this.#owner
     this.#owner = type
-    if (this.#repeated?.has(object)) this.#noteRepeated(object, type)
-    const { fields } = type
-    for (const name in object) {
-      const field = fields.get(name)
-      if (field === undefined) {
-        this.#strictly('unknown', name)
-        delete object[name]
-        continue
-      }
-      const value = object[name]
-      this.#path.push(field)
-      const decoded = this.#field(value, field)
-      this.#path.pop()
-      if (decoded === undefined) delete object[name]
-      else if (decoded !== value) object[name] = decoded
-    }
+    const members = this.#repeated?.get(object)
+    if (members !== undefined) this.#repeatedMembers(object, type, members)
+    else for (const name in object) this.#member(object, name, type)
     for (const field of alwaysWritten(type)) {
       if (object[field.name] === undefined) object[field.name] = emptyValue(field)
     }
     this.#owner = outer
+  }
+
+  #member(object: Json, name: string, type: ObjectType) {
+    const field = type.fields.get(name)
+    if (field === undefined) {
+      this.#strictly('unknown', name)
+      delete object[name]
+      return
+    }
+    const value = object[name]
+    this.#path.push(field)
+    const decoded = this.#field(value, field)
+    this.#path.pop()
+    if (decoded === undefined) delete object[name]
+    else if (decoded !== value) object[name] = decoded
+  }
+
+  /** Faults come in the order of the text: of a field's value first, then of its repetition. */
+  #repeatedMembers(object: Json, type: ObjectType, members: readonly Member[]) {
+    const seen = new Set<string>()
+    for (const [name] of members) {
+      if (!seen.has(name)) this.#member(object, name, type)
+      else if (type.fields.has(name)) this.#strictly('duplicate', name)
+      seen.add(name)
+    }
   }
 
   typeFault(value: unknown, goType: string): DecodeError {
@@ -227,7 +239,7 @@ class Walk {
 
   #map(value: unknown, type: FieldType & { is: 'map' }, goType: string | undefined): unknown {
     if (!isObject(value)) return this.#misfit(value, goType ?? goText(type))
-    if (this.#repeated?.has(value)) this.#noteRepeated(value, undefined)
+    this.#noteRepeatedKeys(value)
     const itemType = goType?.startsWith('map[string]') ? goType.slice(11) : undefined
     for (const key in value) {
       const item = value[key]
@@ -260,15 +272,11 @@ class Walk {
     return undefined
   }
 
-  /**
-   * In a map any field counts, in an object only the known ones: the others are unknown already.
-   */
-  #noteRepeated(object: Json, type: ObjectType | undefined) {
+  #noteRepeatedKeys(map: Json) {
     const seen = new Set<string>()
-    for (const [name] of this.#repeated!.get(object)!) {
-      const isKnown = type === undefined || type.fields.has(name)
-      if (seen.has(name) && isKnown) this.#strictly('duplicate', name)
-      seen.add(name)
+    for (const [key] of this.#repeated?.get(map) ?? []) {
+      if (seen.has(key)) this.#strictly('duplicate', key)
+      seen.add(key)
     }
   }
 

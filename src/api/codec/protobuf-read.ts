@@ -36,7 +36,9 @@ const FIXED32 = 5
 export function readEnvelope(bytes: Uint8Array): Envelope {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!buffer.subarray(0, MAGIC.length).equals(MAGIC)) {
-    throw new ProtobufError('provided data does not appear to be a protobuf message')
+    throw new ProtobufError(
+      'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+    )
   }
   const reader = new Reader(buffer, MAGIC.length)
   const envelope = { apiVersion: '', kind: '', contentEncoding: '', contentType: '' }
