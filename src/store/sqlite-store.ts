@@ -13,6 +13,7 @@ import type { Disk } from './disk.ts'
 import type { Committed, Engine, Write } from './engine.ts'
 import { Expiry } from './expiry.ts'
 import type { Ledger } from './ledger.ts'
+import { Recent } from './recent.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
 import { isFull } from './sqlite.ts'
 import {
@@ -65,6 +66,7 @@ export class SqliteStore implements Store {
   readonly #hub: WatchHub
   readonly #expiry: Expiry
   readonly #retention: Retention
+  readonly #recent = new Recent()
   #queue: Pending[] = []
   #writing: Promise<void> | undefined
   #published: number
@@ -94,7 +96,7 @@ export class SqliteStore implements Store {
   }
 
   get(key: string): Entry | undefined {
-    return this.#parts.engine.get(key, this.#published)
+    return this.#recent.get(key, () => this.#parts.engine.get(key, this.#published))
   }
 
   list(prefix: string, options: ListOptions = {}): ListResult {
@@ -205,6 +207,7 @@ export class SqliteStore implements Store {
 
   #publish(batch: readonly Pending[], { results, events }: Committed): void {
     this.#published = this.#parts.engine.assigned
+    this.#recent.note(events)
     this.#hub.publish(events)
     for (const [i, { resolve }] of batch.entries()) resolve(results[i]!)
   }
