@@ -127,7 +127,7 @@ function watchFor(path: string, { onChange }: FollowOptions): News {
       happened = false
     },
     async wait(signal) {
-      if (happened) return
+      if (happened || signal.aborted) return
       const { promise, resolve } = Promise.withResolvers<void>()
       wake = resolve
       signal.addEventListener('abort', notice, { once: true })

@@ -8,10 +8,8 @@ const ATTRIBUTES = [
   ...['href', 'src', 'action', 'cite', 'background', 'codebase', 'data', 'formaction', 'icon'],
   ...['longdesc', 'manifest', 'poster', 'profile', 'usemap', 'classid'],
 ]
-const LINK = new RegExp(
-  `(<[a-zA-Z][^>]*?\\s(?:${ATTRIBUTES.join('|')})\\s*=\\s*)("|')(/(?!/)[^"']*)\\2`,
-  'gi',
-)
+const TAG = /<[a-zA-Z][^>]*>/g
+const LINK = new RegExp(`(\\s(?:${ATTRIBUTES.join('|')})\\s*=\\s*)("|')(/(?!/)[^"']*)\\2`, 'gi')
 
 /** The part of a request's path that a proxied path is put behind. */
 export function proxyPrefix(path: string, rest: string): string {
@@ -20,16 +18,9 @@ export function proxyPrefix(path: string, rest: string): string {
 }
 
 export function rewriteHtml(html: string, prefix: string): string {
-  let result = html
-  // A tag may have several links; each round changes one in each tag.
-  for (let round = 0; round < ATTRIBUTES.length; round++) {
-    const next = result.replace(LINK, (whole, before: string, quote: string, link: string) =>
-      link.startsWith(`${prefix}/`) ? whole : `${before}${quote}${prefix}${link}${quote}`,
-    )
-    if (next === result) break
-    result = next
-  }
-  return result
+  const rewritten = (whole: string, before: string, quote: string, link: string) =>
+    link.startsWith(`${prefix}/`) ? whole : `${before}${quote}${prefix}${link}${quote}`
+  return html.replace(TAG, (tag) => tag.replace(LINK, rewritten))
 }
 
 /** Where a redirect leads: on the same host, from its root, it stays behind the proxy. */

@@ -1,0 +1,177 @@
+import { expect, test } from 'bun:test'
+import { ApiError, notFound } from '../../api/status.ts'
+import { Query } from '../query.ts'
+import { requestInfo } from '../request-info.ts'
+import type { StreamObjects } from './contract.ts'
+import { rewriteHtml, rewriteLocation } from './rewrite.ts'
+import { isStreamRequest, pathAfterProxy, planTarget, splitName } from './targets.ts'
+
+const container = (name: string, ...ports: number[]) => ({
+  name,
+  image: 'i',
+  ports: ports.map((containerPort) => ({ containerPort })),
+})
+const pod = (name: string, spec: object, status: object = {}) => ({
+  metadata: { namespace: 'd', name },
+  spec: { containers: [container('c')], ...spec },
+  status,
+})
+const PODS = [
+  pod('one', { nodeName: 'n', containers: [container('c', 8080)] }, { podIP: '10.42.0.5' }),
+  pod('two', {
+    nodeName: 'n',
+    containers: [container('a'), container('b')],
+    initContainers: [container('i')],
+  }),
+  pod('pending', {}),
+  pod('local', { nodeName: 'n' }, { podIP: '127.0.0.1' }),
+]
+const slice = {
+  ports: [
+    { name: 'web', port: 8080 },
+    { name: 'admin', port: 9090 },
+  ],
+  endpoints: [
+    { addresses: ['10.42.0.5'], nodeName: 'n', conditions: { ready: true } },
+    { addresses: ['10.42.1.5'], nodeName: 'm' },
+    { addresses: ['10.42.2.5'], nodeName: 'o', conditions: { ready: false } },
+  ],
+}
+const objects = {
+  pod(_: string, name: string) {
+    const found = PODS.find(({ metadata }) => metadata.name === name)
+    if (found === undefined) throw notFound({ group: '', plural: 'pods' }, name)
+    return found
+  },
+  service: () => ({
+    spec: {
+      ports: [
+        { name: 'web', port: 80 },
+        { name: 'admin', port: 81 },
+      ],
+    },
+  }),
+  node: () => ({}),
+  slicesOf: (_: string, name: string) => (name === 'empty' ? [] : [slice]),
+} as unknown as StreamObjects
+
+function plan(url: string, method = 'GET', random = 0) {
+  const [rawPath = '', raw = ''] = url.split('?')
+  const query = new Query(raw)
+  const info = requestInfo(method, decodeURIComponent(rawPath), query)
+  expect(isStreamRequest(info)).toBe(true)
+  return planTarget(info, { rawPath, query }, { objects, random: () => random })
+}
+const inPods = (rest: string) => `/api/v1/namespaces/d/pods/${rest}`
+const inServices = (rest: string) => `/api/v1/namespaces/d/services/${rest}`
+
+test.each([
+  ['one/log', '/containerLogs/d/one/c?stream=All'],
+  [
+    'one/log?follow=true&tailLines=5&timestamps=1&sinceSeconds=3&limitBytes=9&previous=false',
+    '/containerLogs/d/one/c?follow=true&timestamps=true&sinceSeconds=3&tailLines=5&limitBytes=9&stream=All',
+  ],
+  ['two/log?container=i', '/containerLogs/d/two/i?stream=All'],
+  [
+    'one/exec?command=ls&command=-l&stdin=true&stdout=true&tty=true&stderr=false',
+    '/exec/d/one/c?input=1&output=1&tty=1&command=ls&command=-l',
+  ],
+  ['two/attach?container=b&stdout=1', '/attach/d/two/b?output=1'],
+  ['one/portforward', '/portForward/d/one'],
+  ['one/portforward?ports=80&ports=81', '/portForward/d/one?port=80&port=81'],
+])('pods/%s goes to the node as %s', (rest, path) => {
+  expect(plan(inPods(rest))).toEqual({ is: 'node', nodeName: 'n', path })
+})
+
+test('the log of a pod that no node has yet is nothing', () => {
+  expect(plan(inPods('pending/log'))).toEqual({ is: 'nothing' })
+})
+
+test.each([
+  [inPods('none/log'), 404, 'pods "none" not found'],
+  [inPods('pending/exec?command=x'), 400, 'pod pending does not have a host assigned'],
+  [
+    inPods('two/log'),
+    400,
+    'a container name must be specified for pod two, choose one of: [i a b]',
+  ],
+  [inPods('one/exec?container=x'), 400, 'container x is not valid for pod one'],
+  [
+    inPods('one/log?tailLines=-1'),
+    422,
+    'PodLogOptions "one" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
+  ],
+  [
+    inPods('one/log?limitBytes=0'),
+    422,
+    'PodLogOptions "one" is invalid: limitBytes: Invalid value: 0: must be greater than 0',
+  ],
+  [inPods('local/proxy/'), 400, 'address not allowed'],
+  [inPods('a:b:c:d/proxy/'), 400, 'invalid pod request "a:b:c:d"'],
+  [inServices('empty/proxy/'), 503, 'no endpoints available for service "empty"'],
+  [inServices('s:82/proxy/'), 503, 'no service port 82 found for service "s"'],
+  [inServices('s:other/proxy/'), 503, 'no endpoints available for service "s:other"'],
+])('%s is refused with %d', (url, code, message) => {
+  let error: unknown
+  try {
+    plan(url)
+  } catch (caught) {
+    error = caught
+  }
+  expect(error).toBeInstanceOf(ApiError)
+  expect(error as ApiError).toMatchObject({ code, message })
+})
+
+const address = (nodeName: string, host: string, port: number, path: string, tls = false) =>
+  ({ is: 'address', nodeName, host, port, tls, path }) as const
+
+test.each([
+  [inPods('one/proxy/a%2Fb?q=1'), 0, address('n', '10.42.0.5', 8080, '/a%2Fb?q=1')],
+  [inPods('https:one:443/proxy/'), 0, address('n', '10.42.0.5', 443, '/', true)],
+  [inPods('one:9/proxy/x/'), 0, address('n', '10.42.0.5', 9, '/x/')],
+  [inServices('s/proxy/x'), 0, address('n', '10.42.0.5', 8080, '/x')],
+  [inServices('s/proxy/x'), 0.9, address('m', '10.42.1.5', 8080, '/x')],
+  [inServices('s:admin/proxy/'), 0, address('n', '10.42.0.5', 9090, '/')],
+  [inServices('s:81/proxy/'), 0, address('n', '10.42.0.5', 9090, '/')],
+  ['/api/v1/nodes/n/proxy/pods', 0, { is: 'node', nodeName: 'n', path: '/pods' }],
+  ['/api/v1/nodes/n:10250/proxy/healthz', 0, { is: 'node', nodeName: 'n', path: '/healthz' }],
+  ['/api/v1/nodes/n:80/proxy/x', 0, address('n', '127.0.0.1', 80, '/x')],
+])('%s leads to the right place', (url, random, target) => {
+  expect(plan(url, 'GET', random)).toEqual(target as never)
+})
+
+test('names may carry a scheme and a port', () => {
+  expect(splitName('a')).toEqual({ scheme: '', name: 'a', port: '' })
+  expect(splitName('a:b')).toEqual({ scheme: '', name: 'a', port: 'b' })
+  expect(splitName('https:a:')).toEqual({ scheme: 'https', name: 'a', port: '' })
+  expect(splitName(':a:b')).toEqual({ scheme: '', name: 'a', port: 'b' })
+  for (const wrong of ['', ':b', 'ftp:a:b', 'http::b', 'a:b:c:d']) {
+    expect(splitName(wrong)).toBeUndefined()
+  }
+})
+
+test('what follows /proxy goes on as it was sent', () => {
+  expect(pathAfterProxy(inPods('a%3A80/proxy/x%20y'), 'a:80')).toBe('/x%20y')
+  expect(pathAfterProxy(inPods('proxy/proxy/proxy/1'), 'proxy')).toBe('/proxy/1')
+  expect(pathAfterProxy(inPods('a/proxy'), 'a')).toBe('/')
+})
+
+const prefix = '/api/v1/namespaces/d/pods/p/proxy'
+
+test('links from the root of a page lead through the proxy, others stay', () => {
+  const page = `<a href="/x">1</a><a class="l" HREF='/y/'>2</a><img alt="" src="/i.png" longdesc="/d">`
+  expect(rewriteHtml(page, prefix)).toBe(
+    `<a href="${prefix}/x">1</a><a class="l" HREF='${prefix}/y/'>2</a>` +
+      `<img alt="" src="${prefix}/i.png" longdesc="${prefix}/d">`,
+  )
+  const kept = `<a href="x">1</a><a href="http://e/x">2</a><a href="//e/x">3</a><p>href="/x"</p>`
+  expect(rewriteHtml(kept, prefix)).toBe(kept)
+})
+
+test('redirects within the host stay behind the proxy', () => {
+  const rewrite = (location: string) => rewriteLocation(location, '10.42.0.5:80', prefix)
+  expect(rewrite('/login')).toBe(`${prefix}/login`)
+  expect(rewrite('http://10.42.0.5:80/login')).toBe(`${prefix}/login`)
+  for (const kept of ['http://e/login', 'login', '//e/x', `${prefix}/x`])
+    expect(rewrite(kept)).toBe(kept)
+})
