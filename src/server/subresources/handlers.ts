@@ -4,6 +4,8 @@ import { type AnyRow, qualifiedResource } from '../../api/resource.ts'
 import { methodNotAllowed, unknownResource } from '../errors.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { Handler } from '../server.ts'
+import { answerStream } from '../streams/answer.ts'
+import { isStreamRequest } from '../streams/targets.ts'
 import { get } from '../verbs/get.ts'
 import { patchPart } from '../verbs/patch.ts'
 import { updatePart } from '../verbs/update.ts'
@@ -52,6 +54,9 @@ export function subresourceHandler(row: AnyRow, info: RequestInfo): Handler {
     const handler = scaleHandler(row, verb)
     if (handler === undefined) throw methodNotAllowed()
     return handler
+  }
+  if (isStreamRequest(info)) {
+    return ({ server, call }) => answerStream(server.streams, call, info)
   }
   const action = row.actions.find(({ name }) => name === subresource)
   const handler = ACTIONS[`${qualifiedResource(row)}/${subresource}`]

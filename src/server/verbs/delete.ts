@@ -11,7 +11,7 @@ import { formOf, rendered } from '../output/form.ts'
 import { entryAnswer, objectAnswer } from '../output/object.ts'
 import type { ResourceRequest } from '../server.ts'
 import { decodeStored, encodeStored, storeKey } from '../stored.ts'
-import { planDeletion } from './plan-deletion.ts'
+import { lastForm, planDeletion } from './plan-deletion.ts'
 
 /** What a deletion did. `object` stays when it is only marked. */
 export type Deleted =
@@ -73,11 +73,12 @@ async function attemptOn(
     ? hooks.planDelete(request, old, options)
     : planDeletion(row, old, options, server.clock.nowMs())
   if (marked === 'gone') {
-    if (options.dryRun) return { gone: true, object: old }
+    const object = lastForm(row, old, options, server.clock.nowMs())
+    if (options.dryRun) return { gone: true, object }
     const result = await server.store.delete(entry.key, entry.revision)
     if (!result.ok) return undefined
-    old.metadata.resourceVersion = String(result.entry.revision)
-    return { gone: true, object: old }
+    object.metadata.resourceVersion = String(result.entry.revision)
+    return { gone: true, object }
   }
   if (marked === 'pending') return { gone: false, entry }
   if (options.dryRun) return { gone: false, object: marked }

@@ -64,7 +64,8 @@ function patcher(
     const live = structuredClone(old)
     const patched = applyPatch({ type, body, live, objectType: objectType(row.type) })
     const shown = () => (type === 'strategic' ? goText(body) : JSON.stringify(patched))
-    const object = decodePatched(request, patched, { strictFaults, options, shown })
+    const fixed = type === 'strategic'
+    const object = decodePatched(request, patched, { strictFaults, options, shown, fixed })
     matchNamespace(request, object)
     matchName(request, object)
     noteOwners(request, old, object, options.fieldManager)
@@ -95,12 +96,14 @@ type Decoding = {
   options: WriteOptions
   /** The text that stands in the answer when the result is no object of its kind. */
   shown: () => string
+  /** Whether the kind stays what it was, whatever the patch says of it. */
+  fixed: boolean
 }
 
 function decodePatched(
   request: ResourceRequest,
   patched: object,
-  { strictFaults, options, shown }: Decoding,
+  { strictFaults, options, shown, fixed }: Decoding,
 ): AnyObject {
   const { row } = request
   const refused = (why: string) =>
@@ -112,11 +115,20 @@ function decodePatched(
       throw refused(`strict decoding error: ${faults.join(', ')}`)
     }
     if (options.fieldValidation === 'Warn') request.warnings.push(...faults)
-    return withDefaults(row, decoded.object as AnyObject)
+    const object = decoded.object as AnyObject
+    if (fixed) Object.assign(object, { apiVersion: apiVersionOf(row), kind: row.kind })
+    else if (object.kind !== row.kind) throw refused(noConversion(row, object))
+    return withDefaults(row, object)
   } catch (error) {
     if (error instanceof DecodeError) throw refused(error.message)
     throw error
   }
+}
+
+function noConversion(row: AnyRow, { apiVersion = '', kind }: AnyObject): string {
+  const version = apiVersion.replace(/^.*\//, '')
+  const internal = row.group.replace(/\..*$/, '') || 'core'
+  return `converting (${version}.${kind}) to (${internal}.${row.kind}): unknown conversion`
 }
 
 function applier(request: ResourceRequest, text: string, options: WriteOptions): ChangeOf {

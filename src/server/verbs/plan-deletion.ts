@@ -23,9 +23,7 @@ export function planDeletion(
   options: DeleteOptions,
   nowMs: number,
 ): AnyObject | 'gone' | 'pending' {
-  const asked = options.gracePeriodSeconds
-  const graceSeconds = asked !== undefined && asked < 0 ? 1 : asked
-  const grace = planGrace(row, old, graceSeconds, nowMs)
+  const grace = planGrace(row, old, options, nowMs)
   if (grace === 'pending') return 'pending'
   const finalizers = finalizersFor(row, old, options)
   const metadata = { ...old.metadata, ...(grace === 'none' ? {} : grace) }
@@ -46,6 +44,17 @@ export function planDeletion(
   return { ...old, metadata }
 }
 
+/** What a deletion that leaves nothing answers with: `old` with the marks that it would have borne. */
+export function lastForm(
+  row: Deletable,
+  old: AnyObject,
+  options: DeleteOptions,
+  nowMs: number,
+): AnyObject {
+  const grace = planGrace(row, old, options, nowMs)
+  return typeof grace === 'string' ? old : { ...old, metadata: { ...old.metadata, ...grace } }
+}
+
 type Grace = Pick<
   AnyObject['metadata'],
   'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'
@@ -55,10 +64,12 @@ type Grace = Pick<
 function planGrace(
   row: Deletable,
   old: AnyObject,
-  asked: number | undefined,
+  options: DeleteOptions,
   nowMs: number,
 ): Grace | 'none' | 'pending' {
   if (row.graceSeconds === undefined) return 'none'
+  const wished = options.gracePeriodSeconds
+  const asked = wished !== undefined && wished < 0 ? 1 : wished
   const { deletionTimestamp, deletionGracePeriodSeconds: before, generation } = old.metadata
   if (deletionTimestamp !== undefined) {
     if (!before) return 'none'
