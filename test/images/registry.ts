@@ -1,0 +1,127 @@
+// Debian's docker-registry on a port of its own, filled with the test images.
+// As a program: bun test/images/registry.ts FOLDER [PORT]
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { type Image, MANIFEST_TYPE } from './image.ts'
+import { testImages } from './recipes.ts'
+
+export type Registry = {
+  /** 127.0.0.1:PORT, as it stands before the name of an image. */
+  readonly host: string
+  stop(): Promise<void>
+}
+
+export type RegistryOptions = {
+  /** Where its files lie; the caller removes it. */
+  folder: string
+  /** Default: a free one. */
+  port?: number
+  /** Default: everybody may read and write. */
+  account?: { username: string; password: string }
+}
+
+const READY_MS_MAX = 10_000
+
+/** Starts a registry and pushes `images`. Throws when docker-registry is not installed. */
+export async function startRegistry(
+  options: RegistryOptions,
+  images: readonly Image[],
+): Promise<Registry> {
+  const program = Bun.which('docker-registry')
+  if (program === null) throw new Error('docker-registry is not installed: apt install it')
+  const port = options.port ?? (await freePort())
+  const config = join(options.folder, 'registry.json')
+  mkdirSync(options.folder, { recursive: true })
+  const passwords = join(options.folder, 'htpasswd')
+  if (options.account !== undefined) {
+    const { username, password } = options.account
+    const hash = await Bun.password.hash(password, { algorithm: 'bcrypt', cost: 4 })
+    writeFileSync(passwords, `${username}:${hash}\n`)
+  }
+  const auth = { htpasswd: { realm: 'kedge-test', path: passwords } }
+  // JSON is YAML.
+  const settings = {
+    version: 0.1,
+    log: { level: 'error' },
+    storage: { filesystem: { rootdirectory: join(options.folder, 'data') } },
+    http: { addr: `127.0.0.1:${port}` },
+    ...(options.account === undefined ? {} : { auth }),
+  }
+  writeFileSync(config, JSON.stringify(settings))
+  const child = Bun.spawn([program, 'serve', config], { stdout: 'ignore', stderr: 'ignore' })
+  const host = `127.0.0.1:${port}`
+  const headers = authorization(options.account)
+  await untilReady(`http://${host}/v2/`, headers)
+  for (const image of images) await push(`http://${host}`, image, headers)
+  return {
+    host,
+    async stop() {
+      child.kill()
+      await child.exited
+    },
+  }
+}
+
+async function push(base: string, image: Image, headers: Record<string, string>): Promise<void> {
+  const [name, tag] = image.name.split(':')
+  for (const [digest, bytes] of image.blobs) {
+    if (digest === image.manifest.digest) continue
+    const opened = await send(`${base}/v2/${name}/blobs/uploads/`, 'POST', headers)
+    const location = new URL(opened.headers.get('location')!, base)
+    location.searchParams.set('digest', digest)
+    const type = { 'content-type': 'application/octet-stream' }
+    await send(location.href, 'PUT', { ...headers, ...type }, bytes)
+  }
+  const type = { 'content-type': MANIFEST_TYPE }
+  const { bytes } = image.manifest
+  await send(`${base}/v2/${name}/manifests/${tag}`, 'PUT', { ...headers, ...type }, bytes)
+}
+
+async function send(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body?: Uint8Array,
+): Promise<Response> {
+  const content = body === undefined ? {} : { body: new Uint8Array(body) }
+  const answer = await fetch(url, { method, headers, ...content })
+  if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`)
+  return answer
+}
+
+function authorization(account: RegistryOptions['account']): Record<string, string> {
+  if (account === undefined) return {}
+  return { authorization: `Basic ${btoa(`${account.username}:${account.password}`)}` }
+}
+
+async function untilReady(url: string, headers: Record<string, string>): Promise<void> {
+  const endMs = performance.now() + READY_MS_MAX
+  while (performance.now() < endMs) {
+    const answer = await fetch(url, { headers }).catch(() => undefined) // Not listening yet.
+    if (answer?.ok) return
+    await Bun.sleep(20)
+  }
+  throw new Error(`no registry answers at ${url}`)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
+
+if (import.meta.main) {
+  const [folder, port] = process.argv.slice(2)
+  if (folder === undefined) throw new Error('usage: bun test/images/registry.ts FOLDER [PORT]')
+  const options = port === undefined ? { folder } : { folder, port: Number(port) }
+  const registry = await startRegistry(options, await testImages())
+  console.log(`serving at ${registry.host}; stop with Ctrl-C`)
+  process.on('SIGINT', () => void registry.stop().then(() => process.exit(0)))
+}
