@@ -9,14 +9,9 @@ import { type Field, type FieldType, type ObjectType, typeOfKind } from '../sche
 import { parseTime } from '../time.ts'
 import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
 import { MAGIC } from './protobuf-read.ts'
+import { ProtobufWriter } from './protobuf-writer.ts'
 
 type Json = Record<string, unknown>
-
-const VARINT = 0
-const FIXED64 = 1
-const BYTES = 2
-
-const INITIAL_BYTES = 4096
 
 /** The object in its envelope (`k8s\0`), as clients that ask for protobuf get it. */
 export function encodeEnvelope(
@@ -24,7 +19,7 @@ export function encodeEnvelope(
   type: ObjectType,
   kind: { apiVersion: string; kind: string },
 ): Uint8Array {
-  const writer = new Writer()
+  const writer = new ProtobufWriter()
   // Fields 3 and 4, content encoding and type, are always written by Go, and empty.
   writer.text(4, '')
   writer.text(3, '')
@@ -56,7 +51,7 @@ function hasNumbers(type: ObjectType): boolean {
  * which is in its envelope.
  */
 export function encodeWatchFrame(type: string, envelope: Uint8Array): Uint8Array {
-  const writer = new Writer(envelope.length + 64)
+  const writer = new ProtobufWriter(envelope.length + 64)
   writer.raw(envelope)
   writer.part(1, 0)
   writer.part(2, 0)
@@ -68,9 +63,9 @@ export function encodeWatchFrame(type: string, envelope: Uint8Array): Uint8Array
 }
 
 class MessageWriter {
-  readonly #writer: Writer
+  readonly #writer: ProtobufWriter
 
-  constructor(writer: Writer) {
+  constructor(writer: ProtobufWriter) {
     this.#writer = writer
   }
 
@@ -176,102 +171,4 @@ class MessageWriter {
 /** What is left out when it is empty: Go's reader makes the same of nothing. */
 function isScalar(type: FieldType): boolean {
   return !['intOrString', 'any', 'object', 'bytes'].includes(type.is)
-}
-
-/** Bytes that grow towards the front. */
-class Writer {
-  #buffer: Buffer
-  #at: number
-
-  constructor(bytes = INITIAL_BYTES) {
-    this.#buffer = Buffer.allocUnsafe(bytes)
-    this.#at = bytes
-  }
-
-  get length(): number {
-    return this.#buffer.length - this.#at
-  }
-
-  finish(): Uint8Array {
-    return this.#buffer.subarray(this.#at)
-  }
-
-  raw(bytes: Uint8Array) {
-    this.#reserve(bytes.length)
-    this.#at -= bytes.length
-    this.#buffer.set(bytes, this.#at)
-  }
-
-  text(number: number, text: string) {
-    const length = Buffer.byteLength(text)
-    this.#reserve(length)
-    this.#at -= length
-    this.#buffer.write(text, this.#at, length, 'utf8')
-    this.#head(number, length)
-  }
-
-  bytes(number: number, bytes: Uint8Array) {
-    this.raw(bytes)
-    this.#head(number, bytes.length)
-  }
-
-  /** Makes a part of all that was written since the length was `since`. */
-  part(number: number, since: number) {
-    this.#head(number, this.length - since)
-  }
-
-  integer(number: number, value: number) {
-    this.#reserve(10)
-    this.#varint(value)
-    this.#varint(number * 8 + VARINT)
-  }
-
-  double(number: number, value: number) {
-    this.#reserve(8)
-    this.#at -= 8
-    this.#buffer.writeDoubleLE(value, this.#at)
-    this.#varint(number * 8 + FIXED64)
-  }
-
-  #head(number: number, length: number) {
-    this.#varint(length)
-    this.#varint(number * 8 + BYTES)
-  }
-
-  #varint(value: number) {
-    this.#reserve(10)
-    if (value < 0 || value > Number.MAX_SAFE_INTEGER) return this.#large(BigInt(Math.round(value)))
-    let size = 1
-    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1
-    this.#at -= size
-    let rest = value
-    for (let index = 0; index < size - 1; index++) {
-      this.#buffer[this.#at + index] = (rest % 128) | 0x80
-      rest = Math.floor(rest / 128)
-    }
-    this.#buffer[this.#at + size - 1] = rest
-  }
-
-  /** Negative numbers are written as two's complement of 64 bits. */
-  #large(value: bigint) {
-    const bytes: number[] = []
-    let rest = BigInt.asUintN(64, value)
-    while (rest >= 128n) {
-      bytes.push(Number(rest & 0x7fn) | 0x80)
-      rest >>= 7n
-    }
-    bytes.push(Number(rest))
-    this.#at -= bytes.length
-    this.#buffer.set(bytes, this.#at)
-  }
-
-  #reserve(bytes: number) {
-    if (this.#at >= bytes) return
-    const length = this.length
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, length + bytes * 2 + 64))
-    const at = larger.length - length
-    this.#buffer.copy(larger, at, this.#at)
-    this.#buffer = larger
-    this.#at = at
-  }
 }

@@ -60,13 +60,14 @@ function operationSchema(operation: Operation): Schema {
   const schema = answers === undefined ? { type: 'string' } : reference(answers, 'v2')
   const responses = codes.map((code) => [code, { description: REASONS[code], schema }])
   const streams = action === 'list' ? STREAMS : []
+  const all = [...(bodyParameter ? [bodyParameter] : []), ...parameters.map(parameterSchema)]
   return {
     consumes: method === 'patch' && body ? PATCHES : ['*/*'],
     produces: answers === undefined ? ['*/*'] : [...ANSWERS, ...streams],
     schemes: ['https'],
     tags: [tag],
     operationId: id,
-    parameters: [...(bodyParameter ? [bodyParameter] : []), ...parameters.map(parameterSchema)],
+    ...(all.length === 0 ? {} : { parameters: all }),
     responses: { ...Object.fromEntries(responses), 401: { description: 'Unauthorized' } },
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': kind,

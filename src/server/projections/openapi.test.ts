@@ -115,10 +115,21 @@ test('what a client has already is not sent again', async () => {
   }
 })
 
-test('protobuf alone cannot be had, and unknown documents are none', async () => {
+test('version 2 is written in protobuf for those who take nothing else', async () => {
   const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
-  expect((await ask('/openapi/v2', { accept }))!.code).toBe(406)
-  expect((await ask('/openapi/v2', { accept: `${accept}, */*` }))!.code).toBe(200)
+  const answer = (await ask('/openapi/v2', { accept }))!
+  expect(answer.headers['content-type']).toBe(accept.replace('@', '.'))
+  const bytes = Buffer.from(answer.body as Uint8Array)
+  // Field 1 is the version, field 2 the information.
+  expect(bytes.subarray(0, 5)).toEqual(Buffer.from([0x0a, 3, 0x32, 0x2e, 0x30]))
+  expect(bytes.includes('io.k8s.api.apps.v1.DeploymentSpec')).toBe(true)
+  const json = (await ask('/openapi/v2', { accept: `${accept}, */*` }))!
+  expect(json.headers['content-type']).toBe('application/json')
+})
+
+test('what cannot be had is not acceptable, and unknown documents are none', async () => {
+  expect((await ask('/openapi/v2', { accept: 'text/html' }))!.code).toBe(406)
+  expect((await ask('/openapi/v3', { accept: 'text/html' }))!.code).toBe(406)
   expect(await ask('/openapi/v3/apis/none/v1')).toBeUndefined()
   expect(await ask('/openapi/v4')).toBeUndefined()
 })

@@ -12,10 +12,13 @@ import type { Admitted } from '../resources.ts'
 import type { Server } from '../server.ts'
 import { loadDescriptions } from './descriptions.ts'
 import { openApiV2 } from './openapi-v2.ts'
+import { openApiV2Protobuf } from './openapi-v2-protobuf.ts'
 import { documentsOf, openApiV3 } from './openapi-v3.ts'
 
 const JSON_TYPE = 'application/json'
-/** Neither version is written in protobuf here; clients that want only that go without. */
+/** Asked for with an @ where the answer has a dot, as upstream's server has it. */
+const PROTOBUF_ASKED = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+const PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 const ACCEPTED = [JSON_TYPE, 'application/*', '*/*']
 const YEAR_MS = 365 * 24 * 3_600_000
 
@@ -79,20 +82,25 @@ async function v3Document(
 }
 
 async function v2Document(call: Call, registry: Registry): Promise<Answer> {
-  if (!accepts(call)) return notAcceptable()
+  const isJson = accepts(call)
+  if (!isJson && !acceptedTypes(call).includes(PROTOBUF_ASKED)) return notAcceptable()
   const describe = await loadDescriptions()
+  const document = () => openApiV2(registry, describe)
   return unlessKnown(call, {
     etag: digest(documentsOf(registry).map(hashOf).join('\n')),
-    headers: { 'content-type': JSON_TYPE },
-    body: () => JSON.stringify(openApiV2(registry, describe)),
+    headers: { 'content-type': isJson ? JSON_TYPE : PROTOBUF_TYPE },
+    body: () => (isJson ? JSON.stringify(document()) : openApiV2Protobuf(document())),
   })
 }
 
 function accepts(call: Call): boolean {
-  const accept = call.header('accept')
-  if (accept === undefined || accept === '') return true
-  const types = accept.split(',').map((clause) => clause.split(';')[0]!.trim())
-  return types.some((type) => ACCEPTED.includes(type))
+  const types = acceptedTypes(call)
+  return types.length === 0 || types.some((type) => ACCEPTED.includes(type))
+}
+
+function acceptedTypes(call: Call): string[] {
+  const accept = call.header('accept') ?? ''
+  return accept === '' ? [] : accept.split(',').map((clause) => clause.split(';')[0]!.trim())
 }
 
 function notAcceptable(): Answer {
@@ -102,7 +110,7 @@ function notAcceptable(): Answer {
 /** 304 when the client has it already. */
 function unlessKnown(
   call: Call,
-  document: { etag: string; headers: Record<string, string>; body: () => string },
+  document: { etag: string; headers: Record<string, string>; body: () => string | Uint8Array },
 ): Answer {
   const etag = `"${document.etag}"`
   const headers = { ...document.headers, etag, vary: 'Accept' }
