@@ -1,5 +1,5 @@
-// Protobuf, byte by byte: written from the end to the beginning, so that the length of every part is
-// known when it has to be written.
+// Protobuf, byte by byte: written from the end to the beginning, so that the length of every part
+// is known when it has to be written.
 
 const VARINT = 0
 const FIXED64 = 1

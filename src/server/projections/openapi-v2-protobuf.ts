@@ -1,4 +1,5 @@
-// OpenAPI 2.0 in protobuf, for clients that ask for nothing else (gnostic, openapiv2/OpenAPIv2.proto).
+// OpenAPI 2.0 in protobuf, for clients that ask for nothing else (gnostic,
+// openapiv2/OpenAPIv2.proto).
 //
 // As all messages here, these are written from their end: the highest field number first.
 
