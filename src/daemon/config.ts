@@ -30,7 +30,7 @@ export async function loadSettings(
   configPath: string | undefined,
 ): Promise<Settings> {
   const environment = fromEnvironment(process.env)
-  const named = configPath ?? process.env.KEDGE_CONFIG
+  const named = configPath ?? (process.env.KEDGE_CONFIG || undefined)
   const files = await fromFiles(named ?? CONFIG_PATH, named !== undefined)
   const sources: Source[] = [
     { settings: flags, where: (name) => `--${name}` },

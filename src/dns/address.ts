@@ -1,5 +1,6 @@
-// Makes the cluster DNS address exist on this node, on an interface of its own that never carries
-// a packet to anywhere else.
+// Makes the cluster DNS address exist on this node, on a bridge of its own that never carries
+// a packet to anywhere else. A bridge, because every kernel that runs our pods knows bridges; some
+// know no dummy interfaces.
 
 import { type Processes, runOk } from '../lib/process.ts'
 
@@ -27,7 +28,7 @@ export async function ensureAddress(
 ): Promise<void> {
   const shown = await processes.run(['ip', 'link', 'show', DNS_INTERFACE], signal)
   if (shown.exitCode !== 0) {
-    await runOk(processes, ['ip', 'link', 'add', DNS_INTERFACE, 'type', 'dummy'], signal)
+    await runOk(processes, ['ip', 'link', 'add', DNS_INTERFACE, 'type', 'bridge'], signal)
   }
   for (const argv of planAddress(plan)) await runOk(processes, argv, signal)
 }

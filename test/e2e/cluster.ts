@@ -11,7 +11,6 @@ import {
   type Lab,
   type Machine,
   ok,
-  run,
   until,
 } from '../support/machines.ts'
 
@@ -46,13 +45,10 @@ async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
   const server = await lab.addMachine('server')
   const edge = await lab.addMachine('edge')
   server.start(server.serverArgv())
-  await until(
-    'the kubeconfig',
-    async () => (await run(['test', '-s', server.kubeconfig])).code === 0,
-  )
-  const kubectl = kubectlOf(server.kubeconfig)
+  const kubeconfig = await server.adminKubeconfig()
+  const kubectl = kubectlOf(kubeconfig)
   await until('the API', async () => (await kubectl.try(['get', '--raw', '/readyz'])).code === 0)
-  const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', server.kubeconfig])
+  const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
   await edge.closeInboundPorts()
   edge.start(edge.agentArgv(`https://${server.ip}:6443`, token.trim()))
   await kubectl([

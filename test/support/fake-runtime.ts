@@ -1,7 +1,6 @@
 // Containers without a kernel: a Runtime and an ImageStore that live in memory, do what a test tells
 // them, and write down what they were asked for. They outlive an agent, as real containers do.
 
-import type { Pod } from '../../src/api/generated/types.ts'
 import {
   type ContainerConfig,
   type ContainerSeen,
@@ -14,6 +13,7 @@ import {
   RuntimeError,
   type SandboxSeen,
 } from '../../src/agent/runtime/runtime.ts'
+import type { Pod } from '../../src/api/generated/types.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 
 /** How a command in a container ends. */

@@ -2,7 +2,7 @@
 // containerd and its own kedge. Everything is made under one temporary folder and taken away again.
 
 import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -123,8 +123,19 @@ export class Machine {
     return join(this.folder, 'kedge.log')
   }
 
+  /** As kedge writes it, for use on the machine itself. */
   get kubeconfig(): string {
     return join(this.folder, 'kubeconfig.yaml')
+  }
+
+  /** Waits for the kubeconfig and returns a copy that works from elsewhere. */
+  async adminKubeconfig(): Promise<string> {
+    const text = await until('the kubeconfig', () =>
+      readFile(this.kubeconfig, 'utf8').catch(() => undefined),
+    )
+    const path = join(this.folder, 'admin.yaml')
+    await writeFile(path, text.replace('127.0.0.1', this.ip))
+    return path
   }
 
   get pid(): number | undefined {
@@ -133,6 +144,7 @@ export class Machine {
 
   async plugIn(gateway: string): Promise<void> {
     const { namespace } = this
+    await run(['ip', 'link', 'del', this.#link])
     await run(['ip', 'netns', 'del', namespace])
     await ok(['ip', 'netns', 'add', namespace])
     const peer = ['peer', 'name', 'eth0', 'netns', namespace]
