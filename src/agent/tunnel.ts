@@ -1,5 +1,5 @@
-// The one connection of a node: out to the server, kept open, over which the server reaches the node's
-// HTTP API and addresses in its network. Nothing on the node listens.
+// The one connection of a node: out to the server, kept open, over which the server reaches the
+// node's HTTP API and addresses in its network. Nothing on the node listens.
 //
 //   dial ──► hand-shake ──► carry streams ──► broken ──► wait a little longer each time ──► dial
 

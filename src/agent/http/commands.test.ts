@@ -219,7 +219,7 @@ test('a command that cannot be started is reported as a failure', async () => {
   })
 })
 
-test('attach succeeds whatever the exit code, and has a terminal only if the container has', async () => {
+test('attach succeeds with any exit code, and has a terminal if the container has', async () => {
   const w = world()
   const { socket } = await openSocket(w, '/attach/d/p/c?output=1&tty=1', 'v4.channel.k8s.io')
   w.process.exit(7)

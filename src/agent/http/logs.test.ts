@@ -31,8 +31,10 @@ const POD = {
 } as unknown as Pod
 
 /** Lines a second apart, those with an odd number on stderr. */
-const line = (n: number, text = `line ${n}`, tag = 'F') =>
-  `2026-01-01T00:00:${String(n).padStart(2, '0')}.000000000Z ${n % 2 ? 'stderr' : 'stdout'} ${tag} ${text}\n`
+const line = (n: number, text = `line ${n}`, tag = 'F') => {
+  const stream = n % 2 ? 'stderr' : 'stdout'
+  return `2026-01-01T00:00:${String(n).padStart(2, '0')}.000000000Z ${stream} ${tag} ${text}\n`
+}
 
 function world() {
   const path = join(root, 'd_p_u/c/0.log')

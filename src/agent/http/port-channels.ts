@@ -1,5 +1,5 @@
-// port-forward over plain WebSocket channels: 2i for the bytes of the i-th port, 2i+1 for its errors.
-// The first message on each is the port, as two bytes.
+// port-forward over plain WebSocket channels: 2i for the bytes of the i-th port, 2i+1 for its
+// errors. The first message on each is the port, as two bytes.
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'

@@ -1,7 +1,7 @@
 // port-forward: pairs of streams, one for the bytes of a connection and one for what went wrong.
 //
-// kubectl speaks SPDY, since 1.31 inside a WebSocket; an older form has two channels for each port in
-// a plain WebSocket.
+// kubectl speaks SPDY, since 1.31 inside a WebSocket; an older form has two channels for each port
+// in a plain WebSocket.
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { joinStreams } from '../../lib/net/pipe.ts'

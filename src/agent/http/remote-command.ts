@@ -1,4 +1,4 @@
-// exec and attach: joins a process in a container with a client, whichever protocol the client speaks.
+// exec and attach: joins a process in a container with a client, whichever protocol that speaks.
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'

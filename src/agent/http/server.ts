@@ -1,5 +1,5 @@
-// The node's HTTP API, with the kubelet's paths, on any byte stream: a stream of the tunnel, or memory
-// in the process of the server. Nothing listens for it.
+// The node's HTTP API, with the kubelet's paths, on any byte stream: a stream of the tunnel, or
+// memory in the process of the server. Nothing listens for it.
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'

@@ -9,7 +9,7 @@ const BLOCKS = [
   '02e5290c29603a4fc90717dfc0d2bc084433591800000000ffff',
 ]
 
-test('header blocks are read one after the other, with the dictionary that both sides know', async () => {
+test('header blocks are read one after the other, with the dictionary of SPDY', async () => {
   const reader = new HeaderReader()
   const read = (block: string) => reader.read(Buffer.from(block, 'hex'))
   expect([...(await read(BLOCKS[0]!))]).toEqual([['streamtype', 'error']])
@@ -26,7 +26,7 @@ test('a block that is no zlib stream is an error', async () => {
   await expect(reader.read(Buffer.from('no zlib at all'))).rejects.toThrow()
 })
 
-test('answers without headers are one zlib stream, each block complete when it is sent', async () => {
+test('answers without headers are one zlib stream, complete after each block', async () => {
   const writer = new EmptyHeaderWriter()
   const inflate = createInflate()
   const read = (block: Uint8Array) =>

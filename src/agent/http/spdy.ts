@@ -1,5 +1,5 @@
-// SPDY/3.1 as client-go speaks it: the client opens streams, the server answers each, bytes flow both
-// ways. Over a raw connection after an upgrade, or inside a WebSocket.
+// SPDY/3.1 as client-go speaks it: the client opens streams, the server answers each, bytes flow
+// both ways. Over a raw connection after an upgrade, or inside a WebSocket.
 //
 // Windows are neither kept nor asked for: moby/spdystream sends no WINDOW_UPDATE, so a side that
 // insists on them stands still after 64 KiB. What stops a fast client is that we do not read: one

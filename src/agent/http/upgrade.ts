@@ -55,7 +55,8 @@ export function spdyProtocol(
   if (protocols.length === 0) return undefined
   const chosen = supported.find((protocol) => protocols.includes(protocol))
   if (chosen === undefined) {
-    const lists = `client supports ${JSON.stringify(protocols)}, server accepts ${JSON.stringify(supported)}`
+    const [theirs, ours] = [protocols, supported].map((list) => JSON.stringify(list))
+    const lists = `client supports ${theirs}, server accepts ${ours}`
     throw new HttpError(403, `unable to upgrade: unable to negotiate protocol: ${lists}`)
   }
   return chosen

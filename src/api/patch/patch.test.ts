@@ -103,17 +103,11 @@ test('a merge patch cannot reach the prototype of objects', () => {
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
 })
 
+const INTO_MAP = 'into Go value of type map[string]interface {}'
+
 test.each([
-  [
-    'merge',
-    [],
-    'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
-  ],
-  [
-    'merge',
-    'a',
-    'error decoding patch: json: cannot unmarshal string into Go value of type map[string]interface {}',
-  ],
+  ['merge', [], `error decoding patch: json: cannot unmarshal array ${INTO_MAP}`],
+  ['merge', 'a', `error decoding patch: json: cannot unmarshal string ${INTO_MAP}`],
   ['merge', null, 'Invalid JSON Patch'],
   ['strategic', [], 'json: cannot unmarshal array into Go value of type map[string]interface {}'],
 ] as const)('a %s patch %p is refused', (type, body, message) => {

@@ -1,5 +1,5 @@
-// One entry for the patches that change a document as it stands. Server-side apply knows owners, and
-// has an entry of its own: apply/apply.ts.
+// One entry for the patches that change a document as it stands. Server-side apply knows owners,
+// and has an entry of its own: apply/apply.ts.
 
 import type { ObjectType } from '../schema.ts'
 import { ApiError, badRequest } from '../status.ts'

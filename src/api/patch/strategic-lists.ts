@@ -102,7 +102,7 @@ function asMap(item: unknown): JsonObject {
   throw unreasonable(`expected a map[string]interface {}, but received a ${received}`)
 }
 
-/** Puts items that `order` names in its order among the others, which keep the order of `before`. */
+/** Puts items that `order` names in its order among the others, which keep that of `before`. */
 function inOrder(items: List, order: List, before: List, keyOf: (item: unknown) => unknown): List {
   const positions = (list: List) => {
     const byKey = new Map<unknown, number>()

@@ -74,7 +74,7 @@ function retained(original: JsonObject, patch: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(original).filter(([key]) => kept.has(key)))
 }
 
-/** Merges the lists that come with an order; returns the keys of `patch` that this has dealt with. */
+/** Merges the lists that come with an order; returns the keys of `patch` that are dealt with so. */
 function mergeOrdered(result: JsonObject, patch: JsonObject, fields: Fields): Set<string> {
   const done = new Set<string>()
   for (const key in patch) {

@@ -14,7 +14,7 @@ export function isUnsafeKey(key: string): boolean {
   return key === '__proto__'
 }
 
-/** Equality of JSON values; the order of keys does not matter, a key that holds undefined is absent. */
+/** Equality of JSON values: the order of keys does not count, undefined is as good as absent. */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false

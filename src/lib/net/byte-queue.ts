@@ -1,4 +1,4 @@
-// The receiving half of a connection: bytes that have come and nobody has read yet, at most so many.
+// The receiving half of a connection: bytes that have come and nobody has read, at most so many.
 
 export type ByteQueueOptions = {
   /** More than this and `push` waits. */

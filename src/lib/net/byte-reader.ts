@@ -29,7 +29,7 @@ export class ByteReader {
     return this.#take(Math.min(max, this.#rest.byteLength))
   }
 
-  /** Exactly `length` bytes. Undefined when the stream ended before the first; throws in between. */
+  /** Exactly `length` bytes. Undefined when the stream ends before the first; throws in between. */
   async exactly(length: number): Promise<Uint8Array | undefined> {
     while (this.#rest.byteLength < length) {
       if (await this.#more()) continue

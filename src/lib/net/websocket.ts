@@ -37,7 +37,7 @@ export class WebSocketStream {
     this.#reader = new ByteReader(stream.readable)
   }
 
-  /** The next message; undefined when the other side has closed. Throws when it breaks the rules. */
+  /** The next message; undefined when the other side has closed. Throws when it breaks rules. */
   async receive(): Promise<Message | undefined> {
     let text = false
     let data: Uint8Array = EMPTY

@@ -1,5 +1,5 @@
-// Requests without an upgrade that end at a node or in a pod: logs and proxies. One HTTP exchange; the
-// answer comes as a stream, as fast as the caller takes it.
+// Requests without an upgrade that end at a node or in a pod: logs and proxies. One HTTP exchange;
+// the answer comes as a stream, as fast as the caller takes it.
 
 import { ApiError, badRequest } from '../../api/status.ts'
 import { bodyOf, formatChunk, type HttpHead, LAST_CHUNK, statusOf } from '../../lib/net/http1.ts'

@@ -5,7 +5,7 @@ import type { Query } from '../query.ts'
 
 const STREAMS = ['All', 'Stderr', 'Stdout']
 
-/** The query of the node's own path. Throws 400 for what is no number, 422 for what makes no sense. */
+/** The query of the node's own path. Throws 400 for what is no number, 422 for nonsense. */
 export function logQuery(query: Query, podName: string): string {
   const faults: FieldError[] = []
   const params = new URLSearchParams()

@@ -1,5 +1,5 @@
-// Upgraded connections: the request goes to the node or pod, the answer comes back as it is, and after
-// 101 bytes are passed on both ways. What they mean is between the two ends.
+// Upgraded connections: the request goes to the node or pod, the answer comes back as it is, and
+// after 101 bytes are passed on both ways. What they mean is between the two ends.
 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'

@@ -63,13 +63,14 @@ function plan(url: string, method = 'GET', random = 0) {
   return planTarget(info, { rawPath, query }, { objects, random: () => random })
 }
 const inPods = (rest: string) => `/api/v1/namespaces/d/pods/${rest}`
+const NUMBERS = '&sinceSeconds=3&tailLines=5&limitBytes=9'
 const inServices = (rest: string) => `/api/v1/namespaces/d/services/${rest}`
 
 test.each([
   ['one/log', '/containerLogs/d/one/c?stream=All'],
   [
     'one/log?follow=true&tailLines=5&timestamps=1&sinceSeconds=3&limitBytes=9&previous=false',
-    '/containerLogs/d/one/c?follow=true&timestamps=true&sinceSeconds=3&tailLines=5&limitBytes=9&stream=All',
+    `/containerLogs/d/one/c?follow=true&timestamps=true${NUMBERS}&stream=All`,
   ],
   ['two/log?container=i', '/containerLogs/d/two/i?stream=All'],
   [
@@ -87,6 +88,8 @@ test('the log of a pod that no node has yet is nothing', () => {
   expect(plan(inPods('pending/log'))).toEqual({ is: 'nothing' })
 })
 
+const INVALID = 'PodLogOptions "one" is invalid'
+
 test.each([
   [inPods('none/log'), 404, 'pods "none" not found'],
   [inPods('pending/exec?command=x'), 400, 'pod pending does not have a host assigned'],
@@ -99,7 +102,7 @@ test.each([
   [
     inPods('one/log?tailLines=-1'),
     422,
-    'PodLogOptions "one" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
+    `${INVALID}: tailLines: Invalid value: -1: must be greater than or equal to 0`,
   ],
   [
     inPods('one/log?limitBytes=0'),
@@ -159,7 +162,8 @@ test('what follows /proxy goes on as it was sent', () => {
 const prefix = '/api/v1/namespaces/d/pods/p/proxy'
 
 test('links from the root of a page lead through the proxy, others stay', () => {
-  const page = `<a href="/x">1</a><a class="l" HREF='/y/'>2</a><img alt="" src="/i.png" longdesc="/d">`
+  const image = '<img alt="" src="/i.png" longdesc="/d">'
+  const page = `<a href="/x">1</a><a class="l" HREF='/y/'>2</a>${image}`
   expect(rewriteHtml(page, prefix)).toBe(
     `<a href="${prefix}/x">1</a><a class="l" HREF='${prefix}/y/'>2</a>` +
       `<img alt="" src="${prefix}/i.png" longdesc="${prefix}/d">`,

@@ -1,5 +1,5 @@
-// Nodes that have dialled in, and the node in this process: the way to every node's HTTP API, and to
-// the pods and services that it reaches. A node needs no port that anybody could connect to.
+// Nodes that have dialled in, and the node in this process: the way to every node's HTTP API, and
+// to the pods and services that it reaches. A node needs no port that anybody could connect to.
 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -55,8 +55,8 @@ export class Tunnels implements NodeDialer {
   }
 
   /**
-   * Takes over a connection from `nodeName`, whose identity the caller has verified. Resolves when it
-   * is over. A newer tunnel of the same node takes the place of the older one.
+   * Takes over a connection from `nodeName`, whose identity the caller has verified. Resolves when
+   * it is over. A newer tunnel of the same node takes the place of the older one.
    */
   async accept(nodeName: string, call: Call, socket: Duplex, head: Uint8Array): Promise<void> {
     const stream = socketStream(socket as Socket, head)

@@ -53,7 +53,7 @@ export type Applied = {
 /** Who owns what was there before anybody applied to an object without managedFields. */
 const BEFORE_FIRST_APPLY = 'before-first-apply'
 
-/** Throws 400 for what is no configuration of this kind, 409 for conflicts, 500 for a wrong type. */
+/** Throws 400 for what is no configuration of this kind, 409 for conflicts, 500 for wrong types. */
 export function applyConfiguration(request: ApplyRequest): Applied {
   const config = checkedConfig(request)
   const before = ownersBefore(request)

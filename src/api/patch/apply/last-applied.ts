@@ -1,6 +1,6 @@
 // Objects that kubectl applied from the client carry their configuration in an annotation. When
-// kubectl applies to them from the server, fields that are still as the annotation says are its own,
-// whoever owns them by the book; and the annotation is kept up to date.
+// kubectl applies to them from the server, fields that still are as the annotation says are its
+// own, whoever owns them by the book; and the annotation is kept up to date.
 
 import type { ObjectType } from '../../schema.ts'
 import { isObject, type JsonObject } from '../value.ts'

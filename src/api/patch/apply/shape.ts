@@ -1,5 +1,5 @@
-// How server-side apply looks at a value of a type: as one leaf, or as something with parts that may
-// have different owners (KEP-555, sigs.k8s.io/structured-merge-diff: merge strategy).
+// How server-side apply looks at a value of a type: as one leaf, or as something with parts that
+// may have different owners (KEP-555, sigs.k8s.io/structured-merge-diff: merge strategy).
 
 import type { Field, FieldType, ObjectType } from '../../schema.ts'
 import { isObject, type JsonObject } from '../value.ts'

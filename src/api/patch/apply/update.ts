@@ -31,7 +31,7 @@ export type Writer = {
   /** Empty for the object itself. */
   readonly subresource: string
   readonly nowMs: number
-  /** Fields that this path may not change, so that writing them owns nothing: `fieldsNamed('status')`. */
+  /** Fields that this path cannot change, so that writing them owns nothing: see `fieldsNamed`. */
   readonly resetFields: Fields
 }
 
