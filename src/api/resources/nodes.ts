@@ -17,7 +17,7 @@ export const nodes = defineResource<Node>({
   createsWithStatus: true,
   defaults: ({ spec, status }) => {
     if (spec.podCIDRs?.[0] && !spec.podCIDR) spec.podCIDR = spec.podCIDRs[0]
-    else if (spec.podCIDR && !spec.podCIDRs) spec.podCIDRs = [spec.podCIDR]
+    else if (spec.podCIDR && spec.podCIDR !== spec.podCIDRs?.[0]) spec.podCIDRs = [spec.podCIDR]
     if (status?.capacity) status.allocatable ??= { ...status.capacity }
   },
   prepareCreate: ({ spec, status }) => {

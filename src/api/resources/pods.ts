@@ -22,6 +22,7 @@ export const pods = defineResource<Pod>({
   shortNames: ['po'],
   categories: ['all'],
   defaults: applyPodDefaults,
+  createsWithStatus: true,
   prepareCreate: preparePod,
   prepareUpdate: (pod) => dropDisabledFields(pod.spec),
   rules: [ruleOf(checkPod)],

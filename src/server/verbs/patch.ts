@@ -5,7 +5,7 @@ import { duplicatePaths, JsonSyntaxError, parseJson, plainJson } from '../../api
 import type { AnyObject } from '../../api/object.ts'
 import { applyConfiguration } from '../../api/patch/apply/apply.ts'
 import { applyPatch, type PatchType, patchTypeOf, UNREADABLE } from '../../api/patch/patch.ts'
-import type { AnyRow, PartResource } from '../../api/resource.ts'
+import { type AnyRow, groupVersionOf, type PartResource } from '../../api/resource.ts'
 import { objectType } from '../../api/schema.ts'
 import { ApiError, badRequest, conflict, fieldError, invalid, notFound } from '../../api/status.ts'
 import { type Answer, BODY_BYTES_MAX } from '../call.ts'
@@ -116,7 +116,7 @@ function decodePatched(
     }
     if (options.fieldValidation === 'Warn') request.warnings.push(...faults)
     const object = decoded.object as AnyObject
-    if (fixed) Object.assign(object, { apiVersion: apiVersionOf(row), kind: row.kind })
+    if (fixed) Object.assign(object, { apiVersion: groupVersionOf(row), kind: row.kind })
     else if (object.kind !== row.kind) throw refused(noConversion(row, object))
     return withDefaults(row, object)
   } catch (error) {

@@ -24,12 +24,22 @@ export function applyPodDefaults(pod: Pod) {
     if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests }
   }
   applyPodLevelResources(spec)
+  applyAddressDefaults(pod)
   spec.enableServiceLinks ??= true
+  if (spec.terminationGracePeriodSeconds! < 0) spec.terminationGracePeriodSeconds = 1
   if (spec.hostNetwork) {
     for (const port of containers.flatMap((container) => container.ports ?? [])) {
       if (!port.hostPort && port.containerPort) port.hostPort = port.containerPort
     }
   }
+}
+
+/** Of the two forms of the address the old one counts, for the sake of old writers. */
+function applyAddressDefaults({ status }: Pod) {
+  if (!status) return
+  const { podIP, podIPs } = status
+  if (podIP && podIP !== podIPs?.[0]?.ip) status.podIPs = [{ ip: podIP }]
+  else if (!podIP && podIPs?.[0]?.ip) status.podIP = podIPs[0].ip
 }
 
 export function applyPodTemplateDefaults(template: PodTemplateSpec | undefined) {

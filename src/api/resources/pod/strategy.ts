@@ -1,18 +1,23 @@
 // What the server writes into a pod on its own account (pkg/registry/core/pod/strategy.go).
 
 import type { LabelSelector, Pod, PodSpec } from '../../generated/types.ts'
+import type { RequestContext } from '../../resource.ts'
+import { formatTime } from '../../time.ts'
 import { copyAppArmorAnnotations } from './profiles.ts'
 import { qosClassOf } from './resources.ts'
 
 /** A new pod is Pending, and its selectors name the labels that it was created with. */
-export function preparePod(pod: Pod) {
+export function preparePod(pod: Pod, { nowMs }: Pick<RequestContext, 'nowMs'>) {
   dropDisabledFields(pod.spec)
-  pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
+  pod.status = { phase: 'Pending', qosClass: pod.status?.qosClass || qosClassOf(pod) }
   if (pod.spec.schedulingGates && pod.spec.schedulingGates.length > 0) {
     pod.status.conditions = [
       {
         type: 'PodScheduled',
         status: 'False',
+        // As Go writes one: the time of the last probe is there even when there was none.
+        lastProbeTime: null as unknown as string,
+        lastTransitionTime: formatTime(nowMs),
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
       },
