@@ -1,5 +1,6 @@
 // Tokens that continue a list: unpadded base64url of {v, rv, start}, as upstream writes them.
 
+import { JsonSyntaxError, parseJson, plainJson } from '../api/codec/json.ts'
 import { badRequest } from '../api/status.ts'
 
 /** `revision` is -1 in a token that goes on at the newest state. */
@@ -33,11 +34,21 @@ function parse(token: string): Token {
     const at = fault ? fault.index : token.length - 1
     throw notValid(`: illegal base64 data at input byte ${at}`)
   }
+  const bytes = Buffer.from(token, 'base64url')
   try {
-    return JSON.parse(Buffer.from(token, 'base64url').toString()) as Token
+    return plainJson(parseJson(bytes.toString())) as Token
   } catch (error) {
-    throw notValid(`: ${error instanceof Error ? error.message : String(error)}`)
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw notValid(`: ${isText(bytes) ? error.message : strangeByte(bytes[0]!)}`)
   }
+}
+
+const isText = (bytes: Buffer) => bytes.length === 0 || bytes[0]! < 0x80
+
+/** Go takes each byte for a letter here. */
+function strangeByte(byte: number): string {
+  const letter = byte < 0xa0 ? `\\u00${byte.toString(16)}` : String.fromCharCode(byte)
+  return `invalid character '${letter}' looking for beginning of value`
 }
 
 function notValid(why: string) {

@@ -23,6 +23,9 @@ const VERBS: Record<string, Handler> = {
 /** What a let-in request has come to: who asks, and the warnings it has gathered. */
 export type Admitted = { call: Call; info: RequestInfo; user: UserInfo; warnings: string[] }
 
+/** Verbs that are about one object, which the path must name. */
+const NAMED = new Set(['update', 'patch'])
+
 export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
   const { info, warnings } = admitted
   const row = server.registry.find(info.group, info.version, info.resource)
@@ -51,7 +54,10 @@ function verbHandler(row: AnyRow, info: RequestInfo): Handler {
   const handler = (row.verbs as readonly string[]).includes(info.verb)
     ? VERBS[info.verb]
     : undefined
-  if (handler === undefined || (info.verb === 'create' && info.namedByPath)) {
+  const isMisnamed = NAMED.has(info.verb)
+    ? info.name === ''
+    : info.verb === 'create' && info.namedByPath
+  if (handler === undefined || isMisnamed) {
     throw methodNotAllowed()
   }
   return questionHandler(row) ?? handler

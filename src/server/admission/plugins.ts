@@ -16,6 +16,7 @@ import { nodeRestriction } from './node-restriction.ts'
 import { nodeTaints } from './node-taints.ts'
 import { defaultTolerations } from './pod-tolerations.ts'
 import { priority } from './priority.ts'
+import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
 
 export type PluginDeps = { store: Store; clock: Clock; random: Random }
@@ -39,6 +40,7 @@ export function admissionPlugins({ store, clock, random }: PluginDeps): {
       serviceAccount({ accounts, clock, random }),
       priority(classes),
       defaultTolerations,
+      runtimeClass,
     ],
   }
 }

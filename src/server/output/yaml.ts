@@ -13,6 +13,7 @@ import {
   mergeTag,
   NOT_RESOLVED,
   parseEvents,
+  YAMLException,
 } from 'js-yaml'
 
 const BOOLEANS = new Map<string, boolean>()
@@ -74,8 +75,48 @@ export type ParsedYaml = {
   duplicates: readonly { line: number; key: string }[]
 }
 
-/** Throws an Error with a message fit for people when `text` is no YAML document. */
+/** The text is no YAML document. The message is go-yaml's where it is known: `line 2: …`. */
+export class YamlError extends Error {
+  override readonly name = 'YamlError'
+}
+
+/** Throws YamlError. */
 export function parseYaml(text: string): ParsedYaml {
+  try {
+    return parse(text)
+  } catch (error) {
+    throw new YamlError(faultOf(error, text))
+  }
+}
+
+/** What js-yaml says, and what go-yaml says to the same. */
+const GO_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/unexpected end of the stream within a flow collection/, "did not find expected ',' or ']'"],
+  [/missed comma between flow collection entries/, "did not find expected ',' or '}'"],
+  [
+    /nested mappings|mapping values are not allowed/,
+    'mapping values are not allowed in this context',
+  ],
+  [/tab characters|indentation/, 'found character that cannot start any token'],
+  [/end of the stream or a document separator/, 'did not find expected <document start>'],
+  [
+    /unexpected end of the document within a (single|double) quoted/,
+    'found unexpected end of stream',
+  ],
+]
+
+/** The text ends where a value of a list or map should begin. */
+const ENDS_OPEN = /[[{,:]\s*$/
+
+function faultOf(error: unknown, text: string): string {
+  if (!(error instanceof YAMLException)) return error instanceof Error ? error.message : `${error}`
+  const known = GO_WORDS.find(([said]) => said.test(error.reason))?.[1] ?? error.reason
+  const isOpen = known.startsWith('did not find expected') && ENDS_OPEN.test(text)
+  const words = isOpen ? 'did not find expected node content' : known
+  return error.mark === undefined ? words : `line ${error.mark.line + 1}: ${words}`
+}
+
+function parse(text: string): ParsedYaml {
   if (text.trim() === '') return { value: null, duplicates: [] }
   const options = { schema: GO_YAML, maxAliases: ALIASES_MAX, maxDepth: 1000 }
   const value = load(text, { ...options, json: true })

@@ -1,10 +1,11 @@
 // /scale: the number of replicas of anything that has one, in a form of its own.
 
 import { DecodeError, decodeValue } from '../../api/codec/decode.ts'
-import type { LabelSelector, Scale } from '../../api/generated/types.ts'
+import type { LabelSelector, ManagedFieldsEntry, Scale } from '../../api/generated/types.ts'
 import type { AnyObject } from '../../api/object.ts'
+import { applyConfiguration } from '../../api/patch/apply/apply.ts'
 import { applyPatch, type PatchType, patchTypeOf } from '../../api/patch/patch.ts'
-import type { AnyRow, ScaleResource } from '../../api/resource.ts'
+import { type AnyRow, groupVersionOf, type ScaleResource } from '../../api/resource.ts'
 import { objectType } from '../../api/schema.ts'
 import { formatLabelSelector, requirementsOf, requirementsOfMap } from '../../api/selector.ts'
 import { badRequest, fieldError, invalid, notFound } from '../../api/status.ts'
@@ -13,7 +14,8 @@ import { type BodyType, decodeTyped } from '../decode.ts'
 import { mediaTypeOf, negotiateOutput } from '../negotiation.ts'
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { formOf, rendered } from '../output/form.ts'
-import { noteOwners } from '../owners.ts'
+import { parseYaml } from '../output/yaml.ts'
+import { noteOwners, setManagedFields, writerOf } from '../owners.ts'
 import { asAny, readObject } from '../reader.ts'
 import type { Handler, ResourceRequest } from '../server.ts'
 import { decodeStored } from '../stored.ts'
@@ -53,8 +55,7 @@ async function updateScale(request: ResourceRequest, scale: ScaleResource): Prom
 async function patchScale(request: ResourceRequest, scale: ScaleResource): Promise<Answer> {
   const type = patchTypeOf(mediaTypeOf(request.call.header('content-type') ?? ''))
   if (type === undefined) throw wrongPatchType()
-  if (type === 'apply')
-    throw badRequest('apply patches of scale are not supported: apply the object')
+  if (type === 'apply') return applyScale(request, scale)
   const options = writeOptions(request.call.query, 'patch')
   const { body } = readPatch(await bodyText(request.call), type)
   return write(request, scale, options, (live) => patched(live, body, type))
@@ -78,15 +79,64 @@ async function write(
   options: WriteOptions,
   change: (live: Scale) => Scale,
 ): Promise<Answer> {
+  return writeParent(request, scale, options, (old) => {
+    const object = withReplicas(old, scale, change(scaleOf(old, scale)))
+    noteOwners(request, old, object, options.fieldManager)
+    return object
+  })
+}
+
+/** The number becomes a configuration of the object itself, which then knows its owner. */
+async function applyScale(request: ResourceRequest, scale: ScaleResource): Promise<Answer> {
+  const { call, row, info } = request
+  const options = writeOptions(call.query, 'apply')
+  const asked = readConfiguration(await bodyText(call))
+  return writeParent(request, scale, options, (old) => {
+    const config = {
+      apiVersion: groupVersionOf(row),
+      kind: row.kind,
+      metadata: { name: info.name },
+    }
+    setAt(config as AnyObject, scale.specReplicas, asked.spec?.replicas ?? 0)
+    const applied = applyConfiguration({
+      ...writerOf(request, options.fieldManager),
+      ...{ live: old, config, objectType: objectType(row.type), kind: row.kind },
+      force: options.force,
+    })
+    const object = structuredClone(applied.object) as AnyObject
+    setManagedFields(object, applied.managedFields?.map(withoutTime))
+    return object
+  })
+}
+
+/** Upstream knows no time for what was applied through a scale. */
+function withoutTime(entry: ManagedFieldsEntry): ManagedFieldsEntry {
+  if (entry.subresource !== 'scale' || entry.operation !== 'Apply') return entry
+  const { time: _time, ...rest } = entry
+  return rest
+}
+
+function readConfiguration(text: string): Partial<Scale> {
+  const { value } = parseYaml(text)
+  const config = (value ?? {}) as Partial<Scale>
+  if (config.kind === SCALE.kind && config.apiVersion === `${SCALE.group}/${SCALE.version}`) {
+    return config
+  }
+  throw badRequest(`invalid object type: ${config.apiVersion ?? ''}, Kind=${config.kind ?? ''}`)
+}
+
+async function writeParent(
+  request: ResourceRequest,
+  scale: ScaleResource,
+  options: WriteOptions,
+  change: (old: AnyObject) => AnyObject,
+): Promise<Answer> {
   const form = formOf(request, negotiateOutput(request.call))
   const { written } = await changeObject(request, {
     ...{ part: undefined, mayCreate: false, options },
     change(old) {
       if (old === undefined) throw notFound(request.row, request.info.name)
-      const wanted = change(scaleOf(old, scale))
-      const object = withReplicas(old, scale, wanted)
-      noteOwners(request, old, object, options.fieldManager)
-      return object
+      return change(old)
     },
   })
   return rendered(200, scaleOf(objectOf(request.row, written), scale), form)

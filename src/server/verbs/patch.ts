@@ -155,7 +155,7 @@ function readYaml(text: string) {
     return parseYaml(text)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw badRequest(`${UNREADABLE.apply}yaml: ${why}`)
+    throw badRequest(`${UNREADABLE.apply}error converting YAML to JSON: yaml: ${why}`)
   }
 }
 

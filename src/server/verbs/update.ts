@@ -8,6 +8,7 @@ import { onlyTimesDiffer } from '../../api/patch/apply/update.ts'
 import { equalJson } from '../../api/patch/value.ts'
 import type { PartResource } from '../../api/resource.ts'
 import {
+  ApiError,
   badRequest,
   conflict,
   fieldError,
@@ -223,6 +224,10 @@ function throughPart(
 function checkRevision(request: ResourceRequest, sent: AnyObject, old: AnyObject): void {
   const { row, info } = request
   const asked = sent.metadata.resourceVersion
+  if (asked && !/^[0-9]+$/.test(asked)) {
+    const why = `strconv.ParseUint: parsing ${JSON.stringify(asked)}: invalid syntax`
+    throw new ApiError(500, '', why)
+  }
   if (!asked || asked === '0') {
     if (!row.unconditionalUpdate) {
       const field = 'metadata.resourceVersion'
@@ -240,7 +245,7 @@ function checkUid(request: ResourceRequest, sent: AnyObject, old: AnyObject): vo
   if (!asked || asked === stands) return
   const { row, info } = request
   const why = `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${stands}`
-  const key = `/${storeKey(row, info.namespace, info.name)}`
+  const key = `/registry/${storeKey(row, info.namespace, info.name)}`
   const storage = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0`
   throw conflict(row, info.name, `${storage}, AdditionalErrorMsg: ${why}`)
 }
