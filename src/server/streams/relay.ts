@@ -13,6 +13,7 @@ import type { RequestInfo } from '../request-info.ts'
 import { type Backend, dialTarget, receiveHead, sendHead } from './backend.ts'
 import type { StreamDeps } from './contract.ts'
 import { requestHeaders, upgradeHeaders } from './headers.ts'
+import { sendLog } from './log-socket.ts'
 import { planTarget } from './targets.ts'
 
 /** Resolves when the connection is over. Never rejects: errors are answers on the socket. */
@@ -27,6 +28,7 @@ export async function relayUpgrade(
   const gone = new AbortController()
   socket.once('close', () => gone.abort(new Error('client has gone')))
   try {
+    if (info.subresource === 'log') return await sendLog(deps, call, info, client)
     const backend = await openBackend(deps, call, info, gone.signal)
     gone.signal.addEventListener('abort', () => backend.stream.abort(gone.signal.reason))
     const answer = await receiveHead(backend)
@@ -79,8 +81,13 @@ async function passAnswer(
   answer: HttpHead,
   { method }: Call,
 ): Promise<void> {
-  await copyBytes(bodyOf(answer, reader, method), (bytes) => client.write(bytes))
-  await client.end()
+  try {
+    await copyBytes(bodyOf(answer, reader, method), (bytes) => client.write(bytes))
+    await client.end()
+  } catch (error) {
+    // Half an answer has gone out already.
+    client.abort(error)
+  }
 }
 
 export async function refuse(client: ByteStream, error: unknown): Promise<void> {
