@@ -26,8 +26,6 @@ export type CtrImagesOptions = {
   plainHttpRegistries?: readonly string[]
   /** A folder of `HOST/hosts.toml` with mirrors and certificates, in containerd's format. */
   hostsDir?: string
-  /** Called with the chain of an image whose last name is gone. */
-  onGone?: (chainId: string, signal: AbortSignal) => Promise<void>
 }
 
 type SharedPull = { result: Promise<ImageSeen>; stop: AbortController; waiterCount: number }
@@ -66,6 +64,16 @@ export class CtrImages implements ImageStore {
       throw new RuntimeError('CreateContainerError', `image "${image.name}": not found`)
     }
     return (await this.#detailsOf(digest, signal)).chainId
+  }
+
+  /** The chains of all images that are here. */
+  async chains(signal: AbortSignal): Promise<Set<string>> {
+    const chains = new Set<string>()
+    for (const digest of new Set((await this.#read(signal)).values())) {
+      const details = await this.#detailsOf(digest, signal).catch(() => undefined) // Half removed.
+      if (details !== undefined) chains.add(details.chainId)
+    }
+    return chains
   }
 
   /** Equal pulls share one; it goes on while anyone waits for it. */
@@ -109,15 +117,11 @@ export class CtrImages implements ImageStore {
   async remove(image: string, signal: AbortSignal): Promise<void> {
     const seen = await this.find(image, signal)
     if (seen === undefined) return
-    const chainId = await this.chainOf(seen, signal)
     const isId = imageIdOf(image) !== undefined
     const gone = isId ? [...seen.repoTags, ...seen.repoDigests] : [seen.name]
     const known = gone.filter((name) => this.#names?.has(name))
     await this.#options.ctr.run(['images', 'rm', ...known], signal)
     this.markStale()
-    if ((await this.#findById(seen.id, signal)) === undefined) {
-      await this.#options.onGone?.(chainId, signal)
-    }
   }
 
   async import(archivePath: string, signal: AbortSignal): Promise<readonly string[]> {
@@ -150,10 +154,12 @@ export class CtrImages implements ImageStore {
     const { id, sizeBytes, config } = await this.#detailsOf(digest, signal)
     const names = await this.#read(signal)
     const same = [...names].filter(([, one]) => one === digest).map(([one]) => one)
-    const repositories = same.map((one) => one.replace(/[:@][^/]*$/, ''))
+    const own = names.has(name) ? name : same[0]!
+    // The repository that was asked for comes first: statuses show the first one.
+    const repositories = [own, ...same].map((one) => one.replace(/[:@][^/]*$/, ''))
     return {
       id,
-      name: names.has(name) ? name : same[0]!,
+      name: own,
       repoTags: same.filter((one) => !one.includes('@')),
       repoDigests: [...new Set(repositories)].map((repository) => `${repository}@${digest}`),
       sizeBytes,

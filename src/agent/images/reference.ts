@@ -20,7 +20,8 @@ const TAG = /^\w[\w.-]{0,127}$/
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[+.-_][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
 
 /**
- * A name without tag or digest is :latest. Throws RuntimeError InvalidImageName in upstream's words.
+ * A name without tag or digest is :latest. Throws RuntimeError InvalidImageName in upstream's
+ * words.
  */
 export function parseReference(image: string): Reference {
   const [name = '', digest, ...more] = image.split('@')

@@ -8,7 +8,7 @@ import { mkdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
-import { describeError, type Log } from '../../lib/log.ts'
+import type { Log } from '../../lib/log.ts'
 import type { DetachedProcesses, Processes } from '../../lib/process.ts'
 import { Ctr } from './ctr.ts'
 
@@ -92,9 +92,9 @@ export class Containerd {
       const args = ['--connect-timeout', '2s', '--timeout', '5s', 'version']
       await this.ctr.run(args, signal)
       return true
-    } catch (error) {
+    } catch {
+      // No socket yet, or nobody behind it: the caller tries again, and says so when it gives up.
       signal.throwIfAborted()
-      this.#options.log.debug('containerd does not answer yet', { why: describeError(error) })
       return false
     }
   }

@@ -113,6 +113,10 @@ export class Containers {
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || a.attempt - b.attempt)
   }
 
+  chainsInUse(): string[] {
+    return [...this.#records.values()].map((record) => record.chainId)
+  }
+
   podUids(): string[] {
     return [...new Set([...this.#records.values()].map((record) => record.podUid))]
   }
@@ -249,6 +253,7 @@ export class Containers {
     if (now.state === 'created') {
       await this.#save({ ...now, pid, state: 'running', startedAtMs: clock.nowMs() })
     }
+    this.#options.changed(draft.podUid)
     return this.#records.get(draft.id)!
   }
 

@@ -14,6 +14,7 @@ import type { Component, Running } from '../../lib/component.ts'
 import type { Log } from '../../lib/log.ts'
 import type { DetachedProcesses, Processes } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
+import { forEachLimited } from '../../lib/tasks.ts'
 import type { CtrImages } from '../images/ctr-images.ts'
 import type { PodNetwork } from '../network/node-network.ts'
 import { attachTo } from './attach.ts'
@@ -66,6 +67,9 @@ export type CtrRuntimeOptions = {
   /** Processor, as Bun names it: x64, arm64. */
   arch: string
 }
+
+/** Containers of one pod that are removed at once. */
+const PARALLEL_MAX = 4
 
 type Parts = { rootfs: Rootfs; sandboxes: Sandboxes; containers: Containers; cgroups: CgroupHost }
 
@@ -134,8 +138,11 @@ export class CtrRuntime implements Runtime, Component {
 
   async removeSandbox(podUid: string, signal: AbortSignal): Promise<void> {
     const { sandboxes, containers } = this.#running()
-    for (const { id } of containers.ofPod(podUid)) await containers.remove(id, false, signal)
+    await forEachLimited(containers.ofPod(podUid), PARALLEL_MAX, ({ id }) =>
+      containers.remove(id, false, signal),
+    )
     await sandboxes.remove(podUid, signal)
+    await this.#sweep(signal)
   }
 
   async startContainer(config: ContainerConfig, signal: AbortSignal): Promise<ContainerSeen> {
@@ -146,8 +153,9 @@ export class CtrRuntime implements Runtime, Component {
     return this.#running().containers.stop(id, graceSeconds, signal)
   }
 
-  removeContainer(id: string, options: { logs: boolean }, signal: AbortSignal): Promise<void> {
-    return this.#running().containers.remove(id, options.logs, signal)
+  async removeContainer(id: string, options: { logs: boolean }, signal: AbortSignal) {
+    await this.#running().containers.remove(id, options.logs, signal)
+    await this.#sweep(signal)
   }
 
   async exec(id: string, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
@@ -229,6 +237,18 @@ export class CtrRuntime implements Runtime, Component {
       pid: Number(row.PID),
       status: row.STATUS ?? '',
     }))
+  }
+
+  /** Layers are kept for images that are here and for containers that still run older ones. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { containers, rootfs } = this.#running()
+    try {
+      const chains = await this.#options.images.chains(signal)
+      await rootfs.sweep(new Set([...chains, ...containers.chainsInUse()]), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#options.log.warn('releasing layers of old images failed', { error })
+    }
   }
 
   #runcRoot(): string {

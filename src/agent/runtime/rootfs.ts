@@ -1,14 +1,15 @@
 // The file system of a container: the image's layers below, a writable folder of its own on top.
 //
-// containerd unpacks layers once; one read-only view per image tells where they lie and keeps them
-// from being collected. Each container then costs one overlay mount and no call to containerd.
-// Where the snapshotter is not overlayfs, containerd prepares a snapshot per container instead.
+// containerd unpacks layers once. One snapshot per image, never written to, tells where they lie and
+// keeps them from being collected (`ctr snapshots view` would not: its snapshots are collected at
+// once). Each container then costs one overlay mount and no call to containerd. Where the
+// snapshotter is not overlayfs, containerd prepares a snapshot per container instead.
 
 import { createHash } from 'node:crypto'
 import { lstat, mkdir, readFile, readlink, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing, removeIfAny } from '../../lib/files.ts'
-import { type Ctr, CtrError } from './ctr.ts'
+import { type Ctr, CtrError, parseTable } from './ctr.ts'
 import { MS_BIND, MS_NODEV, MS_RDONLY, MS_REC, type Syscalls } from './syscalls.ts'
 
 export type RootfsOptions = {
@@ -22,21 +23,18 @@ type SnapshotMount = { Type: string; Source: string; Options?: string[] | null }
 
 /** mount(2) takes one page of options. */
 const OPTIONS_BYTES_MAX = 4000
-const VIEW_PREFIX = 'kedge-view-'
+const KEEPER_PREFIX = 'kedge-layers-'
 const SYMLINKS_MAX = 40
 
 export class Rootfs {
   readonly #options: RootfsOptions
   /** Layers by chain, top first; undefined where the snapshotter is not overlayfs. */
   readonly #layers = new Map<string, Promise<readonly string[] | undefined>>()
+  /** Keys of our snapshots in containerd, one per image; undefined until they are listed. */
+  #keepers: Set<string> | undefined
 
   constructor(options: RootfsOptions) {
     this.#options = options
-  }
-
-  /** Finds the layers of an image before they are needed. */
-  async warm(chainId: string, signal: AbortSignal): Promise<void> {
-    await this.#layersOf(chainId, signal)
   }
 
   /** Mounts a root for container `id` and returns its path: `<folder>/rootfs`. */
@@ -63,28 +61,38 @@ export class Rootfs {
     await this.#options.ctr.run(['snapshots', 'rm', id], signal).catch(ignoreMissing)
   }
 
-  /** Lets containerd collect the layers of an image that is gone. */
-  async release(chainId: string, signal: AbortSignal): Promise<void> {
-    this.#layers.delete(chainId)
-    await this.#options.ctr.run(['snapshots', 'rm', viewKey(chainId)], signal).catch(ignoreMissing)
+  /** Lets containerd collect the layers of images that are neither here nor in use. */
+  async sweep(liveChains: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    const { ctr } = this.#options
+    if (this.#keepers === undefined) {
+      const rows = parseTable(await ctr.run(['snapshots', 'ls'], signal))
+      this.#keepers = new Set(rows.map((row) => row.KEY ?? '').filter(isKeeper))
+    }
+    const live = new Set([...liveChains].map(keeperKey))
+    for (const key of [...this.#keepers].filter((one) => !live.has(one))) {
+      await ctr.run(['snapshots', 'rm', key], signal).catch(ignoreMissing)
+      this.#keepers.delete(key)
+      this.#layers.delete(chainOfKeeper(key))
+    }
   }
 
   async #layersOf(chainId: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
     const known = this.#layers.get(chainId)
     if (known !== undefined) return known
-    const found = this.#view(chainId, signal).then(overlayLayers)
+    const found = this.#keeper(chainId, signal).then(overlayLayers)
     this.#layers.set(chainId, found)
     // A failure is not remembered; the caller below sees it.
     found.catch(() => this.#layers.delete(chainId))
     return found
   }
 
-  async #view(chainId: string, signal: AbortSignal): Promise<SnapshotMount[]> {
+  async #keeper(chainId: string, signal: AbortSignal): Promise<SnapshotMount[]> {
     const { ctr } = this.#options
-    const key = viewKey(chainId)
-    const view = () => ctr.run(['snapshots', 'view', '--mounts', key, chainId], signal)
+    const key = keeperKey(chainId)
+    this.#keepers?.add(key)
+    const prepare = () => ctr.run(['snapshots', 'prepare', '--mounts', key, chainId], signal)
     try {
-      return JSON.parse(await view())
+      return JSON.parse(await prepare())
     } catch (error) {
       if (!(error instanceof CtrError && error.alreadyExists)) throw error
     }
@@ -131,7 +139,7 @@ export class Rootfs {
   }
 }
 
-/** Layers, top first, out of the mounts of a view; undefined when not overlayfs's. Pure. */
+/** Layers, top first, out of the mounts of a snapshot; undefined when not overlayfs's. Pure. */
 export function overlayLayers(mounts: readonly SnapshotMount[]): readonly string[] | undefined {
   const [mount] = mounts
   if (mount === undefined || mounts.length !== 1) return undefined
@@ -139,9 +147,7 @@ export function overlayLayers(mounts: readonly SnapshotMount[]): readonly string
     const lower = mount.Options?.find((option) => option.startsWith('lowerdir='))
     return lower?.slice('lowerdir='.length).split(':')
   }
-  // A single layer is handed out as a bind mount; only overlayfs keeps it under snapshots/N/fs.
-  const isOverlay = mount.Type === 'bind' && /overlayfs\/snapshots\/\d+\/fs$/.test(mount.Source)
-  return isOverlay ? [mount.Source] : undefined
+  return undefined
 }
 
 /** `mount -t TYPE SOURCE TARGET -o a,b` back into its parts. Pure. */
@@ -159,8 +165,16 @@ function parseOptions(options: readonly string[]): { flags: number; data: string
   return { flags, data: options.filter((option) => known[option] === undefined).join(',') }
 }
 
-function viewKey(chainId: string): string {
-  return VIEW_PREFIX + chainId.replace(':', '-')
+function isKeeper(key: string): boolean {
+  return key.startsWith(KEEPER_PREFIX)
+}
+
+function chainOfKeeper(key: string): string {
+  return key.slice(KEEPER_PREFIX.length).replace('-', ':')
+}
+
+function keeperKey(chainId: string): string {
+  return KEEPER_PREFIX + chainId.replace(':', '-')
 }
 
 function ignoreMissing(error: unknown): void {

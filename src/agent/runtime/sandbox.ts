@@ -65,6 +65,8 @@ const SHM_BYTES = 64 * 1024 * 1024
 export class Sandboxes {
   readonly #options: SandboxOptions
   readonly #records = new Map<string, SandboxRecord>()
+  /** Found whole in this run of the agent; a reboot, which could take them, ends us too. */
+  readonly #ready = new Set<string>()
 
   constructor(options: SandboxOptions) {
     this.#options = options
@@ -134,6 +136,7 @@ export class Sandboxes {
     )
     await removeIfAny(this.#recordPath(podUid))
     this.#records.delete(podUid)
+    this.#ready.delete(podUid)
   }
 
   /** What a container of this pod joins. `targetPid` shares the processes of another container. */
@@ -253,10 +256,14 @@ export class Sandboxes {
 
   #isReady(record: SandboxRecord): boolean {
     if (!record.isWhole) return false
+    if (this.#ready.has(record.podUid)) return true
     const kinds = namespacesOf(record)
     // With nothing of its own there is nothing that a reboot could have taken.
     if (kinds.length === 0) return true
-    return this.#options.syscalls.isNamespace(join(this.#folder(record.podUid), kinds[0]!))
+    const path = join(this.#folder(record.podUid), kinds[0]!)
+    const isReady = this.#options.syscalls.isNamespace(path)
+    if (isReady) this.#ready.add(record.podUid)
+    return isReady
   }
 
   #folder(podUid: string): string {

@@ -47,7 +47,8 @@ export async function runWithTerminal(
   }
   const watcher = watch(folder, hold)
   const output: Uint8Array[] = []
-  const code = await pty(argv, (bytes) => output.push(bytes)).exited.finally(() => watcher.close())
+  const quiet = ['env', 'CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1', ...argv]
+  const code = await pty(quiet, (bytes) => output.push(bytes)).exited.finally(() => watcher.close())
   const text = Buffer.concat(output)
   if (code !== 0) throw new Error(plainMessage(text.toString().replaceAll('\r', '')))
   hold()
