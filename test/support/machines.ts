@@ -159,7 +159,8 @@ export class Machine {
 
   /** Runs a command on this machine. */
   on(argv: string[]): string[] {
-    return ['ip', 'netns', 'exec', this.namespace, ...argv]
+    // Not `ip netns exec`: it mounts a fresh /sys, in which there are no cgroups.
+    return ['nsenter', `--net=/run/netns/${this.namespace}`, ...argv]
   }
 
   /** Drops every connection that others begin, but for answers and what pods and Services use. */
