@@ -214,6 +214,14 @@ describe('an agent', () => {
         "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000",
     })
     expect(node.runtime.done).toEqual([])
+    await node.settle()
+    await node.stopAgent()
+    const requests = node.requests.length
+    await node.startAgent()
+    await node.until('the agent knows the pod', () => node.agent.find('default', 'big'))
+    await node.settle()
+    expect((await node.pod('big'))!.status).toEqual(pod.status!)
+    expect(node.requests.slice(requests).filter((one) => one.includes('/pods/'))).toEqual([])
   })
 
   test('registers its node and renews its lease', async () => {

@@ -196,21 +196,7 @@ export class Agent implements Component {
       await aborted(signal)
       stop()
     })
-    start(async (signal) => {
-      // Services come and go often in a large cluster; one write after a burst will do.
-      world.services.onChange(() => world.services.isSynced && keepSoon())
-      const keep = () => state.keepServices(world.services.lister.all())
-      let cancel: (() => void) | undefined
-      const keepSoon = () => {
-        cancel ??= clock.after(KEEP_SERVICES_MS, () => {
-          cancel = undefined
-          keep()
-        })
-      }
-      await world.services.synced(signal).then(keep, () => {})
-      await aborted(signal)
-      cancel?.()
-    })
+    start((signal) => keepServices(world.services, state, clock, signal))
     start((signal) => world.reporter.run(signal))
     start((signal) => this.#node.run(() => this.#registered.resolve(), signal))
     const nodeUid = () => own.lister.get(nodeName)?.metadata.uid
@@ -231,6 +217,26 @@ type World = {
 /** A server in the same process needs a part of this to start. */
 const SERVER_WAIT_MS = 2_000
 const KEEP_SERVICES_MS = 5_000
+
+/** Services come and go often in a large cluster: one write after a burst will do. */
+async function keepServices(
+  services: Informer<Service>,
+  state: AgentState,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  let cancel: (() => void) | undefined
+  const keep = () => {
+    cancel = undefined
+    state.keepServices(services.lister.all())
+  }
+  services.onChange(() => {
+    if (services.isSynced) cancel ??= clock.after(KEEP_SERVICES_MS, keep)
+  })
+  await services.synced(signal).then(keep, () => {})
+  await aborted(signal)
+  cancel?.()
+}
 
 /**
  * What the server says comes before what was written down: a readiness that is a moment old would

@@ -11,6 +11,7 @@ import {
   type StoppingSeen,
   type Trouble,
 } from './pod-seen.ts'
+import { specOf } from './pod-stop.ts'
 import type { ContainerProbes } from './probes/container-probes.ts'
 import { noteRestart } from './restart.ts'
 import {
@@ -134,6 +135,23 @@ export class PodMemory {
   /** The trouble is over for another reason: what was missing has come. */
   forgetTroubles(which: (action: string) => boolean): void {
     for (const key of this.#troubles.keys()) if (which(key)) this.#troubles.delete(key)
+  }
+
+  /**
+   * What runs since before the agent started. A start that nobody was told of had not ended: its hook
+   * runs, or runs again.
+   */
+  noteAdopted(pod: Pod, runtime: PodSeen): void {
+    this.noteObserved(runtime)
+    const { containerStatuses = [], initContainerStatuses = [] } = this.reported
+    const told = new Set(
+      [...containerStatuses, ...initContainerStatuses].map(({ containerID }) => containerID),
+    )
+    for (const { id, name, state } of runtime.containers) {
+      const hook = specOf({ pod }, name)?.lifecycle?.postStart
+      if (hook === undefined || state !== 'running' || told.has(`containerd://${id}`)) continue
+      this.#postStart.set(id, 'pending')
+    }
   }
 
   /** What the runtime says by itself. Containers that are gone are forgotten altogether. */

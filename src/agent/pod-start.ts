@@ -107,7 +107,9 @@ function planAlive(draft: Draft, container: Container, newest: ContainerSeen): v
   }
   const begun = seen.stopping.get(newest.id)
   if (begun !== undefined) return kill('', begun.graceSeconds)
-  if (seen.postStart.get(newest.id) === 'failed') return kill('FailedPostStartHook')
+  if (seen.postStart.get(newest.id) === 'failed') {
+    return planEnd(draft, newest, { message: 'FailedPostStartHook' })
+  }
   if (seen.postStart.get(newest.id) === 'pending') {
     return draft.want({ do: 'post-start', id: newest.id, container })
   }

@@ -18,7 +18,7 @@ import { type Action, keyOf, type PodPlan, type Waiting } from './pod-seen.ts'
 import { specOf } from './pod-stop.ts'
 import { formatPod } from './pod-text.ts'
 import type { Adopted, ContainerProbes } from './probes/container-probes.ts'
-import type { ContainerSeen, PodSeen } from './runtime/runtime.ts'
+import { type ContainerSeen, type PodSeen, RuntimeError } from './runtime/runtime.ts'
 import { podStatus } from './status/pod-status.ts'
 
 export type WorkerDeps = {
@@ -69,7 +69,7 @@ export class PodWorker {
     this.#deps = deps
     this.#inbox = new Mailbox(deps.clock)
     this.#memory = new PodMemory(deps.clock, pod.status ?? {})
-    if (runtime !== undefined) this.#memory.noteObserved(runtime)
+    if (runtime !== undefined) this.#memory.noteAdopted(pod, runtime)
     this.#mustObserve = runtime === undefined
     this.#inbox.put(pod)
   }
@@ -154,7 +154,7 @@ export class PodWorker {
     this.#tell(pod, plan)
     if (plan.phase === 'stopped' && this.#memory.isForgotten) return 'left'
     for (const key of plan.cancel) this.#memory.busy.get(key)?.stop.abort()
-    for (const action of plan.actions) this.#begin(action, pod, start)
+    for (const action of plan.actions) this.#begin(action, pod, plan, start)
     if (plan.recheckInMs !== undefined) this.#inbox.nudgeIn(plan.recheckInMs)
     return 'stays'
   }
@@ -204,16 +204,12 @@ export class PodWorker {
     }
   }
 
-  #begin(action: Action, pod: Pod, start: Start): void {
+  #begin(action: Action, pod: Pod, plan: PodPlan, start: Start): void {
     const events = podEvents(this.#deps.recorder, pod)
     const stop = new AbortController()
     this.#memory.busy.set(keyOf(action), { action, stop })
     this.#memory.noteBegin(action)
-    tellBegin(
-      action,
-      events,
-      this.#memory.isForgotten || pod.metadata.deletionTimestamp !== undefined,
-    )
+    tellBegin(action, events, plan.phase !== 'running')
     const podIps = (this.#memory.reported.podIPs ?? []).map(({ ip }) => ip)
     start((signal) =>
       this.#work({ pod, action, events, podIps }, AbortSignal.any([signal, stop.signal])),
@@ -231,14 +227,22 @@ export class PodWorker {
       if (!isAbort(error, signal)) {
         this.#memory.noteFailed(action, error)
         tellFailed(job, error)
-        const what = { pod: formatPod(job.pod), action: action.do, error }
-        this.#deps.log.warn('pod action failed', what)
+        this.#log(job, error)
       }
       // Half of it may have happened.
       this.#mustObserve = true
     }
     this.#memory.busy.delete(keyOf(action))
     this.#inbox.nudge()
+  }
+
+  /** What the pod's author can mend is an event; the log is for whoever looks after the node. */
+  #log({ pod, action }: Job, error: unknown): void {
+    const { log } = this.#deps
+    const what = { pod: formatPod(pod), action: action.do, error }
+    const isAuthors = error instanceof RuntimeError || action.do === 'post-start'
+    if (isAuthors) log.debug('pod action failed', what)
+    else log.warn('pod action failed', what)
   }
 
   /** Waiting and ending are told when they begin. */
@@ -297,6 +301,10 @@ function tellFailed({ action, events }: Job, error: unknown): void {
     case 'create-sandbox':
       return events.warning('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
     case 'start':
+      // It was made, but its first process could not be run.
+      if (error instanceof RuntimeError && error.reason === 'RunContainerError') {
+        events.normal('Created', 'Container created', action.container.name)
+      }
       return events.warning('Failed', `Error: ${message}`, action.container.name)
     case 'post-start':
       return events.warning('FailedPostStartHook', 'PostStartHook failed', action.container.name)

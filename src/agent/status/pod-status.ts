@@ -1,6 +1,11 @@
 // The status of a pod, as the kubelet of 1.36 writes it. Pure.
 
-import type { Container, ContainerStatus, PodStatus } from '../../api/generated/types.ts'
+import type {
+  Container,
+  ContainerStatus,
+  PodCondition,
+  PodStatus,
+} from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { type Action, isAlive, type Seen } from '../pod-seen.ts'
 import { podLimits, podRequests, qosClassOf } from '../resources.ts'
@@ -11,11 +16,14 @@ import { phaseOf } from './phase.ts'
 /** All termination messages of a pod together. */
 const MESSAGE_BYTES_MAX = 12 * 1024
 
+const SANDBOX = 'PodReadyToStartContainers'
+
 export type NodeIps = readonly string[]
 
 export function podStatus(view: StatusView, hostIps: NodeIps): PodStatus {
   const { seen, plan } = view
   if (seen.rejection !== undefined) return rejectedStatus(seen)
+  if (isEndTold(seen)) return endedStatus(seen)
   const { spec } = seen.pod
   const ephemeral: Container[] = spec.ephemeralContainers ?? []
   const regular = containerStatuses(view, spec.containers, 'containerStatuses')
@@ -50,6 +58,23 @@ export function podStatus(view: StatusView, hostIps: NodeIps): PodStatus {
     ...(Object.keys(requests).length > 0 ? { allocatedResources: requests } : {}),
     resources: podResources(seen, requests),
   }
+}
+
+/** The API has the pod as Succeeded or Failed: nothing it says of its containers changes any more. */
+function isEndTold({ pod, reported }: Seen): boolean {
+  const phase = pod.status?.phase
+  return (phase === 'Succeeded' || phase === 'Failed') && reported.phase === phase
+}
+
+function endedStatus(seen: Seen): PodStatus {
+  const { reported, sandbox } = seen
+  const { conditions } = reported
+  if (conditions === undefined || sandbox?.state === 'ready') return reported
+  const gone = { status: 'False', lastTransitionTime: formatTime(seen.nowMs) }
+  const isOpen = ({ type, status }: PodCondition) => type === SANDBOX && status === 'True'
+  if (!conditions.some(isOpen)) return reported
+  const closed = conditions.map((one) => (isOpen(one) ? { ...one, ...gone } : one))
+  return { ...reported, conditions: closed }
 }
 
 function rejectedStatus({ pod, rejection, reported, nowMs }: Seen): PodStatus {

@@ -82,20 +82,26 @@ export class StatusReporter {
 
   /** Until there is nothing more to say. */
   async #sendAll(uid: string, word: Word, signal: AbortSignal): Promise<void> {
+    let sent: PodStatus | undefined
     while (this.#words.get(uid) === word && hasNews(word) && !signal.aborted) {
+      // The server keeps it in another form than ours: saying it again would change nothing.
+      if (sent === word.status && !isDeletable(word)) {
+        const left = planStatusPatch(word.pod, word.status)
+        this.#deps.log.debug('status is kept in another form', { left })
+        return
+      }
+      const { status } = word
       try {
         await this.#sendOnce(uid, word, signal)
         this.#backoff.reset(uid)
+        sent = status
       } catch (error) {
         if (signal.aborted) return
         if (isNotFound(error)) return this.forget(uid)
         const waitMs = this.#backoff.next(uid)
         const { namespace, name } = word.pod.metadata
-        this.#deps.log.warn('report pod status failed', {
-          pod: `${namespace}/${name}`,
-          waitMs,
-          error,
-        })
+        const what = { pod: `${namespace}/${name}`, waitMs, error }
+        this.#deps.log.warn('report pod status failed', what)
         await this.#deps.clock.sleep(waitMs, signal).catch(() => {})
       }
     }

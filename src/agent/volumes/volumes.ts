@@ -57,7 +57,7 @@ export class PodVolumes {
           signal.throwIfAborted()
           const why = error instanceof Error ? error.message : String(error)
           const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${why}`
-          throw new RuntimeError('FailedMount', message, { cause: error })
+          throw new RuntimeError('FailedMount', message)
         }),
       ),
     )
