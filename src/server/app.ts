@@ -12,9 +12,11 @@ import { AdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { Authenticator } from './authn/authenticator.ts'
 import { certificateUsers, frontProxyUsers } from './authn/certificates.ts'
+import { impersonated } from './authn/impersonation.ts'
 import { ServiceAccountUsers } from './authn/service-accounts.ts'
 import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
 import { Authorizer, openPaths } from './authz/authorizer.ts'
+import { bindingHooks, roleHooks } from './authz/escalation.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
@@ -93,6 +95,8 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     hooks: new Map([
       [addresses.folder, addresses.hooks],
       [namespaces.folder, namespaceHooks],
+      ...['roles', 'clusterroles'].map((folder) => [folder, roleHooks] as const),
+      ...['rolebindings', 'clusterrolebindings'].map((folder) => [folder, bindingHooks] as const),
     ]),
     streams: {
       ...{ clock, nodes: deps.nodes, log: deps.log, random: () => deps.random.next() },
@@ -143,10 +147,12 @@ async function answer(
     const found = server.authenticator.authenticate(call)
     const user: UserInfo = found instanceof Promise ? await found : found
     leave = inFlight.enter(info, user)
-    const access = accessOf(info, user, call.query)
+    const own = accessOf(info, user, call.query)
+    const acting = impersonated(call, own, server.authorizer)
+    const access = acting === user ? own : { ...own, user: acting }
     const decision = server.authorizer.decide(access)
     if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
-    const served = serve(server, { call, info, user, warnings })
+    const served = serve(server, { call, info, user: acting, warnings })
     const done = served instanceof Promise ? await served : served
     return finish(done, call, auditId, warnings)
   } catch (error) {

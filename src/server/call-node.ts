@@ -48,9 +48,10 @@ export class NodeCall implements Call {
   }
 
   *headers(): Iterable<readonly [string, string]> {
-    for (const [name, value] of Object.entries(this.#headers)) {
-      if (value === undefined || name.startsWith(':')) continue
-      yield [name, Array.isArray(value) ? value.join(', ') : value]
+    const raw = this.#request.rawHeaders
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i]!.toLowerCase()
+      if (!name.startsWith(':')) yield [name, raw[i + 1]!]
     }
   }
 

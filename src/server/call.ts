@@ -17,7 +17,7 @@ export interface Call {
   readonly env: RequestEnv
   /** `name` in lower case. Several lines of one header are joined with ", ". */
   header(name: string): string | undefined
-  /** Every header, names in lower case. */
+  /** Every line of the headers, names in lower case. */
   headers(): Iterable<readonly [string, string]>
   /** Reads the whole body. Throws `BodyTooLargeError` past `bytesMax`. */
   body(bytesMax: number): Promise<Uint8Array>

@@ -8,6 +8,7 @@ import { ApiError, badRequest } from '../api/status.ts'
 import { formatHead } from '../lib/net/http1.ts'
 import { socketStream } from '../lib/net/socket-stream.ts'
 import { acceptKey, WebSocketStream } from '../lib/net/websocket.ts'
+import { impersonated } from './authn/impersonation.ts'
 import { nodeNameOf } from './authz/node.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
 import { type Answer, type Call, isPush, type Push, type Sink } from './call.ts'
@@ -41,7 +42,8 @@ export async function upgrade(
   let use: (() => Promise<void>) | undefined
   try {
     const info = requestInfo(call.method, call.path, call.query)
-    const user = await server.authenticator.authenticate(call)
+    const known = await server.authenticator.authenticate(call)
+    const user = impersonated(call, accessOf(info, known, call.query), server.authorizer)
     authorize(server, call, info, user)
     if (call.path === TUNNEL_PATH) {
       const node = nodeNameOf(user)

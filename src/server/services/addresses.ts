@@ -5,7 +5,7 @@ import type { Service } from '../../api/generated/types.ts'
 import { needsHealthCheck } from '../../api/resources/service/rules.ts'
 import { services } from '../../api/resources/services.ts'
 import { type ApiError, type FieldError, fieldError, internal, invalid } from '../../api/status.ts'
-import { addressAt, formatCidr, formatIp, type Ip, parseIp, sizeOf } from '../../lib/ip.ts'
+import { addressAt, formatIp, type Ip, parseIp, sizeOf } from '../../lib/ip.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Entry } from '../../store/store.ts'
 import type { Follower } from '../follow.ts'
@@ -222,7 +222,7 @@ class Holding {
   }
 
   #thisAddress(service: Service, asked: string): string {
-    const { serviceCidr, owner, dryRun } = this.#options
+    const { owner, dryRun } = this.#options
     const fail = (why: string) => {
       const detail = `failed to allocate IP ${asked}: ${why}`
       const { clusterIPs } = service.spec
@@ -230,8 +230,7 @@ class Holding {
     }
     const offset = offsetIn(this.#options, parseIp(asked))
     if (offset === undefined || !this.#addresses.has(offset)) {
-      const range = `The range of valid IPs is ${formatCidr(serviceCidr)}`
-      throw fail(`the provided IP (${asked}) is not in the valid range. ${range}`)
+      throw fail('the provided network does not match the current range')
     }
     if (dryRun) return asked
     if (!this.#addresses.hold(offset, owner)) throw fail('provided IP is already allocated')

@@ -82,6 +82,7 @@ async function write(
   return writeParent(request, scale, options, (old) => {
     const object = withReplicas(old, scale, change(scaleOf(old, scale)))
     noteOwners(request, old, object, options.fieldManager)
+    setManagedFields(object, object.metadata.managedFields?.map(withoutTime))
     return object
   })
 }
@@ -109,9 +110,9 @@ async function applyScale(request: ResourceRequest, scale: ScaleResource): Promi
   })
 }
 
-/** Upstream knows no time for what was applied through a scale. */
+/** Upstream knows no time for what was written through a scale. */
 function withoutTime(entry: ManagedFieldsEntry): ManagedFieldsEntry {
-  if (entry.subresource !== 'scale' || entry.operation !== 'Apply') return entry
+  if (entry.subresource !== 'scale') return entry
   const { time: _time, ...rest } = entry
   return rest
 }

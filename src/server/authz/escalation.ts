@@ -1,0 +1,125 @@
+// Nobody hands on rights that they do not have (pkg/registry/rbac): who writes a role must hold its
+// rules, or the verb `escalate`; who writes a binding must hold those of the role, or `bind`.
+
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+} from '../../api/generated/types.ts'
+import type { AnyObject } from '../../api/object.ts'
+import { equalJson } from '../../api/patch/value.ts'
+import { forbidden, notFound } from '../../api/status.ts'
+import type { KindHooks, Undo } from '../hooks.ts'
+import type { ResourceRequest } from '../server.ts'
+import { describeRule, uncovered } from './rules.ts'
+
+const GROUP = 'rbac.authorization.k8s.io'
+const MASTERS = 'system:masters'
+const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+]
+
+type AnyRole = Role & Pick<ClusterRole, 'aggregationRule'>
+type AnyBinding = RoleBinding | ClusterRoleBinding
+
+/** Nothing is held for these writes. */
+const nothing: Undo = () => {}
+
+export const roleHooks: KindHooks = {
+  beginCreate(request, object) {
+    checkRole(request, object as unknown as AnyRole, undefined)
+    return nothing
+  },
+  beginUpdate(request, object, old) {
+    checkRole(request, object as unknown as AnyRole, old as unknown as AnyRole)
+    return nothing
+  },
+}
+
+export const bindingHooks: KindHooks = {
+  beginCreate(request, object) {
+    checkBinding(request, object as unknown as AnyBinding)
+    return nothing
+  },
+  beginUpdate(request, object, old) {
+    if (!grantsTheSame(object, old)) checkBinding(request, object as unknown as AnyBinding)
+    return nothing
+  },
+}
+
+function checkRole(request: ResourceRequest, role: AnyRole, old: AnyRole | undefined): void {
+  const isSame =
+    old !== undefined &&
+    equalJson(role.rules ?? [], old.rules ?? []) &&
+    equalJson(role.aggregationRule, old.aggregationRule)
+  const name = role.metadata.name ?? ''
+  const { plural } = request.row
+  if (isSame || mayDoAnything(request) || mayOnRole(request, 'escalate', plural, name)) return
+  if (role.aggregationRule && missing(request, '', EVERYTHING).length > 0) {
+    const why = 'must have cluster-admin privileges to use the aggregationRule'
+    throw forbidden(request.row, name, why)
+  }
+  refuseMissing(request, name, missing(request, request.info.namespace, role.rules ?? []))
+}
+
+function checkBinding(request: ResourceRequest, binding: AnyBinding): void {
+  const { kind, name } = binding.roleRef
+  const plural = kind === 'ClusterRole' ? 'clusterroles' : 'roles'
+  if (mayDoAnything(request) || mayOnRole(request, 'bind', plural, name)) return
+  const { namespace } = request.info
+  const rules = request.server.rbac.roleRules(kind, namespace, name)
+  if (rules === undefined) throw notFound({ group: GROUP, plural }, name)
+  refuseMissing(request, binding.metadata.name ?? '', missing(request, namespace, rules))
+}
+
+function grantsTheSame(object: AnyObject, old: AnyObject): boolean {
+  return equalJson(object.roleRef, old.roleRef) && equalJson(object.subjects, old.subjects)
+}
+
+function mayDoAnything({ user }: ResourceRequest): boolean {
+  return user.groups.includes(MASTERS)
+}
+
+function mayOnRole(
+  { server, user, info }: ResourceRequest,
+  verb: string,
+  resource: string,
+  name: string,
+): boolean {
+  return server.authorizer.decide({
+    ...{ user, verb, isResource: true, group: GROUP, version: 'v1', resource },
+    ...{ subresource: '', namespace: info.namespace, name },
+  }).allowed
+}
+
+function missing(
+  { server, user }: ResourceRequest,
+  namespace: string,
+  rules: readonly PolicyRule[],
+): PolicyRule[] {
+  return uncovered(server.rbac.rulesFor(user, namespace), rules)
+}
+
+function refuseMissing(request: ResourceRequest, name: string, rights: PolicyRule[]): void {
+  if (rights.length === 0) return
+  const { username, groups } = request.user
+  const who = `user ${JSON.stringify(username)} (groups=${goList(groups)})`
+  const lines = [...new Set(compact(rights).map(describeRule))].sort().join('\n')
+  const why = `is attempting to grant RBAC permissions not currently held:\n${lines}`
+  throw forbidden(request.row, name, `${who} ${why}`)
+}
+
+/** Verbs on the same things together, as upstream's messages show them. */
+function compact(rights: readonly PolicyRule[]): PolicyRule[] {
+  const byObject = Map.groupBy(rights, ({ verbs: _verbs, ...rest }) => JSON.stringify(rest))
+  return [...byObject.values()].map((same) => ({
+    ...same[0]!,
+    verbs: [...new Set(same.flatMap(({ verbs }) => verbs))],
+  }))
+}
+
+const goList = (items: readonly string[]) =>
+  `[${items.map((item) => JSON.stringify(item)).join(' ')}]`
