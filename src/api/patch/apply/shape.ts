@@ -38,6 +38,7 @@ export function shapeOf({ type, field }: Place): Shape {
     case 'list':
       return listShape(field)
     case 'any':
+      return field === undefined ? 'any' : 'leaf'
     case 'fields':
       return 'any'
     default:

@@ -37,6 +37,7 @@ export function clearByType(service: Service, old: Service) {
       delete now.externalTrafficPolicy
     }
   }
+  if (now.type === 'ExternalName') delete now.internalTrafficPolicy
   if (now.type !== 'LoadBalancer') service.status = { ...service.status, loadBalancer: {} }
 }
 
