@@ -17,7 +17,8 @@
 
 import { closeSync, fdatasync, openSync } from 'node:fs'
 import type { Log } from '../lib/log.ts'
-import { isFull, LogPin, type Tables } from './sqlite.ts'
+import { LogPin } from './readers.ts'
+import { isFull, type Tables } from './sqlite.ts'
 import { nextTurn } from './turn.ts'
 
 /** The log goes back into the file when it has this many pages of 4 KiB. */
@@ -50,18 +51,20 @@ export const noDisk: Disk = {
   close() {},
 }
 
+/** Resolves when the data of an open file is safe on disk. */
+export type SyncFile = (file: number) => Promise<void>
+
 export type LogFileOptions = {
   path: string
   tables: Tables
   log: Log
-  /** Default: fdatasync. */
-  syncFile?: ((file: number) => Promise<void>) | undefined
+  syncFile: SyncFile
 }
 
 export class LogFile implements Disk {
   readonly #tables: Tables
   readonly #notes: Log
-  readonly #syncFile: (file: number) => Promise<void>
+  readonly #syncFile: SyncFile
   readonly #logFile: number
   /** Closing it would drop SQLite's locks on the file, so it stays open longer than SQLite. */
   readonly #mainFile: number
@@ -72,7 +75,7 @@ export class LogFile implements Disk {
   #failure: unknown
 
   /** The log must exist: SQLite makes it with the first access to the file. */
-  constructor({ path, tables, log, syncFile = syncData }: LogFileOptions) {
+  constructor({ path, tables, log, syncFile }: LogFileOptions) {
     this.#tables = tables
     this.#notes = log
     this.#syncFile = syncFile
@@ -146,7 +149,8 @@ export class LogFile implements Disk {
   }
 }
 
-function syncData(file: number): Promise<void> {
+/** On another thread. */
+export function syncData(file: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fdatasync(file, (error) => (error ? reject(error) : resolve()))
   })

@@ -7,13 +7,15 @@
 
 import type { Notes, Tables } from './sqlite.ts'
 
-export const FORMAT = 1
+const FORMAT = 1
 /** An empty store is at revision 1: on the wire 0 means "any". */
 const FIRST_REVISION = 1
 /** Revisions noted ahead of volatile writes: at ten a second one note in about three hours. */
 const RESERVED_BLOCK = 100_000
 /** More folders than this with volatile keys count as one, the root. */
 const VOLATILE_FOLDERS_MAX = 256
+/** A restored store does not know how far the lost one had come: this far in a month of bursts. */
+const RESTORED_JUMP = 1_000_000_000
 
 export class Ledger {
   readonly #tables: Tables
@@ -22,7 +24,9 @@ export class Ledger {
 
   constructor(tables: Tables) {
     this.#tables = tables
-    this.#notes = tables.readNotes() ?? {
+    const notes = tables.readNotes()
+    if (notes && notes.format > FORMAT) throw new NewerFormatError()
+    this.#notes = notes ?? {
       format: FORMAT,
       compacted: FIRST_REVISION,
       indexed: 0,
@@ -62,9 +66,10 @@ export class Ledger {
     this.#change({ volatile: [...folders, folder] })
   }
 
-  /** Of itself no reason to write: a crash brings back at most what nobody asks for. */
-  noteCompacted(compacted: number): void {
-    this.#notes = { ...this.#notes, compacted }
+  /** When only volatile versions were forgotten the disk need not hear: a heartbeat writes nothing. */
+  noteCompacted(compacted: number, touchedDisk: boolean): void {
+    if (touchedDisk) this.#change({ compacted })
+    else this.#notes = { ...this.#notes, compacted }
   }
 
   noteIndexed(indexed: number): void {
@@ -79,6 +84,12 @@ export class Ledger {
   /** Everything lies on disk and nothing more comes: the next start goes on at the next revision. */
   noteEnd(revision: number): void {
     this.#change({ reserved: revision })
+  }
+
+  /** The store is a copy of an earlier state: what came since is forgotten, also by whom it met. */
+  noteRestored(): void {
+    const before = this.lastRevision + RESTORED_JUMP
+    this.#change({ reserved: before, volatile: [], lost: { before, folders: [''] } })
   }
 
   /** Writes the notes when they have changed. Returns whether they had. Within a transaction. */
@@ -110,6 +121,13 @@ export class Ledger {
     if (volatile.length === 0) return
     const folders = [...new Set([...lost.folders, ...volatile])]
     this.#change({ lost: { before: this.lastRevision, folders } })
+  }
+}
+
+export class NewerFormatError extends Error {
+  override readonly name = 'NewerFormatError'
+  constructor() {
+    super('it was written by a newer version of kedge: install that one again')
   }
 }
 

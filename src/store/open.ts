@@ -5,13 +5,14 @@ import { dirname } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { type Log, silentLog } from '../lib/log.ts'
 import { UserError } from '../lib/user-error.ts'
-import { type Disk, LogFile, noDisk } from './disk.ts'
+import { LogFile, noDisk, type SyncFile, syncData } from './disk.ts'
 import { Engine } from './engine.ts'
 import { Ledger } from './ledger.ts'
 import { lockStore } from './lock.ts'
 import { RETENTION, type RetentionOptions } from './retention.ts'
+import { restoreSnapshot, Snapshots } from './snapshot.ts'
 import { Tables } from './sqlite.ts'
-import { SqliteStore } from './sqlite-store.ts'
+import { SqliteStore, type SqliteStoreParts } from './sqlite-store.ts'
 import type { Store, StoreFailedError } from './store.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -24,60 +25,95 @@ export type OpenStoreOptions = {
   /** Called once when the disk fails in a way that only a restart can mend. */
   onFailure?: (error: StoreFailedError) => void
   /** How a file is synced. Default: fdatasync, off the event loop. */
-  syncFile?: (file: number) => Promise<void>
+  syncFile?: SyncFile
 }
 
-/** Throws `UserError` when the file is in use or damaged beyond what can be mended. */
+/** Throws `UserError` when the file is in use, or damaged and there is no snapshot to go back to. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const files = options.path === ':memory:' ? inMemory() : onDisk(options)
-  const ledger = new Ledger(files.tables)
   return new SqliteStore({
-    ledger,
-    engine: new Engine(files.tables, ledger),
-    upkeep: new Upkeep(files.tables, ledger),
-    disk: files.disk,
+    ...files,
+    engine: new Engine(files.tables, files.ledger),
+    upkeep: new Upkeep(files.tables, files.ledger),
     clock: options.clock,
     log: options.log ?? silentLog,
     retention: { ...RETENTION, ...options.retention },
     onFailure: options.onFailure ?? (() => {}),
-    closeFiles: files.close,
   })
 }
 
-type Files = { tables: Tables; disk: Disk; close: () => void }
+type Files = Pick<SqliteStoreParts, 'disk' | 'ledger' | 'snapshots' | 'closeFiles'> & {
+  tables: Tables
+}
 
 function inMemory(): Files {
   const tables = new Tables(':memory:')
-  return { tables, disk: noDisk, close: () => tables.close() }
+  const ledger = new Ledger(tables)
+  return { tables, ledger, disk: noDisk, snapshots: undefined, closeFiles: () => tables.close() }
 }
 
-function onDisk({ path, log = silentLog, syncFile }: OpenStoreOptions): Files {
+function onDisk({ path, clock, log = silentLog, syncFile = syncData }: OpenStoreOptions): Files {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  // SQLite gives its log the mode of the file. Objects hold secrets.
-  closeSync(openSync(path, 'a', 0o600))
-  chmodSync(path, 0o600)
   const unlock = lockStore(path)
-  const tables = openSound(path)
-  const disk = new LogFile({ path, tables, log, syncFile })
-  return {
-    tables,
-    disk,
-    close() {
+  try {
+    const { tables, ledger } = openOrRestore(path, log)
+    const disk = new LogFile({ path, tables, log, syncFile })
+    const snapshots = new Snapshots({ path, clock, log, syncFile })
+    const closeFiles = () => {
       tables.close()
       disk.close()
       unlock()
-    },
+    }
+    return { tables, ledger, disk, snapshots, closeFiles }
+  } catch (error) {
+    unlock()
+    throw error
   }
 }
 
-function openSound(path: string): Tables {
+function openOrRestore(path: string, log: Log): { tables: Tables; ledger: Ledger } {
   try {
-    const tables = new Tables(path)
-    const fault = tables.check()
-    if (fault === undefined) return tables
-    tables.close()
-    throw new Error(fault)
+    return openSound(path)
   } catch (cause) {
-    throw new UserError(`the data store ${path} is damaged: restore it from a backup`, { cause })
+    if (!isDamage(cause)) throw new UserError(`cannot open the data store ${path}`, { cause })
+    const takenAtMs = restoreSnapshot(path)
+    if (takenAtMs === undefined) {
+      throw new UserError(`the data store ${path} is damaged: restore it from a backup`, { cause })
+    }
+    const restored = openSound(path)
+    restored.ledger.noteRestored()
+    const snapshotOf = new Date(takenAtMs).toISOString()
+    log.error('the data store is damaged: went back to the last snapshot', {
+      snapshotOf,
+      keptAs: `${path}.damaged`,
+      error: cause,
+    })
+    return restored
   }
+}
+
+function openSound(path: string): { tables: Tables; ledger: Ledger } {
+  // SQLite gives its log the mode of the file. Objects hold secrets.
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
+  const tables = new Tables(path)
+  try {
+    const fault = tables.check()
+    if (fault !== undefined) throw new DamageError(fault)
+    return { tables, ledger: new Ledger(tables) }
+  } catch (error) {
+    tables.close()
+    throw error
+  }
+}
+
+class DamageError extends Error {
+  override readonly name = 'DamageError'
+}
+
+/** Anything else, a missing right or a full disk, is no reason to go back to an older state. */
+function isDamage(error: unknown): boolean {
+  if (error instanceof DamageError) return true
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB'
 }

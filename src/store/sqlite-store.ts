@@ -15,6 +15,7 @@ import { Expiry } from './expiry.ts'
 import type { Ledger } from './ledger.ts'
 import { Recent } from './recent.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
+import type { Snapshots } from './snapshot.ts'
 import { isFull } from './sqlite.ts'
 import {
   CompactedError,
@@ -46,6 +47,7 @@ export type SqliteStoreParts = {
   ledger: Ledger
   upkeep: Upkeep
   disk: Disk
+  snapshots: Snapshots | undefined
   clock: Clock
   log: Log
   retention: RetentionOptions
@@ -141,6 +143,9 @@ export class SqliteStore implements Store {
       })
       await nextTurn()
     }
+    while (this.#refusal === undefined && (await this.#tidy((upkeep) => upkeep.shrinkStep()))) {
+      await nextTurn()
+    }
   }
 
   async close(): Promise<void> {
@@ -152,6 +157,7 @@ export class SqliteStore implements Store {
     await this.#writing
     this.#hub.close()
     if (!failed) await this.#settleForGood()
+    await this.#parts.snapshots?.close()
     await this.#parts.disk.finish()
     this.#parts.closeFiles()
   }
@@ -213,7 +219,7 @@ export class SqliteStore implements Store {
   }
 
   async #afterCommit({ events, touchedDisk, appendedRows, volatileChars }: Committed) {
-    const { upkeep, engine, log } = this.#parts
+    const { upkeep, engine, snapshots, log } = this.#parts
     this.#retention.note(events, this.#published)
     this.#expiry.arm()
     this.#volatileChars += volatileChars
@@ -221,6 +227,7 @@ export class SqliteStore implements Store {
       const isIndexingDue = upkeep.noteAppended(appendedRows)
       if (isIndexingDue) await this.#tidy(() => upkeep.indexTail(engine.assigned))
       if (this.#isSettlingDue(touchedDisk)) await this.#settle()
+      if (touchedDisk) snapshots?.takeIfDue()
     } catch (error) {
       // It is tried again with the next write; what was written before is none the worse.
       log.warn('the data store could not tidy up', { error })

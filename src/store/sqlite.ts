@@ -1,4 +1,4 @@
-// The only SQL of the project. One table of versions, and an index from keys to them:
+// The SQL of the store. One table of versions, and an index from keys to them:
 //
 //   main.entries     on disk: what was written to stay, in the order of revisions
 //   memory.entries   in memory: volatile versions, until they are settled
@@ -46,7 +46,7 @@ export type Notes = {
 /** From the first key to before the last. Keys are printable ASCII, so text order is byte order. */
 export type Range = { from: string; to: string }
 
-const tablesSql = (area: Area) => `
+export const tablesSql = (area: string) => `
   CREATE TABLE IF NOT EXISTS ${area}.entries (
     revision INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
@@ -130,6 +130,10 @@ const SQL = {
   reindex: `
     INSERT OR IGNORE INTO main.by_key
     SELECT key, revision, deleted FROM main.entries WHERE revision > ?1 ORDER BY key, revision`,
+  freePages: `PRAGMA main.freelist_count`,
+  pages: `PRAGMA main.page_count`,
+  measureLog: `PRAGMA main.wal_checkpoint(NOOP)`,
+  copyLog: `PRAGMA main.wal_checkpoint(PASSIVE)`,
   settleEntries: `INSERT INTO main.entries SELECT * FROM memory.entries WHERE revision <= ?1`,
   settleIndex: `
     INSERT INTO main.by_key SELECT key, revision, deleted FROM memory.entries WHERE revision <= ?1`,
@@ -152,6 +156,16 @@ const areaSql = (area: Area) => ({
   expired: `SELECT DISTINCT key FROM ${area}.entries WHERE expires > ?1 AND expires <= ?2`,
 })
 
+const PRAGMAS = [
+  'journal_mode = WAL',
+  // The store syncs the log itself, off the event loop, before it acknowledges a write.
+  'synchronous = NORMAL',
+  'wal_autocheckpoint = 0',
+  'temp_store = MEMORY',
+  // A person may look into the file with SQLite's own tool.
+  'busy_timeout = 1000',
+]
+
 type Statements<T> = Record<keyof T, Statement>
 
 /** Typed statements over one open database. Holds no state but the statements. */
@@ -162,19 +176,20 @@ export class Tables {
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #rollback: Statement
+  readonly #all: Statement[] = []
 
   /** `path` may be ':memory:'. Throws what SQLite throws for a file that is none of its own. */
   constructor(path: string) {
     this.#db = openDatabase(path)
     const prepare = <T extends Record<string, string>>(sql: T) =>
       Object.fromEntries(
-        Object.entries(sql).map(([name, text]) => [name, this.#db.prepare(text)]),
+        Object.entries(sql).map(([name, text]) => [name, this.#prepare(text)]),
       ) as Statements<T>
     this.#sql = prepare(SQL)
     this.#of = { main: prepare(areaSql('main')), memory: prepare(areaSql('memory')) }
-    this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
-    this.#commit = this.#db.prepare('COMMIT')
-    this.#rollback = this.#db.prepare('ROLLBACK')
+    this.#begin = this.#prepare('BEGIN IMMEDIATE')
+    this.#commit = this.#prepare('COMMIT')
+    this.#rollback = this.#prepare('ROLLBACK')
   }
 
   /** All or nothing. */
@@ -302,15 +317,28 @@ export class Tables {
 
   /** What is wrong with the file, in SQLite's words; undefined when nothing is. */
   check(): string | undefined {
-    const rows = this.#db.query('PRAGMA main.quick_check(5)').values()
+    const rows = this.#prepare('PRAGMA main.quick_check(5)').values()
     const faults = rows.map((row) => row[0] as string)
     return faults[0] === 'ok' ? undefined : faults.join('; ')
   }
 
+  /** How many pages the file has, and how many of them are free. */
+  pages(): { free: number; total: number } {
+    const [free, total] = [this.#sql.freePages, this.#sql.pages].map(
+      (statement) => statement.values()[0]![0] as number,
+    )
+    return { free: free!, total: total! }
+  }
+
+  /** Gives up to so many free pages back to the file system. */
+  shrink(pageCount: number): void {
+    this.#db.run(`PRAGMA main.incremental_vacuum(${pageCount})`)
+  }
+
   /** Pages in the log that are not in the file yet. */
   logPages(): number {
-    const { log, checkpointed } = this.#checkpoint('NOOP')
-    return log - checkpointed
+    const state = this.#sql.measureLog.get() as { log: number; checkpointed: number }
+    return state.log - state.checkpointed
   }
 
   /**
@@ -321,60 +349,41 @@ export class Tables {
   copyLog(): void {
     this.#db.run('PRAGMA main.synchronous = OFF')
     try {
-      this.#checkpoint('PASSIVE')
+      this.#sql.copyLog.get()
     } finally {
       this.#db.run('PRAGMA main.synchronous = NORMAL')
     }
   }
 
-  #checkpoint(mode: 'NOOP' | 'PASSIVE') {
-    const result = this.#db.query(`PRAGMA main.wal_checkpoint(${mode})`).get()
-    return result as { log: number; checkpointed: number }
-  }
-
+  /** Copies the log into the file and removes it, waiting for the disk. */
   close(): void {
-    this.#db.close()
-  }
-}
-
-/** While held, a reader of the log as it is now: it keeps the log from beginning anew. */
-export class LogPin {
-  readonly #db: Database
-
-  constructor(path: string) {
-    this.#db = new Database(path, { readonly: true })
+    // With statements left, SQLite would only pretend, and finish whenever they are collected.
+    for (const statement of this.#all) statement.finalize()
+    this.#db.close(true)
   }
 
-  hold(): void {
-    this.#db.run('BEGIN')
-    this.#db.query('SELECT revision FROM entries LIMIT 1').get()
-  }
-
-  release(): void {
-    this.#db.run('COMMIT')
-  }
-
-  close(): void {
-    this.#db.close()
+  #prepare(sql: string): Statement {
+    const statement = this.#db.prepare(sql)
+    this.#all.push(statement)
+    return statement
   }
 }
 
 function openDatabase(path: string): Database {
   const db = new Database(path, { create: true, readwrite: true })
-  for (const pragma of [
-    'auto_vacuum = INCREMENTAL',
-    'journal_mode = WAL',
-    // The store syncs the log itself, off the event loop, before it acknowledges a write.
-    'synchronous = NORMAL',
-    'wal_autocheckpoint = 0',
-    'temp_store = MEMORY',
-  ]) {
-    db.run(`PRAGMA ${pragma}`)
+  try {
+    // Setting it again would write to the file at every start.
+    const isNew = db.query('PRAGMA page_count').values()[0]![0] === 0
+    if (isNew) db.run('PRAGMA auto_vacuum = INCREMENTAL')
+    for (const pragma of PRAGMAS) db.run(`PRAGMA ${pragma}`)
+    db.run(`ATTACH ':memory:' AS memory`)
+    db.run(tablesSql('main'))
+    db.run(tablesSql('memory'))
+    return db
+  } catch (error) {
+    db.close()
+    throw error
   }
-  db.run(`ATTACH ':memory:' AS memory`)
-  db.run(tablesSql('main'))
-  db.run(tablesSql('memory'))
-  return db
 }
 
 /** Whether an error means that there is no space left. */

@@ -9,6 +9,10 @@ import type { Tables } from './sqlite.ts'
 export const STEP_ROWS_MAX = 500
 /** Versions that may wait for their place in the index: indexing them takes some 10 ms. */
 const TAIL_ROWS_MAX = 2_000
+/** Free pages are used again, so they are given back only when they are many and a quarter of all. */
+const FREE_PAGES_MIN = 1_024
+const FREE_PART = 4
+const SHRINK_PAGES = 200
 const NEWEST = Number.MAX_SAFE_INTEGER
 
 export class Upkeep {
@@ -50,7 +54,7 @@ export class Upkeep {
       const onDisk = this.#tables.keysBetween('main', compacted, end)
       const inMemory = this.#tables.keysBetween('memory', compacted, end)
       for (const key of new Set([...onDisk, ...inMemory].toSorted())) this.#compactKey(key, end)
-      this.#ledger.noteCompacted(end)
+      this.#ledger.noteCompacted(end, onDisk.length > 0)
     })
   }
 
@@ -62,9 +66,18 @@ export class Upkeep {
       this.#tables.settle(end)
       // What arrives on disk may lie before the point up to which the disk is compact already.
       for (const key of keys) this.#compactKey(key, this.#ledger.compacted)
+      this.#ledger.noteCompacted(this.#ledger.compacted, true)
       if (end === NEWEST) this.#ledger.noteSettled()
     })
     return end < NEWEST
+  }
+
+  /** Gives free pages back to the file system. Returns whether it is worth going on. */
+  shrinkStep(): boolean {
+    const { free, total } = this.#tables.pages()
+    if (free < FREE_PAGES_MIN || free * FREE_PART < total) return false
+    this.#tables.shrink(SHRINK_PAGES)
+    return true
   }
 
   /** How far one step goes from `from` towards `to`. */
