@@ -1,4 +1,4 @@
-// One request and its answer, whichever way they came: a socket, or a function call in this process.
+// One request and its answer, whichever way they came: a socket, or a call in this process.
 //
 //   node:http2 listener ─► Call ─┐                    ┌─► Answer ─► socket
 //   app.fetch(Request)  ─► Call ─┴─► the same chain ─┴─► Answer ─► Response

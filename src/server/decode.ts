@@ -21,7 +21,8 @@ export type BodyType = Pick<AnyRow, 'group' | 'version' | 'kind' | 'type'>
 
 const utf8 = new TextDecoder()
 
-/** The body as an object of the row's kind, with defaults. Strict faults are warned of or thrown. */
+/** The body as an object of the row's kind, with defaults. Strict faults are warned of or thrown.
+ */
 export async function decodeBody(
   request: ResourceRequest,
   validation: FieldValidation,
@@ -96,8 +97,7 @@ function parsedBody(bytes: Uint8Array, format: Format, type: BodyType): ParsedBo
     return { parsed: { value: value ?? {}, repeated: undefined }, yamlFaults }
   } catch (error) {
     if (error instanceof JsonSyntaxError) {
-      const why = `couldn't get version/kind; json parse error: ${error.message}`
-      throw unrecognized(bytes, type, why)
+      throw unrecognized(bytes, type, NO_KIND + error.message)
     }
     throw unrecognized(bytes, type, `yaml: ${error instanceof Error ? error.message : error}`)
   }
@@ -114,17 +114,15 @@ function protobufBody(bytes: Uint8Array, type: BodyType): ParsedJson {
 
 type Kind = { group: string; version: string; kind: string }
 
+const NO_KIND = "couldn't get version/kind; json parse error: "
 const GO_TYPE_META =
-  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\"";' +
+  ' Kind string "json:\\"kind,omitempty\\"" }'
 
 /** What the body says it is; what it does not say is what the path wants. */
 function kindOf(value: unknown, bytes: Uint8Array, type: BodyType): Kind {
   const misfit = (what: string, where: string) =>
-    unrecognized(
-      bytes,
-      type,
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go ${where}`,
-    )
+    unrecognized(bytes, type, `${NO_KIND}json: cannot unmarshal ${what} into Go ${where}`)
   if (value === null) return { group: type.group, version: type.version, kind: type.kind }
   if (!isObject(value)) throw misfit(jsonType(value), `value of type ${GO_TYPE_META}`)
   for (const field of ['apiVersion', 'kind'] as const) {
@@ -152,10 +150,12 @@ function checkKind({ server }: ResourceRequest, kind: Kind, type: BodyType): voi
   if (kind.kind === type.kind && kind.group === type.group && kind.version === type.version) return
   const known = server.registry.findKind(kind.group, kind.version, kind.kind)
   const quoted = (text: string) => JSON.stringify(text)
-  const why =
-    known === undefined
-      ? `no kind ${quoted(kind.kind)} is registered for version ${quoted(versionOf(kind))} in scheme ${quoted(GO_SCHEME)}`
-      : `converting (${kind.version}.${kind.kind}) to (${type.group.split('.')[0] || 'core'}.${type.kind}): unknown conversion`
+  if (known === undefined) {
+    const where = `for version ${quoted(versionOf(kind))} in scheme ${quoted(GO_SCHEME)}`
+    throw cannotBeHandled(kind, type, `no kind ${quoted(kind.kind)} is registered ${where}`)
+  }
+  const into = `${type.group.split('.')[0] || 'core'}.${type.kind}`
+  const why = `converting (${kind.version}.${kind.kind}) to (${into}): unknown conversion`
   throw cannotBeHandled(kind, type, why)
 }
 

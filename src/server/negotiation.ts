@@ -97,7 +97,8 @@ export function inputFormat(call: Call, formats: readonly Format[] = ALL_FORMATS
   if (format === undefined || !formats.includes(format)) {
     const accepted = formats.map((known) => MEDIA_TYPES[known]).join(', ')
     throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+      'the body of the request was in an unknown format - accepted media types include:' +
+        ` ${accepted}`,
     )
   }
   return format
@@ -154,6 +155,12 @@ function parseAccept(header: string): Clause[] {
     return { type: type.trim() === '*' ? '*/*' : type.trim().toLowerCase(), q, params }
   })
   return clauses.sort((a, b) => b.q - a.q)
+}
+
+/** For kinds that have no tables: those that are answered and never stored. */
+export function noTable(): ApiError {
+  const list = ALL_FORMATS.map((format) => MEDIA_TYPES[format]).join(', ')
+  return new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${list}`)
 }
 
 function notAcceptable(clauses: readonly Clause[], formats: readonly Format[]): ApiError {

@@ -25,7 +25,8 @@ test('writes take dry run, field manager and field validation', () => {
 
 test('wrong options of writes are named', () => {
   expect(writing('dryRun=x')).toBe(
-    '422 CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["x"]: supported values: "All"',
+    '422 CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["x"]:' +
+      ' supported values: "All"',
   )
   expect(writing('fieldValidation=x')).toContain('supported values: "", "Ignore", "Strict", "Warn"')
   expect(writing('', 'apply')).toContain(

@@ -156,8 +156,9 @@ function deleteOptionsIn(body: unknown): GivenDeleteOptions {
 
 function checkType(field: string, value: unknown, type: string, goType: string): void {
   if (value === undefined || value === null || typeof value === type) return
+  const where = `DeleteOptions.${field}`
   throw badRequest(
-    `json: cannot unmarshal ${typeof value} into Go struct field DeleteOptions.${field} of type ${goType}`,
+    `json: cannot unmarshal ${typeof value} into Go struct field ${where} of type ${goType}`,
   )
 }
 

@@ -5,7 +5,7 @@ import { isTrue, type Query } from './query.ts'
 export type RequestInfo = {
   isResource: boolean
   path: string
-  /** get, list, watch, create, update, patch, delete, deletecollection; or the method, lower case. */
+  /** get, list, watch, create, …, deletecollection; for other paths the method, in lower case. */
   verb: string
   prefix: string
   group: string

@@ -23,7 +23,7 @@ export type TestServerOptions = {
   log?: Log
   rows?: readonly AnyRow[]
   nodes?: NodeDialer
-  /** Default: a cluster as it is after its first start, with namespaces, roles and the API's Service. */
+  /** Default: a cluster after its first start, with namespaces, roles and the API's Service. */
   bootstrap?: boolean
   /** Who asks when a call does not say. Default: an administrator. */
   user?: UserInfo

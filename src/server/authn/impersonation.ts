@@ -74,7 +74,8 @@ function wantedIn(call: Call): Wanted | undefined {
   if (username !== '') return { username, groups, uid, extra }
   const list =
     groups.length === 0 ? '(nil)' : `{${groups.map((g) => JSON.stringify(g)).join(', ')}}`
-  const user = `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string${list}, Extra:map[string][]string(nil)}`
+  const fields = `UID:${JSON.stringify(uid)}, Groups:[]string${list}`
+  const user = `&user.DefaultInfo{Name:"", ${fields}, Extra:map[string][]string(nil)}`
   throw badRequest(`requested ${user} without impersonating a user name`)
 }
 

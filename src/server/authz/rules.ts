@@ -100,8 +100,8 @@ export function describeRule(rule: PolicyRule): string {
   const parts = [
     ...list('APIGroups', rule.apiGroups),
     ...list('Resources', rule.resources),
-    ...list('ResourceNames', rule.resourceNames),
     ...list('NonResourceURLs', rule.nonResourceURLs),
+    ...list('ResourceNames', rule.resourceNames),
     ...list('Verbs', rule.verbs),
   ]
   return `{${parts.join(', ')}}`

@@ -1,18 +1,17 @@
 // Which Kubernetes we are, for clients that behave by it, and which kedge.
 
-import { version as own } from '../../../package.json'
+import { KUBERNETES_VERSION, VERSION } from '../../lib/version.ts'
 import type { Answer } from '../call.ts'
 import { renderJson } from '../errors.ts'
 
-const KUBERNETES = { major: '1', minor: '36', patch: '3' }
+const [MAJOR = '', MINOR = ''] = KUBERNETES_VERSION.split('.')
 
 /** A semantic version with a leading v; what follows the plus says whose it is. */
-export const GIT_VERSION = `v${KUBERNETES.major}.${KUBERNETES.minor}.${KUBERNETES.patch}+kedge${own}`
+export const GIT_VERSION = `v${KUBERNETES_VERSION}+kedge${VERSION}`
 
 export function version(): Answer {
   const info = {
-    ...{ major: KUBERNETES.major, minor: KUBERNETES.minor },
-    ...{ emulationMajor: KUBERNETES.major, emulationMinor: KUBERNETES.minor },
+    ...{ major: MAJOR, minor: MINOR, emulationMajor: MAJOR, emulationMinor: MINOR },
     ...{ minCompatibilityMajor: '1', minCompatibilityMinor: '35' },
     ...{ gitVersion: GIT_VERSION, gitCommit: '', gitTreeState: 'clean' },
     ...{ buildDate: '1970-01-01T00:00:00Z', goVersion: `bun${Bun.version}`, compiler: 'bun' },

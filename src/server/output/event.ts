@@ -7,10 +7,10 @@ import { ApiError, type Status } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
 import { MEDIA_TYPES } from '../negotiation.ts'
 import { decodeStored } from '../stored.ts'
-import { type EventType, entryLine, eventLine, sharedObject } from '../watch-events.ts'
 import type { Form } from './form.ts'
 import { partialOf } from './partial.ts'
 import { tableOf } from './table.ts'
+import { type EventType, entryLine, eventLine, sharedObject } from './watch-events.ts'
 
 export type EventWriter = {
   write(type: EventType, entry: Entry): Uint8Array

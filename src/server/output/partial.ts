@@ -14,13 +14,15 @@ export function partialOf(object: AnyObject, version: 'v1' | 'v1beta1') {
 
 export function notAList(row: AnyRow): ApiError {
   return notAcceptable(
-    `you requested PartialObjectMetadataList, but the requested object is not a list (*${goPackage(row)}.${row.kind})`,
+    'you requested PartialObjectMetadataList, but the requested object is not a list' +
+      ` (*${goPackage(row)}.${row.kind})`,
   )
 }
 
 export function isAList(row: AnyRow): ApiError {
   return notAcceptable(
-    `you requested PartialObjectMetadata, but the requested object is a list (*${goPackage(row)}.${row.listKind})`,
+    'you requested PartialObjectMetadata, but the requested object is a list' +
+      ` (*${goPackage(row)}.${row.listKind})`,
   )
 }
 

@@ -1,4 +1,4 @@
-// Cluster addresses and node ports of Services: chosen when a Service is written, known from what is
+// Cluster addresses and node ports of Services: chosen when one is written, known from what is
 // stored. Source of the rules: pkg/registry/core/service/storage.
 
 import type { Service } from '../../api/generated/types.ts'

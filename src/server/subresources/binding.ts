@@ -58,7 +58,8 @@ function checkPreconditions({ metadata }: Binding, pod: AnyObject): void {
   if (!wrong && !(resourceVersion && resourceVersion !== pod.metadata.resourceVersion)) return
   const what = wrong
     ? `UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`
-    : `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${pod.metadata.resourceVersion}`
+    : `ResourceVersion in precondition: ${resourceVersion}, ` +
+      `ResourceVersion in object meta: ${pod.metadata.resourceVersion}`
   throw conflict(pods, pod.metadata.name ?? '', `Precondition failed: ${what}`)
 }
 

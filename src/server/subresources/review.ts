@@ -2,17 +2,19 @@
 
 import type { AnyObject } from '../../api/object.ts'
 import { decodeBody } from '../decode.ts'
-import { negotiateOutput } from '../negotiation.ts'
+import { negotiateOutput, noTable } from '../negotiation.ts'
 import { writeOptions } from '../options.ts'
 import { type Form, formOf } from '../output/form.ts'
-import { noteOwners } from '../owners.ts'
 import type { ResourceRequest } from '../server.ts'
 import { attributesOf, matchNamespace } from '../verbs/create.ts'
+import { noteOwners } from '../verbs/owners.ts'
 
 export async function readReview(
   request: ResourceRequest,
 ): Promise<{ body: AnyObject; form: Form }> {
-  const form = formOf(request, negotiateOutput(request.call))
+  const output = negotiateOutput(request.call)
+  if (output.as === 'Table') throw noTable()
+  const form = formOf(request, output)
   const options = writeOptions(request.call.query, 'create')
   const body = await decodeBody(request, options.fieldValidation)
   matchNamespace(request, body)

@@ -22,10 +22,10 @@ import { type BodyType, decodeTyped } from '../decode.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import { writeOptions } from '../options.ts'
 import { formOf, rendered } from '../output/form.ts'
-import { noteOwnersOfBody } from '../owners.ts'
 import { readObject } from '../reader.ts'
 import type { ResourceRequest } from '../server.ts'
 import { attributesOf } from '../verbs/create.ts'
+import { noteOwnersOfBody } from '../verbs/owners.ts'
 
 const TOKEN_REQUEST: BodyType = {
   ...{ group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
@@ -36,7 +36,7 @@ const NAMED = { group: TOKEN_REQUEST.group, plural: TOKEN_REQUEST.kind }
 const SECONDS_DEFAULT = 3600
 const SECONDS_MIN = 600
 const SECONDS_MAX = 2 ** 32
-/** What pods ask for by themselves; such tokens live for a year, but ought to be renewed by then. */
+/** What pods ask for by themselves; such tokens live for a year, but ought to be renewed sooner. */
 const WARN_AFTER_SECONDS = 3607
 const EXTENDED_SECONDS = 365 * 24 * 3600
 
@@ -79,7 +79,9 @@ function complete({ server, info }: ResourceRequest, asked: TokenRequest, accoun
   const { metadata, spec } = asked
   const { uid } = account.metadata
   if (metadata.uid && metadata.uid !== uid) {
-    const why = `the UID in the token request (${metadata.uid}) does not match the UID of the service account (${uid})`
+    const why =
+      `the UID in the token request (${metadata.uid})` +
+      ` does not match the UID of the service account (${uid})`
     throw conflict(NAMED, info.name, why)
   }
   if (!spec.audiences?.length) spec.audiences = [server.issuer]
@@ -157,7 +159,9 @@ function podBound(request: ResourceRequest, object: KubeObject): BoundTo {
 
 function checkUid<O extends KubeObject>(bound: { uid?: string }, kind: string, object: O): O {
   if (bound.uid && bound.uid !== object.metadata.uid) {
-    const why = `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`
+    const why =
+      `the UID in the bound object reference (${bound.uid}) does not match the UID in record.` +
+      ' The object might have been deleted and then recreated'
     throw conflict({ group: '', plural: kind }, object.metadata.name ?? '', why)
   }
   return object

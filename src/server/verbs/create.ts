@@ -8,14 +8,14 @@ import type { Entry } from '../../store/store.ts'
 import type { Attributes } from '../admission/chain.ts'
 import type { Answer } from '../call.ts'
 import { decodeBody } from '../decode.ts'
-import { metadataFaults } from '../metadata-rules.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { formOf } from '../output/form.ts'
 import { entryAnswer, objectAnswer } from '../output/object.ts'
-import { noteOwners } from '../owners.ts'
 import { contextOf, type ResourceRequest } from '../server.ts'
 import { encodeStored, storeKey } from '../stored.ts'
+import { metadataFaults } from './metadata-rules.ts'
+import { noteOwners } from './owners.ts'
 
 /** Attempts at a free name for generateName. */
 const NAME_ATTEMPTS_MAX = 8
@@ -177,6 +177,10 @@ export function matchNamespace({ row, info }: ResourceRequest, object: AnyObject
   }
 }
 
+const OWNERS_TWICE =
+  '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in' +
+  ' 1.20+, and may reject such requests as early as 1.24; please fix your requests'
+
 /** Owner references that stand there twice are dropped, with a warning. */
 export function dedupOwners(request: ResourceRequest, object: AnyObject): void {
   const owners = object.metadata.ownerReferences
@@ -189,7 +193,5 @@ export function dedupOwners(request: ResourceRequest, object: AnyObject): void {
     return !seen.has(text) && seen.add(text)
   })
   if (twice.length === 0) return
-  request.warnings.push(
-    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${twice.join(', ')}`,
-  )
+  request.warnings.push(`${OWNERS_TWICE}; duplicate UID(s) observed: ${twice.join(', ')}`)
 }

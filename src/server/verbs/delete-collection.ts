@@ -2,15 +2,15 @@
 
 import { isNotFound } from '../../api/status.ts'
 import type { Answer } from '../call.ts'
-import { readDeleteOptions } from '../delete-body.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import { listOptions } from '../options.ts'
 import { formOf } from '../output/form.ts'
 import { pageAnswer } from '../output/list.ts'
-import { selectionOf } from '../selection.ts'
 import type { ResourceRequest } from '../server.ts'
 import { deleteObject } from './delete.ts'
+import { readDeleteOptions } from './delete-body.ts'
 import { readPage } from './list.ts'
+import { selectionOf } from './selection.ts'
 
 export async function removeCollection(request: ResourceRequest): Promise<Answer> {
   const form = formOf(request, negotiateOutput(request.call))

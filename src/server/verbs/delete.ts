@@ -4,13 +4,13 @@ import type { AnyObject } from '../../api/object.ts'
 import { conflict, notFound, type Status } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
 import type { Answer } from '../call.ts'
-import { readDeleteOptions } from '../delete-body.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import type { DeleteOptions } from '../options.ts'
 import { formOf, rendered } from '../output/form.ts'
 import { entryAnswer, objectAnswer } from '../output/object.ts'
 import type { ResourceRequest } from '../server.ts'
 import { decodeStored, encodeStored, storeKey } from '../stored.ts'
+import { readDeleteOptions } from './delete-body.ts'
 import { lastForm, planDeletion } from './plan-deletion.ts'
 
 /** What a deletion did. `object` stays when it is only marked. */
@@ -87,6 +87,8 @@ async function attemptOn(
   return result.ok ? { gone: false, entry: result.entry } : undefined
 }
 
+const RECREATED = 'The object might have been deleted and then recreated'
+
 export function checkPreconditions(
   { row }: ResourceRequest,
   { metadata }: AnyObject,
@@ -97,11 +99,14 @@ export function checkPreconditions(
   const named = { group: row.group, plural: row.kind }
   const { uid, resourceVersion } = preconditions
   if (uid !== undefined && uid !== metadata.uid) {
-    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`
+    const differs = `(${uid}) does not match the UID in record (${metadata.uid})`
+    const why = `the UID in the precondition ${differs}. ${RECREATED}`
     throw conflict(named, metadata.name ?? '', why)
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`
+    const stands = `does not match the ResourceVersion in record (${metadata.resourceVersion})`
+    const asked = `the ResourceVersion in the precondition (${resourceVersion})`
+    const why = `${asked} ${stands}. The object might have been modified`
     throw conflict(named, metadata.name ?? '', why)
   }
 }

@@ -9,14 +9,14 @@ import {
   type Store,
 } from '../../store/store.ts'
 import type { Answer } from '../call.ts'
-import { decodeContinue, encodeContinue } from '../continue-token.ts'
 import { expired, tooLargeRevision } from '../errors.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import { type ListOptions, listOptions, parseListRevision } from '../options.ts'
 import { formOf } from '../output/form.ts'
 import { type Page, pageAnswer } from '../output/list.ts'
-import { type Selection, selectionOf } from '../selection.ts'
 import type { ResourceRequest } from '../server.ts'
+import { decodeContinue, encodeContinue } from './continue-token.ts'
+import { type Selection, selectionOf } from './selection.ts'
 
 export function list(request: ResourceRequest): Answer {
   const form = formOf(request, negotiateOutput(request.call))

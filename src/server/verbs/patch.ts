@@ -14,9 +14,9 @@ import { mediaTypeOf, negotiateOutput, unsupportedMediaType } from '../negotiati
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { formOf } from '../output/form.ts'
 import { parseYaml } from '../output/yaml.ts'
-import { noteOwners, setManagedFields, writerOf } from '../owners.ts'
 import type { ResourceRequest } from '../server.ts'
 import { matchNamespace, writtenAnswer } from './create.ts'
+import { noteOwners, setManagedFields, writerOf } from './owners.ts'
 import { changeObject, matchName } from './update.ts'
 
 export async function patch(request: ResourceRequest): Promise<Answer> {

@@ -14,8 +14,8 @@ export const FOREGROUND = 'foregroundDeletion'
 type Deletable = Pick<AnyRow, 'graceSeconds' | 'orphansByDefault'>
 
 /**
- * What to store instead of `old`: 'gone' for nothing any more, 'pending' when its deletion is already
- * under way and this request does not hasten it.
+ * What to store instead of `old`: 'gone' for nothing any more, 'pending' when its deletion is
+ * already under way and this request does not hasten it.
  */
 export function planDeletion(
   row: Deletable,
@@ -44,7 +44,7 @@ export function planDeletion(
   return { ...old, metadata }
 }
 
-/** What a deletion that leaves nothing answers with: `old` with the marks that it would have borne. */
+/** What a deletion that leaves nothing answers: `old` with the marks that it would have borne. */
 export function lastForm(
   row: Deletable,
   old: AnyObject,
@@ -76,7 +76,7 @@ function planGrace(
     if (asked === undefined || asked >= before) return 'pending'
     const startMs = parseTime(deletionTimestamp) - before * 1000
     const endMs = startMs + asked * 1000
-    // A grace that has already run out is cut to the shortest one, so that the node still gets to stop it.
+    // A grace that has run out is cut to the shortest one: the node still gets to stop it.
     if (endMs >= nowMs) return graceUntil(endMs, asked)
     return graceUntil(nowMs, asked === 0 ? 0 : 1)
   }

@@ -19,11 +19,9 @@ import {
 import type { Entry } from '../../store/store.ts'
 import type { Answer } from '../call.ts'
 import { decodeBody } from '../decode.ts'
-import { metadataUpdateFaults } from '../metadata-rules.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import { type WriteOptions, writeOptions } from '../options.ts'
 import { formOf } from '../output/form.ts'
-import { noteOwners } from '../owners.ts'
 import { contextOf, type ResourceRequest } from '../server.ts'
 import { decodeStored, encodeStored, storeKey } from '../stored.ts'
 import {
@@ -35,6 +33,8 @@ import {
   writeRules,
   writtenAnswer,
 } from './create.ts'
+import { metadataUpdateFaults } from './metadata-rules.ts'
+import { noteOwners } from './owners.ts'
 
 /** A write that loses more races than this has no chance. */
 const ATTEMPTS_MAX = 100

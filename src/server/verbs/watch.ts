@@ -14,9 +14,9 @@ import { MEDIA_TYPES, negotiateOutput } from '../negotiation.ts'
 import { type ListOptions, listOptions, parseRevision } from '../options.ts'
 import { type EventWriter, eventWriter } from '../output/event.ts'
 import { formOf } from '../output/form.ts'
-import { type Selection, selectionOf } from '../selection.ts'
+import { seenByAll, seenThrough } from '../output/watch-events.ts'
 import type { ResourceRequest, Server } from '../server.ts'
-import { seenByAll, seenThrough } from '../watch-events.ts'
+import { type Selection, selectionOf } from './selection.ts'
 
 const BOOKMARK_MS = 60_000
 /** A last bookmark this long before the end, so that the next watch starts where this one ended. */
