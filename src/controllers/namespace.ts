@@ -162,7 +162,7 @@ async function putStatus(
   signal: AbortSignal,
 ): Promise<Namespace> {
   const conditions = planConditions(namespace, emptied, clock.nowMs())
-  const isUneventful = conditions.every(({ status }) => status === 'False')
+  const isUneventful = emptied.remaining.length === 0 && emptied.failures.length === 0
   const before = namespace.status?.conditions
   const isTold = namespace.status?.phase === 'Terminating'
   // A namespace that was empty is gone in a moment: nobody will read that all went well.
