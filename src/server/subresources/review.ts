@@ -13,7 +13,7 @@ export async function readReview(
   request: ResourceRequest,
 ): Promise<{ body: AnyObject; form: Form }> {
   const output = negotiateOutput(request.call)
-  if (output.as === 'Table') throw noTable()
+  if (output.as?.kind === 'Table') throw noTable()
   const form = formOf(request, output)
   const options = writeOptions(request.call.query, 'create')
   const body = await decodeBody(request, options.fieldValidation)
