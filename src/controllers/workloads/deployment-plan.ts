@@ -221,7 +221,7 @@ export function planCleanUp(
   const surplus = alive.length - revisionHistoryLimit
   if (surplus <= 0) return { do: 'nothing' }
   const oldestFirst = alive.toSorted(
-    (a, b) => revisionOfSet(a) - revisionOfSet(b) || byCreation(a, b),
+    (a, b) => Number(revisionOfSet(a) - revisionOfSet(b)) || byCreation(a, b),
   )
   const sets = oldestFirst.slice(0, surplus).filter(isEmptySet)
   return sets.length === 0 ? { do: 'nothing' } : { do: 'clean-up', sets }

@@ -116,9 +116,8 @@ function countOf({ metadata }: ReplicaSet, annotation: string): number | undefin
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
 }
 
-export function revisionOfSet({ metadata }: ReplicaSet): number {
-  const revision = Number(metadata.annotations?.[REVISION] ?? 0)
-  return Number.isInteger(revision) ? revision : 0
+export function revisionOfSet({ metadata }: ReplicaSet): bigint {
+  return toRevision(metadata.annotations?.[REVISION])
 }
 
 /**
@@ -134,12 +133,18 @@ export function newSetAnnotations(
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!NOT_COPIED.includes(name)) annotations[name] = value
   }
-  const revision = Math.max(0, ...oldSets.map(revisionOfSet)) + 1
+  const highest = oldSets.map(revisionOfSet).reduce((a, b) => (a > b ? a : b), 0n)
+  const revision = highest + 1n
   const before = annotations[REVISION]
-  if (before !== undefined && Number(before) >= revision) return annotations
+  if (before !== undefined && toRevision(before) >= revision) return annotations
   annotations[REVISION] = String(revision)
   if (before !== undefined) annotations[HISTORY] = longerHistory(annotations[HISTORY], before)
   return annotations
+}
+
+/** Revisions are 64 bits wide; what is no number counts as none. */
+function toRevision(text: string | undefined): bigint {
+  return text !== undefined && /^[0-9]+$/.test(text) ? BigInt(text) : 0n
 }
 
 /** Appends a revision; the oldest make room when the text gets too long. */
