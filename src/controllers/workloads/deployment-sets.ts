@@ -133,13 +133,18 @@ export function newSetAnnotations(
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!NOT_COPIED.includes(name)) annotations[name] = value
   }
-  const highest = oldSets.map(revisionOfSet).reduce((a, b) => (a > b ? a : b), 0n)
-  const revision = highest + 1n
+  const revision = highestRevision(oldSets) + 1n
   const before = annotations[REVISION]
   if (before !== undefined && toRevision(before) >= revision) return annotations
   annotations[REVISION] = String(revision)
   if (before !== undefined) annotations[HISTORY] = longerHistory(annotations[HISTORY], before)
   return annotations
+}
+
+function highestRevision(sets: readonly ReplicaSet[]): bigint {
+  let highest = 0n
+  for (const revision of sets.map(revisionOfSet)) if (revision > highest) highest = revision
+  return highest
 }
 
 /** Revisions are 64 bits wide; what is no number counts as none. */
