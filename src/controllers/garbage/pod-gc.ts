@@ -148,5 +148,8 @@ async function removePod(
     const status = { ...pod.status, phase: 'Failed', conditions: marked }
     await writer.putStatus(pods, pod, status, signal)
   }
+  const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata
+  // Asked for already: what is left to wait for are finalizers of others.
+  if (deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0) return
   await writer.remove(pods, pod, { gracePeriodSeconds: 0 }, signal)
 }
