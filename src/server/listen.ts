@@ -95,8 +95,11 @@ async function upgrade(options: ListenOptions, call: NodeCall, socket: Duplex, h
   }
 }
 
+/** Beyond /api/VERSION or /apis/GROUP/VERSION, where discovery ends. */
+const RESOURCE_PATH = /^\/api(\/[^/?]+|s\/[^/?]+\/[^/?]+)\/[^/?]/
+
 function isResourcePath(url: string | undefined): boolean {
-  return url !== undefined && (url.startsWith('/api/') || url.startsWith('/apis/'))
+  return url !== undefined && RESOURCE_PATH.test(url)
 }
 
 /** HTTP/2 requests share the socket of their session. */

@@ -124,10 +124,20 @@ async function logPath(
   const { namespace, name: podName, uid } = pod.metadata
   const { containers } = await node.runtime.observe(uid ?? '', signal)
   const seen = containers.find((container) => container.id === id)
-  if (seen === undefined) {
+  const attempt = seen?.attempt ?? attemptInStatus(pod, name, id)
+  if (attempt === undefined) {
     throw new HttpError(400, `unable to retrieve container logs for containerd://${id}`)
   }
-  return `${node.logsPath}/${namespace}_${podName}_${uid}/${name}/${seen.attempt}.log`
+  return `${node.logsPath}/${namespace}_${podName}_${uid}/${name}/${attempt}.log`
+}
+
+/** The runtime forgets the containers of a pod that has ended; its status and its logs stay. */
+function attemptInStatus(pod: Pod, name: string, id: string): number | undefined {
+  const status = containerStatus(pod, name)
+  const isOf = (containerId: string | undefined) => containerId?.endsWith(`//${id}`) ?? false
+  if (status === undefined) return undefined
+  if (isOf(status.containerID)) return status.restartCount
+  return isOf(status.lastState?.terminated?.containerID) ? status.restartCount - 1 : undefined
 }
 
 function followOf(node: NodeHttp, pod: Pod, id: string) {
