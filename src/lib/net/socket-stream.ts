@@ -40,7 +40,11 @@ export function socketStream(socket: Socket, head?: Uint8Array): ByteStream {
     readable: queue.readable,
     write: (bytes) => writeTo(socket, bytes),
     end: () => endOf(socket),
-    abort: () => void socket.destroy(),
+    abort(reason) {
+      // Before the socket says anything: some of its ways to end look like the end of the stream.
+      queue.fail(reason)
+      socket.destroy()
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-// Requests through the server to a node that has dialled in, and to a pod: everything but the network.
+// Requests through the server to a node that has dialled in, and to a pod, without a network.
 
 import { expect, test } from 'bun:test'
 import { Duplex } from 'node:stream'
