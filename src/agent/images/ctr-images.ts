@@ -129,9 +129,10 @@ export class CtrImages implements ImageStore {
     const output = await this.#options.ctr.run(['images', 'import', archivePath], signal)
     this.markStale()
     const after = await this.#read(signal)
-    const said = importedNames(output).filter((name) => after.has(name))
-    const changed = [...after].filter(([name, digest]) => before.get(name) !== digest)
-    return [...new Set([...said, ...changed.map(([name]) => name)])]
+    const brought = importedDigests(output)
+    return [...after]
+      .filter(([name, digest]) => before.get(name) !== digest || brought.has(digest))
+      .map(([name]) => name)
   }
 
   async #read(signal: AbortSignal): Promise<Map<string, string>> {
@@ -257,12 +258,7 @@ function terminalText(output: string): string {
   return output.replace(sequences, '').replaceAll('\r', '')
 }
 
-/** Names that `ctr images import` says it has brought; its words differ between versions. Pure. */
-export function importedNames(output: string): string[] {
-  return output
-    .split('\n')
-    .map(
-      (line) => /^(?:unpacking )?([a-z0-9.:-]+\/\S+?)(?: \(sha256:|\s+saved|\s*$)/.exec(line)?.[1],
-    )
-    .filter((name) => name !== undefined)
+/** What `ctr images import` says it has brought; only digests are whole in all versions. Pure. */
+export function importedDigests(output: string): Set<string> {
+  return new Set(output.match(/sha256:[0-9a-f]{64}/g) ?? [])
 }

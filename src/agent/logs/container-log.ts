@@ -160,6 +160,9 @@ export class ContainerLog {
         await this.#options.clock.sleep(DISK_RETRY_MS, this.#stop.signal).catch(() => {})
       }
     }
+    if (this.#lostBytes === 0) {
+      this.#options.log.error('dropping the output of a container', { path: this.#options.path })
+    }
     this.#lostBytes += records.length
   }
 

@@ -1,8 +1,8 @@
 // The file system of a container: the image's layers below, a writable folder of its own on top.
 //
-// containerd unpacks layers once. One snapshot per image, never written to, tells where they lie and
-// keeps them from being collected (`ctr snapshots view` would not: its snapshots are collected at
-// once). Each container then costs one overlay mount and no call to containerd. Where the
+// containerd unpacks layers once. One snapshot per image, never written to, tells where they lie
+// and keeps them from being collected (`ctr snapshots view` would not: its snapshots are collected
+// at once). Each container then costs one overlay mount and no call to containerd. Where the
 // snapshotter is not overlayfs, containerd prepares a snapshot per container instead.
 
 import { createHash } from 'node:crypto'
