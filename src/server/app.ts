@@ -27,6 +27,7 @@ import { CLUSTER_PATH, clusterFacts } from './documents/cluster.ts'
 import { discovery } from './documents/discovery.ts'
 import { health } from './documents/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './documents/identity.ts'
+import { metrics, ServerMetrics } from './documents/metrics.ts'
 import { version } from './documents/version.ts'
 import { errorAnswer, pageNotFound, toApiError } from './errors.ts'
 import { finish } from './finish.ts'
@@ -58,6 +59,7 @@ export function createApp(deps: ServerDeps): ServerApp {
   const server = serverOf(deps, following)
   const { settings } = deps
   const inFlight = new InFlight({ reads: settings.readsMax, writes: settings.writesMax })
+  server.metrics.watch(server, inFlight)
   const handle = (call: Call) => answer(server, inFlight, call, serveResource)
   const hono = routes((call, document) => answer(server, inFlight, call, document))
   return {
@@ -85,6 +87,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const bootstrapTokens = new BootstrapTokenUsers(store, clock)
   return {
     ...deps,
+    metrics: new ServerMetrics(),
     ...{ issuer, rbac, serviceAccounts, bootstrapTokens },
     authenticator: new Authenticator([
       ...[frontProxyUsers, certificateUsers],
@@ -119,7 +122,7 @@ function routes(serve: Serve) {
   hono.get('/version', by(version)).get('/version/', by(version))
   hono.get('/.well-known/openid-configuration', by(issuerConfiguration))
   hono.get('/openid/v1/jwks', by(issuerKeys))
-  hono.get('/cacerts', by(clusterAuthority))
+  hono.get('/cacerts', by(clusterAuthority)).get('/metrics', by(metrics))
   hono.get(CLUSTER_PATH, by(clusterFacts))
   for (const path of ['/api', '/api/', '/api/:version', '/apis', '/apis/']) {
     hono.all(path, by(discovery))
@@ -141,9 +144,11 @@ async function answer(
 ): Promise<Answer> {
   const auditId = call.header('audit-id') ?? server.random.uuid()
   const warnings: string[] = []
+  const info = requestInfo(call.method, call.path, call.query)
+  const startMs = server.clock.monotonicMs()
   let leave: (() => void) | undefined
+  let code = 0
   try {
-    const info = requestInfo(call.method, call.path, call.query)
     const found = server.authenticator.authenticate(call)
     const user: UserInfo = found instanceof Promise ? await found : found
     leave = inFlight.enter(info, user)
@@ -154,11 +159,14 @@ async function answer(
     if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
     const served = serve(server, { call, info, user: acting, warnings })
     const done = served instanceof Promise ? await served : served
-    return finish(done, call, auditId, warnings)
+    code = done.code
+    return finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
   } catch (error) {
     const fault = toApiError(error, server.log)
+    code = fault.code
     return finish(errorAnswer(call, fault), call, auditId, warnings)
   } finally {
     leave?.()
+    server.metrics.note(info, code, (server.clock.monotonicMs() - startMs) / 1000)
   }
 }

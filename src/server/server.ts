@@ -16,6 +16,7 @@ import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { Answer, Call } from './call.ts'
 import type { NodeDialer } from './contract.ts'
+import type { ServerMetrics } from './documents/metrics.ts'
 import type { ObjectHooks } from './hooks.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { StreamDeps } from './streams/contract.ts'
@@ -58,6 +59,7 @@ export type ServerDeps = {
 
 export type Server = ServerDeps & {
   issuer: string
+  metrics: ServerMetrics
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers

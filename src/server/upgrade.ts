@@ -28,7 +28,7 @@ export type UpgradeDeps = {
   tunnels: Pick<Tunnels, 'accept'> | undefined
 }
 
-/** Reading a stream is not all that it lets one do: these want the right to create as well (1.35). */
+/** Reading is not all that these let one do: they want the right to create as well (1.35). */
 const CREATING = ['exec', 'attach', 'portforward']
 
 /** Resolves when the connection is over. Refusals are answers on the socket. */
@@ -113,7 +113,7 @@ async function sendWatch(
   await messages.close(1000, '').catch(() => {})
 }
 
-/** What a client says on a watch means nothing, but pings want their answer, and the end is the end. */
+/** What a client says on a watch means nothing, but pings want an answer, and the end is the end. */
 async function readAway(messages: WebSocketStream): Promise<void> {
   try {
     while ((await messages.receive()) !== undefined);
@@ -122,7 +122,7 @@ async function readAway(messages: WebSocketStream): Promise<void> {
   }
 }
 
-/** One event, one message. Messages that the client is slow to take are waited for, not stored up. */
+/** One event, one message. Those that the client is slow to take are waited for, not stored up. */
 class MessageSink implements Sink {
   readonly signal: AbortSignal
   readonly #messages: WebSocketStream

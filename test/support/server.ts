@@ -114,6 +114,6 @@ async function send(
   const text = await response.text()
   const isJson = response.headers.get('content-type')?.startsWith('application/json')
   const isStream = path.includes('watch=') && response.status === 200
-  const json = isJson && !isStream ? JSON.parse(text) : undefined
+  const json = isJson && !isStream && text !== '' ? JSON.parse(text) : undefined
   return { code: response.status, headers: response.headers, text, json }
 }

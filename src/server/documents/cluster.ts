@@ -1,4 +1,4 @@
-// What nodes must know of the cluster that they join: ranges, DNS. Told to whoever may read the path.
+// What nodes must know of the cluster that they join: ranges, DNS. For whoever may read the path.
 
 import type { Answer } from '../call.ts'
 import type { Server } from '../server.ts'

@@ -51,8 +51,8 @@ export function sharedObject(row: AnyRow, entry: Entry): AnyObject {
 export type SeenEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; entry: Entry }
 
 /**
- * An object that begins to match is reported as added, one that ceases to match as deleted, with its
- * last matching state and the new revision.
+ * An object that begins to match is reported as added, one that ceases to match as deleted, with
+ * its last matching state and the new revision.
  */
 export function seenThrough(
   event: StoreEvent,

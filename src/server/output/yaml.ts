@@ -1,7 +1,7 @@
 // YAML as Kubernetes reads and writes it: go-yaml version 2, that is YAML 1.1 with exceptions.
 //
-// js-yaml's own YAML 1.1 tags differ from go-yaml in two places that manifests hit: 12:30:45 is text
-// there, and 1e3 is a number.
+// js-yaml's own YAML 1.1 tags differ from go-yaml where manifests notice: 12:30:45 is text there,
+// and 1e3 is a number.
 
 import {
   CORE_SCHEMA,

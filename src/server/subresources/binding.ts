@@ -30,7 +30,7 @@ export async function bind(request: ResourceRequest): Promise<Answer> {
   if (errors.length > 0) throw new ApiError(500, '', aggregate(errors))
   const nowMs = request.server.clock.nowMs()
   await replaceObject(request, pods, name, options.dryRun, (pod) => {
-    // On the collection's own path the metadata is that of a new object: its uid is none to compare.
+    // On the collection's own path the metadata is a new object's: its uid is none to compare.
     if (request.info.name) checkPreconditions(binding, pod)
     return bound(pod as unknown as Pod, binding, nowMs)
   })

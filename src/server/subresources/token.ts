@@ -24,7 +24,7 @@ import { writeOptions } from '../options.ts'
 import { formOf, rendered } from '../output/form.ts'
 import { readObject } from '../reader.ts'
 import type { ResourceRequest } from '../server.ts'
-import { attributesOf } from '../verbs/create.ts'
+import { attributesOf, matchNamespace } from '../verbs/create.ts'
 import { noteOwnersOfBody } from '../verbs/owners.ts'
 
 const TOKEN_REQUEST: BodyType = {
@@ -48,7 +48,8 @@ export async function requestToken(request: ResourceRequest): Promise<Answer> {
   const asked = body as unknown as TokenRequest
   asked.spec.expirationSeconds ??= SECONDS_DEFAULT
   noteOwnersOfBody(request, TOKEN_REQUEST, body, options.fieldManager)
-  matchMetadata(request, asked)
+  matchNamespace(request, body)
+  matchName(request, asked)
   const account = read(request, serviceAccounts, info.name)
   complete(request, asked, account)
   await server.admission.admit(attributesOf(request, body, options.dryRun))
@@ -63,16 +64,10 @@ export async function requestToken(request: ResourceRequest): Promise<Answer> {
   return rendered(201, asked, form)
 }
 
-function matchMetadata({ info }: ResourceRequest, { metadata }: TokenRequest): void {
-  const wrong = (field: string, value: string, what: string) =>
-    invalid(TOKEN_REQUEST, info.name, [
-      fieldError.invalid(field, value, `must match the service account ${what} if specified`),
-    ])
-  const { name, namespace } = metadata
-  if (name && name !== info.name) throw wrong('metadata.name', name, 'name')
-  if (namespace && namespace !== info.namespace) {
-    throw wrong('metadata.namespace', namespace, 'namespace')
-  }
+function matchName({ info }: ResourceRequest, { metadata: { name } }: TokenRequest): void {
+  if (!name || name === info.name) return
+  const detail = 'must match the service account name if specified'
+  throw invalid(TOKEN_REQUEST, info.name, [fieldError.invalid('metadata.name', name, detail)])
 }
 
 function complete({ server, info }: ResourceRequest, asked: TokenRequest, account: KubeObject) {

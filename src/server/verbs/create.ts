@@ -115,7 +115,9 @@ function prepare(request: ResourceRequest, object: AnyObject): void {
     ...metadataFaults(row, object),
     ...row.rules.flatMap((rule) => rule(object, undefined)),
   ]
-  if (errors.length > 0) throw invalid(row, object.metadata.name ?? '', errors)
+  if (errors.length > 0) {
+    throw invalid({ group: row.faultGroup, kind: row.kind }, object.metadata.name ?? '', errors)
+  }
   request.warnings.push(...row.warnings(object, undefined))
 }
 

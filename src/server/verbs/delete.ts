@@ -3,6 +3,7 @@
 import type { AnyObject } from '../../api/object.ts'
 import { conflict, notFound, type Status } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
+import type { Attributes } from '../admission/chain.ts'
 import type { Answer } from '../call.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import type { DeleteOptions } from '../options.ts'
@@ -64,10 +65,12 @@ async function attemptOn(
   const { server, row, info } = request
   const old = decodeStored(row, entry)
   checkPreconditions(request, old, options)
-  await server.admission.validate({
+  const attributes: Attributes = {
     ...{ request, operation: 'DELETE', subresource: '', namespace: info.namespace },
     ...{ name: old.metadata.name ?? '', object: undefined, old, dryRun: options.dryRun },
-  })
+  }
+  await server.admission.admit(attributes)
+  await server.admission.validate(attributes)
   const hooks = server.hooks.get(row.folder)
   const marked = hooks?.planDelete
     ? hooks.planDelete(request, old, options)

@@ -123,8 +123,8 @@ const PAGE_EXPIRED =
   'The provided continue parameter is too old to display a consistent list result. You can start' +
   ' a new list without the continue parameter, or use the continue token in this response to' +
   ' retrieve the remainder of the results. Continuing with the provided token results in an' +
-  ' inconsistent list - objects that were created, modified, or deleted between the time the first' +
-  ' chunk was returned and now may show up in the list.'
+  ' inconsistent list - objects that were created, modified, or deleted between the time the' +
+  ' first chunk was returned and now may show up in the list.'
 
 function compacted(selection: Selection, options: ListOptions, start: Start) {
   if (options.continueToken === '' || start.afterKey === undefined) return expired(LIST_EXPIRED)

@@ -1,6 +1,6 @@
 // Decides what a deletion makes of an object. Pure.
 //
-//   standing ─(grace or finalizers)─► marked: deletionTimestamp ─(last finalizer, grace over)─► gone
+//   standing ─(grace, finalizers)─► marked: deletionTimestamp ─(last finalizer, grace over)─► gone
 
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'

@@ -53,9 +53,11 @@ function parsed<T>(parse: () => T): T {
 }
 
 function checkField(row: AnyRow, field: string): void {
-  if (field === 'metadata.name' || field === 'metadata.namespace') return
-  if (Object.hasOwn(row.selectable, field)) return
-  if (Object.keys(row.selectable).length > 0) {
+  // Upstream: kinds with fields of their own list them all, and clusterwide ones no namespace.
+  const ownFields = Object.keys(row.selectable).length > 0
+  if (field === 'metadata.namespace' && !(ownFields && row.scope === 'Cluster')) return
+  if (field === 'metadata.name' || Object.hasOwn(row.selectable, field)) return
+  if (ownFields) {
     throw badRequest(`field label not supported: ${field}`)
   }
   const known = '"metadata.name", "metadata.namespace"'

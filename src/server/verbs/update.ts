@@ -187,7 +187,9 @@ function prepare(
     ...metadataUpdateFaults(row, object, old),
     ...rules.flatMap((rule) => rule(object, old)),
   ]
-  if (errors.length > 0) throw invalid(row, meta.name ?? '', errors)
+  if (errors.length > 0) {
+    throw invalid({ group: row.faultGroup, kind: row.kind }, meta.name ?? '', errors)
+  }
   const warnings = part === undefined ? row.warnings(object, old) : part.warnings?.(object, old)
   request.warnings.push(...(warnings ?? []))
 }
