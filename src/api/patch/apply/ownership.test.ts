@@ -46,7 +46,8 @@ const TYPE = typeWith(
   field('struct', of(typeWith(field('name', text), field('value', number)))),
   field('map', { is: 'map', of: { is: 'map', of: text } }),
   field('atomicMap', { is: 'map', of: text }, { atomicMap: true }),
-  field('raw', { is: 'any' }),
+  field('raw', { is: 'map', of: { is: 'any' } }),
+  field('extension', { is: 'any' }),
   field('spec', of(typeWith(field('a', text), field('b', text)))),
   field('status', of(typeWith(field('a', text), field('b', text)))),
 )
@@ -332,6 +333,11 @@ test('values without a schema have maps with parts, and lists as one', () => {
   expect(w.owners.a).toEqual(['.raw.l', '.raw.x', '.raw.x.y'])
   w.update('u', { raw: { x: { y: 1, z: 2 }, l: [1] } })
   expect(w.owners).toEqual({ a: ['.raw.x', '.raw.x.y'], u: ['.raw.l', '.raw.x.z'] })
+})
+
+test('a field that may hold anything is one value', () => {
+  const w = world().apply('a', { extension: { x: 1 } })
+  expect(w.owners.a).toEqual(['.extension'])
 })
 
 test('items that are there twice are one value together', () => {
