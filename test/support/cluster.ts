@@ -41,6 +41,13 @@ export type TestClusterOptions = {
 
 export const ADMIN: UserInfo = { username: 'admin', groups: ['system:masters'] }
 
+/** Controllers act with no more rights than bootstrap roles give their accounts. */
+function accountUser(account: string): UserInfo {
+  const groups = ['system:serviceaccounts', 'system:serviceaccounts:kube-system']
+  const username = `system:serviceaccount:kube-system:${account}`
+  return { username, groups: [...groups, 'system:authenticated'] }
+}
+
 /** More turns of the event loop than any chain of passes takes before it pauses. */
 const QUIET_TURNS = 12
 const TURNS_MAX = 200_000
@@ -86,7 +93,8 @@ export class TestCluster implements AsyncDisposable {
     Object.assign(cluster, { warnings: lines })
     cluster.#close = () => server.close()
     const events = new EventSink({ client, clock, log })
-    const deps = { informers, clientAs: () => client, events, clock, random, log }
+    const clientAs = (account: string) => clientFor('kube-controller-manager', accountUser(account))
+    const deps = { informers, clientAs, events, clock, random, log }
     cluster.#begin(options, deps)
     await cluster.settle()
     for (const name of ['default', 'kube-node-lease']) await cluster.#ensureNamespace(name)

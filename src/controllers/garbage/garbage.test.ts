@@ -15,7 +15,9 @@ const kinds = { rows: () => builtInRows, onChange: () => {} }
 
 async function aCluster(): Promise<TestCluster> {
   const cluster = await TestCluster.start({
-    components: (deps) => [new GarbageCollector({ ...deps, kinds, client: deps.clientAs('gc') })],
+    components: (deps) => [
+      new GarbageCollector({ ...deps, kinds, client: deps.clientAs('generic-garbage-collector') }),
+    ],
   })
   for (const name of ['default', 'other']) {
     if ((await cluster.get(namespaces, name)) !== undefined) continue

@@ -5,6 +5,7 @@ import type { Node, Pod } from '../../api/generated/types.ts'
 import { nodes } from '../../api/resources/nodes.ts'
 import { pods } from '../../api/resources/pods.ts'
 import { isNotFound } from '../../api/status.ts'
+import { formatTime } from '../../api/time.ts'
 import {
   type Controller,
   defineController,
@@ -12,7 +13,7 @@ import {
   type Kit,
   watching,
 } from '../../kit/controller.ts'
-import { conditionOf, withCondition } from '../conditions.ts'
+import { conditionOf } from '../conditions.ts'
 import { isFinished } from '../pods.ts'
 
 const NAME = 'pod-garbage-collector'
@@ -143,10 +144,11 @@ async function removePod(
   condition?: typeof NODE_GONE,
 ): Promise<void> {
   if (!isFinished(pod)) {
-    const { conditions = [] } = pod.status ?? {}
-    const marked = condition ? withCondition(conditions, condition, clock.nowMs()) : conditions
-    const status = { ...pod.status, phase: 'Failed', conditions: marked }
-    await writer.putStatus(pods, pod, status, signal)
+    const lastTransitionTime = formatTime(clock.nowMs())
+    const conditions = condition ? { conditions: [{ ...condition, lastTransitionTime }] } : {}
+    const status = { phase: 'Failed', ...conditions }
+    const body = { metadata: { uid: pod.metadata.uid }, status }
+    await writer.patch(pods, pod, { type: 'strategic', body, subresource: 'status' }, signal)
   }
   const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata
   // Asked for already: what is left to wait for are finalizers of others.
