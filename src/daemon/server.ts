@@ -144,6 +144,8 @@ function planeComponents(plane: Plane): Component[] {
   const { clock, random, log } = environment
   const events = new EventSink({ client: plane.admin, clock, log })
   const clientAs = (account: string) => {
+    // No bootstrap role lets an account make tokens of others; upstream's controller is root too.
+    if (account === 'tokens-controller') return plane.admin
     const username = `system:serviceaccount:kube-system:${account}`
     const groups = [...ACCOUNTS, 'system:authenticated']
     return clientFor({ username, groups }, 'kube-controller-manager')
