@@ -79,6 +79,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly plural: string
   readonly singular: string
   readonly scope: 'Namespaced' | 'Cluster'
+  /** Group that refusals name. Default: the row's own; events have that of their stored form. */
+  readonly faultGroup: string
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
   readonly verbs: readonly Verb[]
@@ -205,6 +207,7 @@ export function defineResource<O extends KubeObject>(
     listKind: `${definition.kind}List`,
     singular: definition.kind.toLowerCase(),
     scope: 'Namespaced',
+    faultGroup: definition.group,
     shortNames: [],
     categories: [],
     verbs: ALL_VERBS,

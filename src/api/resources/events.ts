@@ -38,6 +38,7 @@ export const events = defineResource<Event>({
 export const groupEvents = defineResource<EventsV1Event>({
   ...common,
   group: 'events.k8s.io',
+  faultGroup: '',
   type: 'io.k8s.api.events.v1.Event',
   rules: [ruleOf(checkGroupEvent)],
   toStored: coreEventOf,

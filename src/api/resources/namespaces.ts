@@ -22,6 +22,7 @@ export const namespaces = defineResource<Namespace>({
   generationOf: false,
   defaults: labelWithName,
   prepareCreate: (namespace) => {
+    labelWithName(namespace)
     const finalizers = namespace.spec?.finalizers ?? []
     if (!finalizers.includes(FINALIZER)) finalizers.push(FINALIZER)
     namespace.spec = { ...namespace.spec, finalizers }

@@ -36,7 +36,15 @@ export const nodes = defineResource<Node>({
       cidrWarnings(`spec.podCIDRs[${index}]`, range),
     ),
   ],
-  status: { writes: ['metadata', 'status'], rules: [ruleOf(checkNodeStatus)] },
+  status: {
+    writes: ['metadata', 'status'],
+    merge: ({ metadata, status: { config: _unused, ...status } = {} }, stored) => ({
+      ...stored,
+      metadata,
+      status,
+    }),
+    rules: [ruleOf(checkNodeStatus)],
+  },
   actions: [
     {
       name: 'proxy',

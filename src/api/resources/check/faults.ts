@@ -35,6 +35,10 @@ export class Faults {
     this.list.push(fieldError.forbidden(field, detail))
   }
 
+  internal(field: string, why: string) {
+    this.list.push({ type: 'InternalError', field, message: `Internal error: ${why}` })
+  }
+
   tooLong(field: string, max: number) {
     this.list.push(fieldError.tooLong(field, max))
   }

@@ -6,14 +6,15 @@ import type { Event, EventsV1Event } from '../../generated/types.ts'
 export function coreEventOf(event: EventsV1Event): Event {
   const { regarding, note, reportingController, apiVersion: _version, ...rest } = event
   const { deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, ...others } = rest
-  const { deprecatedCount, series, ...same } = others
+  const { deprecatedCount, series, reportingInstance, ...same } = others
   return {
     ...same,
     apiVersion: 'v1',
     kind: 'Event',
     involvedObject: regarding ?? {},
     ...given('message', note),
-    ...given('reportingComponent', reportingController),
+    reportingComponent: reportingController ?? '',
+    reportingInstance: reportingInstance ?? '',
     ...given('source', deprecatedSource),
     ...given('firstTimestamp', deprecatedFirstTimestamp),
     ...given('lastTimestamp', deprecatedLastTimestamp),
@@ -25,14 +26,16 @@ export function coreEventOf(event: EventsV1Event): Event {
 /** As events.k8s.io says it. */
 export function groupEventOf(event: Event): EventsV1Event {
   const { involvedObject, message, reportingComponent, apiVersion: _version, ...rest } = event
-  const { source, firstTimestamp, lastTimestamp, count, series, ...same } = rest
+  const { source, firstTimestamp, lastTimestamp, count, series, ...others } = rest
+  const { reportingInstance, ...same } = others
   return {
     ...same,
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
     ...given('regarding', involvedObject),
     ...given('note', message),
-    ...given('reportingController', reportingComponent),
+    ...given('reportingController', reportingComponent || undefined),
+    ...given('reportingInstance', reportingInstance || undefined),
     ...given('deprecatedSource', source),
     ...given('deprecatedFirstTimestamp', firstTimestamp),
     ...given('deprecatedLastTimestamp', lastTimestamp),

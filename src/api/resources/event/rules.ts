@@ -89,6 +89,8 @@ function checkUnchanged(faults: Faults, event: Event, old: Event) {
     checkImmutable(faults, field, event[field], old[field])
   }
   checkImmutable(faults, 'count', event.count ?? 0, old.count ?? 0)
+  // Upstream looks at the reason twice, and so names it twice.
+  checkImmutable(faults, 'reason', event.reason ?? '', old.reason ?? '')
   checkImmutable(faults, 'type', event.type ?? '', old.type ?? '')
   checkImmutable(faults, 'eventTime', event.eventTime, old.eventTime)
   checkImmutable(faults, 'action', event.action ?? '', old.action ?? '')

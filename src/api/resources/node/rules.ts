@@ -1,5 +1,6 @@
 // What a Node must be, and what may change in it (pkg/apis/core/validation).
 
+import { parseCidr } from '../../../lib/ip.ts'
 import type { Node, Taint } from '../../generated/types.ts'
 import { labelValueFaults } from '../../names.ts'
 import { checkCidr, familyOf } from '../check/addresses.ts'
@@ -119,6 +120,12 @@ function checkRanges(faults: Faults, ranges: readonly string[]) {
     checkCidr(faults, `spec.podCIDRs[${index}]`, range)
   }
   if (ranges.length < 2) return
+  const broken = ranges.findIndex((range) => parseCidr(range) === undefined)
+  if (broken >= 0) {
+    const why = `invalid CIDR[${broken}]: <nil> (invalid CIDR address: ${ranges[broken]})`
+    const checking = 'invalid PodCIDRs. failed to check with dual stack with error:'
+    faults.internal('spec.podCIDRs', checking + why)
+  }
   const families = new Set(ranges.map((range) => familyOf(range.split('/')[0]!)))
   if (ranges.length === 2 && families.size === 2) return
   const detail = 'may specify no more than one CIDR for each IP family'
