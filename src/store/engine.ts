@@ -39,7 +39,6 @@ export class Engine {
     this.#tables = tables
     this.#ledger = ledger
     this.#assigned = ledger.lastRevision
-    tables.transaction(() => tables.reindex(ledger.indexed))
   }
 
   /** The newest revision given away, durable or not. */

@@ -31,15 +31,20 @@ export type OpenStoreOptions = {
 /** Throws `UserError` when the file is in use, or damaged and there is no snapshot to go back to. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const files = options.path === ':memory:' ? inMemory() : onDisk(options)
-  return new SqliteStore({
-    ...files,
-    engine: new Engine(files.tables, files.ledger),
-    upkeep: new Upkeep(files.tables, files.ledger),
-    clock: options.clock,
-    log: options.log ?? silentLog,
-    retention: { ...RETENTION, ...options.retention },
-    onFailure: options.onFailure ?? (() => {}),
-  })
+  try {
+    return new SqliteStore({
+      ...files,
+      engine: new Engine(files.tables, files.ledger),
+      upkeep: new Upkeep(files.tables, files.ledger),
+      clock: options.clock,
+      log: options.log ?? silentLog,
+      retention: { ...RETENTION, ...options.retention },
+      onFailure: options.onFailure ?? (() => {}),
+    })
+  } catch (error) {
+    files.closeFiles()
+    throw error
+  }
 }
 
 type Files = Pick<SqliteStoreParts, 'disk' | 'ledger' | 'snapshots' | 'closeFiles'> & {

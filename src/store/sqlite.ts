@@ -127,9 +127,11 @@ const SQL = {
   forgetTail: `
     DELETE FROM memory.by_key
     WHERE NOT EXISTS (SELECT 1 FROM memory.entries AS e WHERE e.revision = by_key.revision)`,
-  reindex: `
-    INSERT OR IGNORE INTO main.by_key
-    SELECT key, revision, deleted FROM main.entries WHERE revision > ?1 ORDER BY key, revision`,
+  // What settled late is in the index already, though its revision may be a high one.
+  recoverTail: `
+    INSERT INTO memory.by_key SELECT key, revision, deleted FROM main.entries AS e
+    WHERE revision > ?1 AND NOT EXISTS
+      (SELECT 1 FROM main.by_key AS k WHERE k.key = e.key AND k.revision = e.revision)`,
   freePages: `PRAGMA main.freelist_count`,
   pages: `PRAGMA main.page_count`,
   measureLog: `PRAGMA main.wal_checkpoint(NOOP)`,
@@ -293,9 +295,9 @@ export class Tables {
     this.#sql.forgetTail.run()
   }
 
-  /** The same after a crash, which has forgotten what was not in the index yet. */
-  reindex(afterRevision: number): void {
-    this.#sql.reindex.run(afterRevision)
+  /** Finds what is not in the index after a crash; `indexed` is the last that surely is. */
+  recoverTail(indexed: number): number {
+    return this.#sql.recoverTail.run(indexed).changes
   }
 
   /** Moves the volatile versions up to `revision` to disk, and into the index there. */

@@ -23,6 +23,7 @@ export class Upkeep {
   constructor(tables: Tables, ledger: Ledger) {
     this.#tables = tables
     this.#ledger = ledger
+    this.#tailRows = tables.recoverTail(ledger.indexed)
   }
 
   /** Notes that versions were appended on disk; returns whether it is time to index them. */
