@@ -138,8 +138,8 @@ export class PodMemory {
   }
 
   /**
-   * What runs since before the agent started. A start that nobody was told of had not ended: its hook
-   * runs, or runs again.
+   * What runs since before the agent started. A start that nobody was told of had not ended: its
+   * hook runs, or runs again.
    */
   noteAdopted(pod: Pod, runtime: PodSeen): void {
     this.noteObserved(runtime)

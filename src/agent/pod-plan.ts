@@ -1,6 +1,7 @@
 // Decides what to do next for one pod. Pure: no clock, no runtime, no awaits.
 //
-//   running ──(deleted, refused, past its deadline, finished)──► stopping ──(nothing left)──► stopped
+//   running ──(deleted, refused, past its deadline, finished)──► stopping ──(nothing left)──►
+// stopped
 //
 // A pod only ever moves right. The executor starts the actions and looks again after each; whatever
 // fails appears again in a later plan, after a while. There is no partial-failure code.

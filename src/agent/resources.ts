@@ -47,8 +47,8 @@ export function cgroupParentOf(pod: Pod): string {
 }
 
 /**
- * Who dies first when memory runs out. A container that asks for most of the memory is nearly as safe
- * as a guaranteed one; the kubelet's qos policy.
+ * Who dies first when memory runs out. A container that asks for most of the memory is nearly as
+ * safe as a guaranteed one; the kubelet's qos policy.
  */
 export function oomScoreAdjOf(pod: Pod, container: Container, memoryBytes: number): number {
   if ((pod.spec.priority ?? 0) >= NODE_CRITICAL_PRIORITY) return -997

@@ -1,5 +1,5 @@
-// `kedge server` as a list of components. Reading it from top to bottom is reading the control plane:
-// store, identities, API, controllers, scheduler, and unless told otherwise a node.
+// `kedge server` as a list of components. Reading it from top to bottom is reading the control
+// plane: store, identities, API, controllers, scheduler, and unless told otherwise a node.
 
 import { hostname } from 'node:os'
 import { labelServerNode } from '../agent/node/role.ts'

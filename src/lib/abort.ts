@@ -1,4 +1,5 @@
-// Small helpers around AbortSignal. An abort means "stop and clean up"; it is never an error to log.
+// Small helpers around AbortSignal. An abort means "stop and clean up"; it is never an error to
+// log.
 
 /** Resolves when `signal` aborts. Never rejects. */
 export function aborted(signal: AbortSignal): Promise<void> {

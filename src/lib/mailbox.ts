@@ -27,7 +27,9 @@ export class Mailbox<T> {
     this.#wake?.()
   }
 
-  /** Wakes the reader in `ms`, unless something else does before. A later call replaces an earlier. */
+  /**
+   * Wakes the reader in `ms`, unless something else does before. A later call replaces an earlier.
+   */
   nudgeIn(ms: number): void {
     this.#cancelTimer?.()
     this.#cancelTimer = this.#clock.after(ms, () => this.nudge())

@@ -36,7 +36,9 @@ export type SigningRequest = Required<Subject> & {
 
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2'
-/** The hash of each signature algorithm that is accepted; null where the algorithm brings its own. */
+/**
+ * The hash of each signature algorithm that is accepted; null where the algorithm brings its own.
+ */
 const HASHES: Record<string, string | null> = {
   [ECDSA_WITH_SHA256]: 'sha256',
   '1.2.840.10045.4.3.3': 'sha384',

@@ -76,7 +76,9 @@ function stickyEndpoints(rules: Ruleset): Set<string> {
 type MapListing = { nftables: { map?: { elem?: [ListedKey, { concat: [string, number] }][] } }[] }
 type ListedKey = { elem?: { val: { concat: [string, number] } }; concat?: [string, number] }
 
-/** Clients that stick to an endpoint which is gone choose anew: the keys to take out of `affinity`. */
+/**
+ * Clients that stick to an endpoint which is gone choose anew: the keys to take out of `affinity`.
+ */
 export function planForgottenClients(listing: MapListing, lost: ReadonlySet<string>): string[] {
   const elements = listing.nftables.flatMap(({ map }) => map?.elem ?? [])
   return elements.flatMap(([key, { concat }]) => {

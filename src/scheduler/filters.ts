@@ -1,4 +1,5 @@
-// Why a node cannot run a pod, in upstream's words and order (kube-scheduler's default plugins). Pure.
+// Why a node cannot run a pod, in upstream's words and order (kube-scheduler's default plugins).
+// Pure.
 
 import type {
   Container,

@@ -1,4 +1,5 @@
-// How well a node suits a pod: 0 to 100 per score, weighted and summed as kube-scheduler does. Pure.
+// How well a node suits a pod: 0 to 100 per score, weighted and summed as kube-scheduler does.
+// Pure.
 
 import type { Pod } from '../api/generated/types.ts'
 import type { NodeState } from './cluster.ts'

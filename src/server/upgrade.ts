@@ -113,7 +113,9 @@ async function sendWatch(
   await messages.close(1000, '').catch(() => {})
 }
 
-/** What a client says on a watch means nothing, but pings want an answer, and the end is the end. */
+/**
+ * What a client says on a watch means nothing, but pings want an answer, and the end is the end.
+ */
 async function readAway(messages: WebSocketStream): Promise<void> {
   try {
     while ((await messages.receive()) !== undefined);

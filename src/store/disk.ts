@@ -41,7 +41,9 @@ export interface Disk {
   close(): void
 }
 
-/** For a store in memory. It settles within one turn, so that simulated time does not pass it by. */
+/**
+ * For a store in memory. It settles within one turn, so that simulated time does not pass it by.
+ */
 export const noDisk: Disk = {
   gather: () => Promise.resolve(),
   busy: undefined,

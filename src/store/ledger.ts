@@ -66,7 +66,9 @@ export class Ledger {
     this.#change({ volatile: [...folders, folder] })
   }
 
-  /** When only volatile versions were forgotten the disk need not hear: a heartbeat writes nothing. */
+  /**
+   * When only volatile versions were forgotten the disk need not hear: a heartbeat writes nothing.
+   */
   noteCompacted(compacted: number, touchedDisk: boolean): void {
     if (touchedDisk) this.#change({ compacted })
     else this.#notes = { ...this.#notes, compacted }
@@ -81,7 +83,9 @@ export class Ledger {
     this.#change({ volatile: [] })
   }
 
-  /** Everything lies on disk and nothing more comes: the next start goes on at the next revision. */
+  /**
+   * Everything lies on disk and nothing more comes: the next start goes on at the next revision.
+   */
   noteEnd(revision: number): void {
     this.#change({ reserved: revision })
   }

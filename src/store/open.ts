@@ -28,7 +28,9 @@ export type OpenStoreOptions = {
   syncFile?: SyncFile
 }
 
-/** Throws `UserError` when the file is in use, or damaged and there is no snapshot to go back to. */
+/**
+ * Throws `UserError` when the file is in use, or damaged and there is no snapshot to go back to.
+ */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const files = options.path === ':memory:' ? inMemory() : onDisk(options)
   try {

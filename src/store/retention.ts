@@ -11,7 +11,9 @@ export type RetentionOptions = {
   charsMax: number
 }
 
-/** Five minutes as upstream keeps; 64 Mi characters are a burst of about 60,000 updates of 1 KiB. */
+/**
+ * Five minutes as upstream keeps; 64 Mi characters are a burst of about 60,000 updates of 1 KiB.
+ */
 export const RETENTION: RetentionOptions = { keepMs: 5 * 60_000, charsMax: 64 * 1024 * 1024 }
 
 /** History is forgotten in about this many portions for each bound. */

@@ -2,8 +2,8 @@
 //
 //   write ─► revision assigned in the transaction ─► durable ─► promise resolves ─► watchers
 //
-// Revisions are one sequence for all keys and only ever grow, also over restarts. Watchers see every
-// write exactly once, in revision order, and never before it is durable.
+// Revisions are one sequence for all keys and only ever grow, also over restarts. Watchers see
+// every write exactly once, in revision order, and never before it is durable.
 
 /** One key as it stood at a revision. `value` is the text of an object, without its revision. */
 export type Entry = {

@@ -9,7 +9,9 @@ import type { Tables } from './sqlite.ts'
 export const STEP_ROWS_MAX = 500
 /** Versions that may wait for their place in the index: indexing them takes some 10 ms. */
 const TAIL_ROWS_MAX = 2_000
-/** Free pages are used again, so they are given back only when they are many and a quarter of all. */
+/**
+ * Free pages are used again, so they are given back only when they are many and a quarter of all.
+ */
 const FREE_PAGES_MIN = 1_024
 const FREE_PART = 4
 const SHRINK_PAGES = 200

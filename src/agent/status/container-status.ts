@@ -1,5 +1,5 @@
-// What the API says about the containers of a pod: a pure function of what was seen, and of what was
-// reported before for containers that the runtime has forgotten.
+// What the API says about the containers of a pod: a pure function of what was seen, and of what
+// was reported before for containers that the runtime has forgotten.
 
 import type {
   Container,

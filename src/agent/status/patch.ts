@@ -1,4 +1,5 @@
-// What to send so that the API says of a pod what we say: a strategic merge patch of its status. Pure.
+// What to send so that the API says of a pod what we say: a strategic merge patch of its status.
+// Pure.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/types.ts'

@@ -60,7 +60,9 @@ export function podStatus(view: StatusView, hostIps: NodeIps): PodStatus {
   }
 }
 
-/** The API has the pod as Succeeded or Failed: nothing it says of its containers changes any more. */
+/**
+ * The API has the pod as Succeeded or Failed: nothing it says of its containers changes any more.
+ */
 function isEndTold({ pod, reported }: Seen): boolean {
   const phase = pod.status?.phase
   return (phase === 'Succeeded' || phase === 'Failed') && reported.phase === phase

@@ -1,5 +1,6 @@
-// Brings what the workers say of their pods to the API: at most one request for a pod at a time, and
-// always the newest word. A pod that is over and was deleted is taken out of the API at the end.
+// Brings what the workers say of their pods to the API: at most one request for a pod at a time,
+// and always the newest word. A pod that is over and was deleted is taken out of the API at the
+// end.
 
 import type { Pod, PodStatus } from '../../api/generated/types.ts'
 import { pods } from '../../api/resources/pods.ts'

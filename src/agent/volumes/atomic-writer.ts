@@ -2,8 +2,8 @@
 //
 //   volume/key ──► ..data/key        ..data ──► ..2026_11_21_12_00_00.42/key
 //
-// New contents go into a new dated folder; renaming one symbolic link over `..data` makes them valid.
-// A reader that holds an open file keeps the old one; nobody ever sees half of a change.
+// New contents go into a new dated folder; renaming one symbolic link over `..data` makes them
+// valid. A reader that holds an open file keeps the old one; nobody ever sees half of a change.
 
 import {
   chmod,

@@ -1,8 +1,8 @@
-// Tokens of service accounts for projected volumes: bound to the pod, asked for when they are needed,
-// renewed when 80 % of their life or a day has passed.
+// Tokens of service accounts for projected volumes: bound to the pod, asked for when they are
+// needed, renewed when 80 % of their life or a day has passed.
 //
-// The only memory is the volume itself: what lies there is good until it is due, so a restart of the
-// agent asks for nothing.
+// The only memory is the volume itself: what lies there is good until it is due, so a restart of
+// the agent asks for nothing.
 
 import type { Pod, ServiceAccountTokenProjection, TokenRequest } from '../../api/generated/types.ts'
 import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'

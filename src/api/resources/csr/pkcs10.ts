@@ -1,6 +1,7 @@
 // Reads as much of a PKCS #10 request as it takes to check its signature (RFC 2986).
 //
-//   SEQUENCE { info SEQUENCE { version, subject, publicKey, [0] attributes }, algorithm, signature }
+//   SEQUENCE { info SEQUENCE { version, subject, publicKey, [0] attributes }, algorithm, signature
+// }
 
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
 

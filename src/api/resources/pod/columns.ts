@@ -61,7 +61,9 @@ function summarize(pod: Pod): Summary {
 type Counted = Pick<Summary, 'reason' | 'ready' | 'restarts' | 'lastRestart'>
 type InitSummary = Counted & {
   isRunning: boolean
-  /** Restarts of sidecars alone: those of other init containers are forgotten once they are done. */
+  /**
+   * Restarts of sidecars alone: those of other init containers are forgotten once they are done.
+   */
   sidecars: Pick<Counted, 'restarts' | 'lastRestart'>
 }
 

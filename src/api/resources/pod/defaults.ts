@@ -128,7 +128,9 @@ function applyFieldRefDefaults(files: readonly DownwardAPIVolumeFile[] | undefin
   }
 }
 
-/** Resources of the whole pod: what is missing follows from the containers, then from the limits. */
+/**
+ * Resources of the whole pod: what is missing follows from the containers, then from the limits.
+ */
 function applyPodLevelResources({ resources, ...spec }: PodSpec) {
   if (resources === undefined) return
   const { requests = {}, limits = {} } = resources

@@ -49,8 +49,8 @@ export function dropDisabledFields(spec: PodSpec | undefined) {
 }
 
 /**
- * Grace in seconds for deleting `pod`, of which the caller asked for `asked`. What runs nowhere, or no
- * longer, goes at once.
+ * Grace in seconds for deleting `pod`, of which the caller asked for `asked`. What runs nowhere,
+ * or no longer, goes at once.
  */
 export function deletionGraceSeconds(pod: Pod, asked?: number): number {
   const isDone = ['Succeeded', 'Failed'].includes(pod.status?.phase ?? '')

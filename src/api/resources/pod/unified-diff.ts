@@ -1,5 +1,5 @@
-// Unified diffs of two texts, hunk by hunk as Python's difflib (and its Go port, which upstream uses)
-// finds them: the longest common run of lines first, then the same before and after it.
+// Unified diffs of two texts, hunk by hunk as Python's difflib (and its Go port, which upstream
+// uses) finds them: the longest common run of lines first, then the same before and after it.
 
 const CONTEXT_LINES = 3
 /** From here on, lines that are all over the text do not start a common run. */

@@ -1,4 +1,5 @@
-// The addresses of a Service inside the cluster, as far as they can be judged without giving any out.
+// The addresses of a Service inside the cluster, as far as they can be judged without giving any
+// out.
 
 import type { Service } from '../../generated/types.ts'
 import { checkIp, familyOf } from '../check/addresses.ts'

@@ -1,5 +1,5 @@
-// Volumes on other machines. Nodes of kedge cannot mount most of them; they are judged all the same,
-// because templates that name them may be stored for other clusters.
+// Volumes on other machines. Nodes of kedge cannot mount most of them; they are judged all the
+// same, because templates that name them may be stored for other clusters.
 
 import type { Volume } from '../../../generated/types.ts'
 import { dnsSubdomainFaults, isDnsSubdomainName, rangeFaults } from '../../../names.ts'
