@@ -2,7 +2,7 @@
 
 import { type KubeObject, keyOf } from '../api/object.ts'
 import type { AnyRow, ResourceRow } from '../api/resource.ts'
-import { isConflict } from '../api/status.ts'
+import { ApiError, isConflict } from '../api/status.ts'
 import { isAbort } from '../lib/abort.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Component, Running } from '../lib/component.ts'
@@ -158,10 +158,19 @@ export class ControllerLoop implements Component {
       return
     }
     const retryInMs = this.#queue.retry(key)
-    // Somebody else wrote first: the news of it is on its way, and nothing is wrong.
-    const say = isConflict(error) ? this.#log.debug : this.#log.warn
+    // Somebody else wrote first, or removed it: the news of it is on its way, and nothing is wrong.
+    const isExpected = isConflict(error) || this.#isGone(key, error)
+    const say = isExpected ? this.#log.debug : this.#log.warn
     const stack = error instanceof TypeError ? error.stack : undefined
     say('pass failed', { key, retryInMs, error, ...(stack === undefined ? {} : { stack }) })
+  }
+
+  /** The server says that the object of this very pass is no more. */
+  #isGone(key: string, error: unknown): boolean {
+    if (!(error instanceof ApiError) || error.code !== 404) return false
+    const { kind, name = '' } = error.details ?? {}
+    const isName = key === name || key.endsWith(`/${name}`)
+    return kind === this.#controller.reconciles.plural && isName
   }
 
   #kitFor(key: string): Kit {

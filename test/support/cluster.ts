@@ -59,6 +59,8 @@ export class TestCluster implements AsyncDisposable {
   /** What was written, by everybody: `PUT /api/v1/…`. */
   readonly writes: string[] = []
   readonly warnings: string[] = []
+  /** Everything that was asked of the server, watches aside. */
+  requestCount = 0
   readonly #stop = new AbortController()
   readonly #parts: { isIdle: boolean }[] = []
   readonly #loops: ControllerLoop[] = []
@@ -125,6 +127,7 @@ export class TestCluster implements AsyncDisposable {
 
   enter(request: ApiRequest): () => void {
     this.#inFlight++
+    this.requestCount++
     if (request.method !== 'GET') this.writes.push(`${request.method} ${request.path}`)
     return () => {
       this.#inFlight--
