@@ -20,7 +20,7 @@ import type { Component, Running } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { withTasks } from '../lib/tasks.ts'
-import { folderOf, openMemoryFolder } from './folders.ts'
+import { folderOf, openFolders } from './folders.ts'
 import { Leftovers } from './leftovers.ts'
 import { keepLease } from './node/lease.ts'
 import type { MachineFacts } from './node/machine.ts'
@@ -92,10 +92,10 @@ export class Agent implements Component {
   async start(signal: AbortSignal): Promise<Running> {
     const { settings, random, log, runtime } = this.#deps
     const folder = folderOf(settings, 'state')
+    await openFolders(this.#deps, settings)
     const [state, adopted] = await Promise.all([
       AgentState.open({ folder, random, log }),
       runtime.observeAll(signal),
-      openMemoryFolder(this.#deps, settings),
       this.#node.look(signal),
     ])
     return { done: this.#run(state, adopted, signal) }

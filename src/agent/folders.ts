@@ -17,7 +17,7 @@ export function folderOf({ dataFolder }: Pick<NodeSettings, 'dataFolder'>, folde
 const MEMORY_SHARE = '20%'
 
 /** Makes the folders; mounts the one for secrets unless it is there from before. */
-export async function openMemoryFolder(
+export async function openFolders(
   deps: {
     readonly syscalls: Pick<Syscalls, 'mount'>
     readonly mountinfo: () => Promise<string>
