@@ -124,10 +124,12 @@ function routes(serve: Serve) {
   hono.get('/openid/v1/jwks', by(issuerKeys))
   hono.get('/cacerts', by(clusterAuthority)).get('/metrics', by(metrics))
   hono.get(CLUSTER_PATH, by(clusterFacts))
-  for (const path of ['/api', '/api/', '/api/:version', '/apis', '/apis/']) {
+  for (const path of ['/api', '/api/', '/api/:version', '/api/:version/', '/apis', '/apis/']) {
     hono.all(path, by(discovery))
   }
-  hono.all('/apis/:group', by(discovery)).all('/apis/:group/:version', by(discovery))
+  for (const path of ['/apis/:group', '/apis/:group/:version']) {
+    hono.all(path, by(discovery)).all(`${path}/`, by(discovery))
+  }
   hono.all('/openapi/*', by(openApi))
   hono.all('/api/:version/:rest{.+}', by(serveResource))
   hono.all('/apis/:group/:version/:rest{.+}', by(serveResource))

@@ -9,6 +9,7 @@ const REVISION = /(resourceVersion: |resourceVersion\\?":\s*\\?)"?\d+\\?"?/g
 const TOO_LARGE = /Too large resource version: \d+, current: \d+/g
 const RECORD = /in record \(\d+\)/g
 const PEM = /-----BEGIN ([A-Z ]+)-----[\s\S]*?-----END \1-----\n?/g
+const HASH = /(?<=X509SHA256=)[0-9a-f]{64}/g
 const JWT = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
 /** How long ago something was, in a table. */
@@ -25,7 +26,7 @@ export function normal(value: unknown, namespace: string, { ignore, unordered }:
   const walk = (json: Json, path: string): Json => {
     if (ignore.includes(path)) return '<ignored>'
     if (typeof json === 'string') {
-      return path === '.rows[].cells[]' && AGE.test(json) ? '<age>' : normalText(json, namespace)
+      return path.endsWith('.rows[].cells[]') && AGE.test(json) ? '<age>' : normalText(json, namespace)
     }
     if (Array.isArray(json)) {
       const items = json.map((item) => walk(item, `${path}[]`))
@@ -70,6 +71,7 @@ export function normalText(text: string, namespace: string): string {
   return text
     .replace(PEM, '<$1>')
     .replace(JWT, '<jwt>')
+    .replace(HASH, '<hash>')
     .replace(TIME, '<time>')
     .replace(UUID, '<uuid>')
     .replace(VOLUME_SUFFIX, '<generated>')

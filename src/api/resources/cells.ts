@@ -14,6 +14,15 @@ export const ageColumn: Column<KubeObject> = {
   cell: (object, nowMs) => since(object.metadata.creationTimestamp, nowMs),
 }
 
+/** What stands in tables of kinds that upstream has no columns for. */
+export const createdAtColumn: Column<KubeObject> = {
+  name: 'Created At',
+  type: 'date',
+  priority: 0,
+  description: 'When the object was created.',
+  cell: (object) => object.metadata.creationTimestamp ?? null,
+}
+
 /** Time since `timestamp` (RFC 3339), or `<unknown>`. */
 export function since(timestamp: string | undefined, nowMs: number): string {
   const atMs = timestamp === undefined ? Number.NaN : Date.parse(timestamp)

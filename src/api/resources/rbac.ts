@@ -10,9 +10,9 @@ import type {
 } from '../generated/types.ts'
 import { isDnsSubdomainName, isPathSegmentName } from '../names.ts'
 import { type Column, defineResource } from '../resource.ts'
-import { ageColumn } from './cells.ts'
+import { ageColumn, createdAtColumn } from './cells.ts'
 import { type Faults, ruleOf } from './check/faults.ts'
-import { checkLabelSelector } from './check/labels.ts'
+import { checkLabelSelector, isReadableSelector } from './check/labels.ts'
 import { checkSupported, sameValue } from './check/values.ts'
 
 const common = {
@@ -46,6 +46,7 @@ export const roles = defineResource<Role>({
   plural: 'roles',
   type: 'io.k8s.api.rbac.v1.Role',
   rules: [ruleOf((faults, role) => checkPolicies(faults, role.rules, true))],
+  columns: [createdAtColumn],
 })
 
 export const clusterRoles = defineResource<ClusterRole>({
@@ -55,6 +56,7 @@ export const clusterRoles = defineResource<ClusterRole>({
   type: 'io.k8s.api.rbac.v1.ClusterRole',
   scope: 'Cluster',
   rules: [ruleOf(checkClusterRole)],
+  columns: [createdAtColumn],
 })
 
 export const roleBindings = defineResource<RoleBinding>({
@@ -147,6 +149,9 @@ function checkClusterRole(faults: Faults, { rules, aggregationRule }: ClusterRol
   }
   for (const [index, selector] of selectors.entries()) {
     checkLabelSelector(faults, `${at}[${index}]`, selector)
+    if (!isReadableSelector(selector)) {
+      faults.invalid(`${at}[${index}]`, null, 'invalid label selector.')
+    }
   }
 }
 

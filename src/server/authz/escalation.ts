@@ -71,7 +71,8 @@ function checkBinding(request: ResourceRequest, binding: AnyBinding): void {
   if (mayDoAnything(request) || mayOnRole(request, 'bind', plural, name)) return
   const { namespace } = request.info
   const rules = request.server.rbac.roleRules(kind, namespace, name)
-  if (rules === undefined) throw notFound({ group: GROUP, plural }, name)
+  // Upstream names the binding's kind, not that of the role which is missing.
+  if (rules === undefined) throw notFound(request.row, name)
   refuseMissing(request, binding.metadata.name ?? '', missing(request, namespace, rules))
 }
 

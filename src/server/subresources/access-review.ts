@@ -7,6 +7,8 @@ import type {
 } from '../../api/generated/types.ts'
 import type { AnyObject } from '../../api/object.ts'
 import type { UserInfo } from '../../api/resource.ts'
+import { Faults } from '../../api/resources/check/faults.ts'
+import { checkAttributes, internalPath } from '../../api/resources/review/rules.ts'
 import { type FieldError, fieldError, invalid } from '../../api/status.ts'
 import type { Access } from '../authz/authorizer.ts'
 import type { Answer } from '../call.ts'
@@ -38,7 +40,8 @@ export async function reviewLocalAccess(request: ResourceRequest): Promise<Answe
   }
   if (nonResourceAttributes) {
     const detail = 'disallowed on this kind of request'
-    errors.push(fieldError.invalid('spec.nonResourceAttributes', nonResourceAttributes, detail))
+    const shown = internalPath(nonResourceAttributes)
+    errors.push(fieldError.invalid('spec.nonResourceAttributes', shown, detail))
   }
   return answer(request, body, errors, userOf(review), form)
 }
@@ -99,16 +102,10 @@ function userOf({ spec }: Review): UserInfo {
   }
 }
 
-function specFaults({ resourceAttributes, nonResourceAttributes }: Spec): FieldError[] {
-  if (resourceAttributes && nonResourceAttributes) {
-    const detail = 'cannot be specified in combination with resourceAttributes'
-    return [fieldError.invalid('spec.nonResourceAttributes', nonResourceAttributes, detail)]
-  }
-  if (!resourceAttributes && !nonResourceAttributes) {
-    const detail = 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
-    return [fieldError.invalid('spec.resourceAttributes', null, detail)]
-  }
-  return []
+function specFaults(spec: Spec): FieldError[] {
+  const faults = new Faults()
+  checkAttributes(faults, spec)
+  return faults.list
 }
 
 function subjectFaults({ spec }: Review): FieldError[] {

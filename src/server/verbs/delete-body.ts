@@ -16,9 +16,13 @@ export async function readDeleteOptions({ call }: ResourceRequest): Promise<Dele
   if (bytes.length === 0) return deleteOptions(call.query, undefined)
   try {
     const parsed = parse(bytes, inputFormat(call))
+    checkKind(parsed.value)
     return deleteOptions(call.query, decodeParsed(parsed, objectType(OPTIONS.type)).object)
   } catch (error) {
-    const isFault = [JsonSyntaxError, DecodeError, ProtobufError].some((is) => error instanceof is)
+    if (error instanceof JsonSyntaxError) {
+      throw badRequest(`couldn't get version/kind; json parse error: ${error.message}`)
+    }
+    const isFault = [DecodeError, ProtobufError].some((is) => error instanceof is)
     if (isFault) throw badRequest((error as Error).message)
     throw error
   }
@@ -27,6 +31,13 @@ export async function readDeleteOptions({ call }: ResourceRequest): Promise<Dele
 const OPTIONS = {
   kind: 'DeleteOptions',
   type: 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions',
+}
+
+function checkKind(body: unknown): void {
+  const { kind, apiVersion } = (body ?? {}) as { kind?: unknown; apiVersion?: unknown }
+  if (typeof kind !== 'string' || kind === '' || kind === OPTIONS.kind) return
+  const what = `no kind ${JSON.stringify(kind)} is registered for version "${apiVersion ?? ''}"`
+  throw badRequest(`${what} in scheme "pkg/runtime/scheme.go:111"`)
 }
 
 function parse(bytes: Uint8Array, format: Format): ParsedJson {

@@ -26,6 +26,7 @@ const DURATION_MS_MIN = 1_800_000
 
 export function watch(request: ResourceRequest): Answer {
   const output = negotiateOutput(request.call)
+  if (output.format === 'yaml') throw notStreamed()
   // The old form of the path, /api/v1/watch/…, says so without the query.
   const options = listOptions(request.call.query, true)
   const selection = selectionOf(request, options)
@@ -41,6 +42,12 @@ export function watch(request: ResourceRequest): Answer {
   const headers = { 'content-type': type, 'transfer-encoding': 'chunked' }
   const push = (sink: Sink) => runWatch(request.server, plan, writer, sink)
   return { code: 200, headers, body: { push } }
+}
+
+function notStreamed(): ApiError {
+  const types = [MEDIA_TYPES.json, MEDIA_TYPES.protobuf].map((type) => `${type};stream=watch`)
+  const message = `only the following media types are accepted: ${types.join(', ')}`
+  return new ApiError(406, 'NotAcceptable', message)
 }
 
 type Plan = {

@@ -52,8 +52,9 @@ export function checkApproval(faults: Faults, request: Csr, old: Csr | undefined
 }
 
 function checkWhole(faults: Faults, { spec, status }: Csr, old: Csr | undefined) {
-  const { request = '', usages = [], signerName = '', expirationSeconds } = spec
-  const fault = requestFault(request)
+  const { request, signerName = '', expirationSeconds } = spec
+  const usages = spec.usages ?? []
+  const fault = requestFault(request ?? '')
   if (fault !== undefined) faults.invalid('spec.request', request, fault)
   if (usages.length === 0) faults.required('spec.usages')
   for (const [index, usage] of usages.entries()) {
