@@ -64,6 +64,8 @@ export class FakeRuntime implements Runtime {
   async createSandbox(pod: Pod): Promise<SandboxSeen> {
     await this.onSandbox(pod)
     const uid = pod.metadata.uid!
+    const present = this.#pods.get(uid)?.sandbox
+    if (present?.state === 'ready') return present
     this.done.push(`sandbox ${pod.metadata.name}`)
     this.#count += 1
     const ips = pod.spec.hostNetwork ? [] : [`10.42.0.${this.#count}`]

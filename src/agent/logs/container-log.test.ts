@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, SimClock, SystemClock } from '../../lib/clock.ts'
-import { silentLog } from '../../lib/log.ts'
+import { type Log, silentLog } from '../../lib/log.ts'
 import { ContainerLog } from './container-log.ts'
 
 let folder: string
@@ -100,7 +100,12 @@ test('a disk that takes nothing costs output, and the log says how much', async 
   // A file where the folder should be stands for every fault of a disk.
   writeFileSync(join(folder, 'pod'), '')
   let isDropping = false
-  const observed = { ...silentLog, error: () => void (isDropping = true) }
+  const observed: Log = {
+    ...silentLog,
+    error() {
+      isDropping = true
+    },
+  }
   const log = logOf(clock, observed)
   log.start(true)
   const one = container()

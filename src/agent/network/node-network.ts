@@ -3,7 +3,7 @@
 // `configure` is called with what the cluster says about this node and its peers, again on every
 // change; pods can be attached once it has succeeded for the first time.
 
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing } from '../../lib/files.ts'
 import type { Log } from '../../lib/log.ts'
@@ -27,7 +27,6 @@ import {
 } from './host-rules.ts'
 import { collectAddresses } from './leaks.ts'
 import {
-  type LocalAddress,
   type Peer,
   parseAddresses,
   parseNeighbours,
@@ -73,6 +72,8 @@ export interface PodNetwork {
   detach(attachment: Attachment, signal: AbortSignal): Promise<void>
 }
 
+type Link = { ifname: string; mtu: number }
+
 const MODULES = ['br_netfilter', 'overlay', 'nf_conntrack', 'vxlan']
 const MTU_DEFAULT = 1500
 
@@ -101,7 +102,8 @@ export class NodeNetwork implements PodNetwork {
     const skipped = [this.#bridge, VXLAN_DEVICE, 'lo']
     const local = parseAddresses(await this.#ip(['-j', 'addr', 'show'], signal), skipped)
     const plan = planRoutes(settings.peers, local)
-    const mtu = await this.#mtu(plan.neighbours.length > 0, signal)
+    const links: Link[] = JSON.parse(await this.#ip(['-j', 'link', 'show'], signal))
+    const mtu = await this.#mtu(links, plan.neighbours.length > 0, signal)
     const user = await this.#userConfig()
     this.#network =
       user ??
@@ -113,7 +115,8 @@ export class NodeNetwork implements PodNetwork {
       })
     await this.#applySysctls(settings)
     await this.#applyRules(settings, signal)
-    if (user === undefined) await this.#applyRoutes(plan, settings, local, signal)
+    const hasVxlan = links.some(({ ifname }) => ifname === VXLAN_DEVICE)
+    if (user === undefined) await this.#applyRoutes(plan, settings, hasVxlan, signal)
   }
 
   async attach(attachment: Attachment, signal: AbortSignal): Promise<string[]> {
@@ -188,16 +191,13 @@ export class NodeNetwork implements PodNetwork {
   }
 
   /** The smallest packet size of the ways out, less what VXLAN takes. */
-  async #mtu(hasVxlan: boolean, signal: AbortSignal): Promise<number> {
+  async #mtu(links: readonly Link[], needsVxlan: boolean, signal: AbortSignal): Promise<number> {
     const routes: { dev?: string }[] = JSON.parse(
       (await this.#ip(['-j', 'route', 'show', 'default'], signal)) || '[]',
     )
-    const links: { ifname: string; mtu: number }[] = JSON.parse(
-      (await this.#ip(['-j', 'link', 'show'], signal)) || '[]',
-    )
     const outward = links.filter(({ ifname }) => routes.some(({ dev }) => dev === ifname))
     const mtu = Math.min(...outward.map((link) => link.mtu), MTU_DEFAULT)
-    return hasVxlan ? mtu - VXLAN_OVERHEAD_BYTES : mtu
+    return needsVxlan ? mtu - VXLAN_OVERHEAD_BYTES : mtu
   }
 
   async #applySysctls({ podCidrs }: NetworkSettings): Promise<void> {
@@ -238,44 +238,30 @@ export class NodeNetwork implements PodNetwork {
   async #applyRoutes(
     plan: RoutePlan,
     settings: NetworkSettings,
-    local: readonly LocalAddress[],
+    hasVxlan: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const hasVxlan = plan.neighbours.length > 0
-    if (hasVxlan) await this.#makeVxlan(settings, local, signal)
+    const needsVxlan = plan.neighbours.length > 0
+    if (needsVxlan) await this.#makeVxlan(settings, hasVxlan, signal)
+    else if (hasVxlan) await this.#ip(['link', 'del', VXLAN_DEVICE], signal)
     const routes = await this.#ip(['-j', 'route', 'show', 'proto', String(ROUTE_PROTOCOL)], signal)
-    const fdb = hasVxlan
-      ? await runOk(
-          this.#options.processes,
-          ['bridge', '-j', 'fdb', 'show', 'dev', VXLAN_DEVICE],
-          signal,
-        )
-      : ''
+    const list = ['bridge', '-j', 'fdb', 'show', 'dev', VXLAN_DEVICE]
+    const fdb = needsVxlan ? await runOk(this.#options.processes, list, signal) : ''
     const present = { routes: parseRoutes(routes), neighbours: parseNeighbours(fdb) }
     const commands = planCommands(plan, present)
     await this.#batch('ip', commands.ip, signal)
-    if (hasVxlan) await this.#batch('bridge', commands.bridge, signal)
+    if (needsVxlan) await this.#batch('bridge', commands.bridge, signal)
   }
 
-  async #makeVxlan(
-    settings: NetworkSettings,
-    local: readonly LocalAddress[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #makeVxlan(settings: NetworkSettings, isThere: boolean, signal: AbortSignal) {
     const mac = vxlanMac(settings.nodeName)
-    const there = await access(`/sys/class/net/${VXLAN_DEVICE}`).then(
-      () => true,
-      () => false,
-    )
-    const kind = ['id', String(VXLAN_ID), 'dstport', String(VXLAN_PORT), 'nolearning']
-    const own = local[0]?.ip
-    const source = own === undefined ? [] : ['local', own]
-    const options = [...kind, ...source].join(' ')
-    const make = `link add ${VXLAN_DEVICE} address ${mac} type vxlan ${options}`
+    // Without a source address of its own the device follows the node when its address changes.
+    const kind = `type vxlan id ${VXLAN_ID} dstport ${VXLAN_PORT} nolearning`
+    const make = `link add ${VXLAN_DEVICE} address ${mac} ${kind}`
     const addresses = settings.podCidrs
       .filter((cidr) => !cidr.includes(':'))
       .map((cidr) => `addr replace ${cidr.split('/')[0]}/32 dev ${VXLAN_DEVICE}`)
-    const lines = [...(there ? [] : [make]), ...addresses, `link set ${VXLAN_DEVICE} up`]
+    const lines = [...(isThere ? [] : [make]), ...addresses, `link set ${VXLAN_DEVICE} up`]
     await this.#batch('ip', lines, signal)
   }
 

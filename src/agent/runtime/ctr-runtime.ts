@@ -161,9 +161,9 @@ export class CtrRuntime implements Runtime, Component {
   async exec(id: string, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
     const { containers } = this.#running()
     if (containers.get(id)?.state !== 'running') throw containerGone(id)
-    const { processes, pty, random, runDir } = this.#options
+    const { processes, pty, clock, random, runDir } = this.#options
     const parts = {
-      ...{ processes, pty, random, runc: 'runc' },
+      ...{ processes, pty, clock, random, runc: 'runc' },
       runcRoot: join(this.#runcRoot(), NAMESPACE),
       runDir: join(runDir, 'exec'),
     }

@@ -6,6 +6,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readFileIfAny } from '../../lib/files.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Processes } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
 import type { PtyStart } from './pty.ts'
@@ -15,6 +16,7 @@ import type { OciProcess, OciSpec } from './spec/oci.ts'
 export type ExecParts = {
   processes: Processes
   pty: PtyStart
+  clock: Clock
   random: Random
   runc: string
   /** State of runc for our namespace of containerd. */
@@ -41,13 +43,10 @@ export async function startExec(
     ...['--process', processFile, '--pid-file', pidFile, id],
   ]
   const files = [processFile, pidFile, logFile]
-  const kill = async () => {
-    const pid = Number((await readFileIfAny(pidFile)) ?? 0)
-    if (pid > 0) killQuietly(pid)
-  }
   const stop = new AbortController()
-  // Ending the session ends the command: a probe that timed out must not run on.
-  const close = () => void kill().then(() => stop.abort())
+  // Ending the session ends the command: a probe that timed out must not run on. runc then ends by
+  // itself; if it never got as far as starting the command, it is ended too.
+  const close = () => void killCommand(parts.clock, pidFile).then((found) => found || stop.abort())
   signal.addEventListener('abort', close, { once: true })
   const start = options.tty ? startWithTerminal : startWithPipes
   const { exitCode, ...streams } = start(parts, argv, stop.signal)
@@ -153,6 +152,23 @@ export function emptyStream(): ReadableStream<Uint8Array> {
 export function containerGone(id: string): RuntimeError {
   return new RuntimeError('NotFound', `container ${id} is not running`)
 }
+
+/** runc writes the process id just after the command has started. False when it does not come. */
+async function killCommand(clock: Clock, pidFile: string): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < PID_MS_MAX; waitedMs += PID_RETRY_MS) {
+    const pid = Number((await readFileIfAny(pidFile)) ?? 0)
+    if (pid > 0) {
+      killQuietly(pid)
+      return true
+    }
+    await clock.sleep(PID_RETRY_MS, NEVER)
+  }
+  return false
+}
+
+const PID_MS_MAX = 500
+const PID_RETRY_MS = 5
+const NEVER = new AbortController().signal
 
 function killQuietly(pid: number): void {
   try {
