@@ -1,7 +1,7 @@
 // The commands of kedge, as a table for commander.
 
 import { Command, CommanderError, Option as Flag } from 'commander'
-import type { RawSettings } from '../daemon/config.ts'
+import { CONFIG_PATH, type RawSettings } from '../daemon/config.ts'
 import { OPTIONS, type Option, type OptionName, type Role } from '../daemon/options.ts'
 import { UserError } from '../lib/user-error.ts'
 import { VERSION } from '../lib/version.ts'
@@ -22,65 +22,101 @@ export async function runCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return 0
-    throw new UserError(error.message.replace(/^error: /, ''))
+    // Half a command: commander has told which ones there are.
+    if (error.code === 'commander.help') return 1
+    throw new UserError(oneLine(error.message))
   }
 }
 
+/** Commander's words with a way out: what was meant, or where to read. Pure. */
+export function oneLine(message: string): string {
+  const [what = '', hint] = message.replace(/^error: /, '').split('\n')
+  const [, meant] = /^\(Did you mean (.*)\?\)$/.exec(hint ?? '') ?? []
+  const wayOut = meant === undefined ? 'see it with --help' : `did you mean ${meant}?`
+  return `${what.replace(/\.$/, '')}: ${wayOut}`
+}
+
+const SOURCES = `
+Every option is also a key of the configuration file (node-name: box1), of the
+files in ${CONFIG_PATH}.d, and a variable of the environment
+(KEDGE_NODE_NAME=box1). The command line comes first, then the environment.`
+
 function createProgram(output: Output): Command {
   const program = new Command('kedge')
-    .description('Kubernetes in one executable')
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => output.write(text), writeErr: () => {} })
-    .helpCommand(false)
+    .description('Kubernetes in one executable.')
+    .configureOutput({ writeOut: (text) => output.write(text), writeErr: onlyHelp(output) })
+    .version(`kedge ${VERSION}`, '--version', 'print the version')
+  shaped(program)
   addRun(program, 'server', 'run a control plane and, unless told otherwise, a node')
   addRun(program, 'agent', 'run a node that joins a server')
-
-  const token = program.command('token').description('manage join tokens')
-  withOptions(token.command('create').description('make a token that lets a node join'), [])
-    .option('--ttl <duration>', 'how long it is good for, such as 24h; 0 for ever', '24h')
-    .option('--description <text>', 'what it is for')
-    .option('--kubeconfig <path>', 'kubeconfig to use', '/etc/kedge/kubeconfig.yaml')
-    .action((options) => createToken(options, output))
-
-  const images = program.command('images').description('manage the images of this node')
-  const here: OptionName[] = ['data-dir', 'run-dir', 'containerd-address']
-  withOptions(images.command('import').description('bring images from an archive'), here)
-    .argument('<file>', 'OCI or docker archive, as `docker save` writes it')
-    .action((file, options) => importImages(file, rawSettings(options), options.config, output))
-  withOptions(images.command('list').description('list the images of this node'), here).action(
-    (options) => listImages(rawSettings(options), options.config, output),
+  addToken(shaped(program.command('token').description('manage join tokens')), output)
+  addImages(shaped(program.command('images').description('manage the images of this node')), output)
+  shaped(program.command('version').description('print the version')).action(() =>
+    output.write(`kedge ${VERSION}\n`),
   )
-
-  program
-    .command('version')
-    .description('print the version')
-    .action(() => output.write(`kedge ${VERSION}\n`))
   return program
+}
+
+/** What all commands have in common. */
+function shaped(command: Command): Command {
+  return command
+    .exitOverride()
+    .helpCommand(false)
+    .helpOption('-h, --help', 'print this')
+    .allowExcessArguments(false)
+}
+
+/** Errors are thrown, and told once; what is left is the help for half a command. */
+function onlyHelp(output: Output) {
+  return (text: string) => {
+    if (text.startsWith('Usage:')) output.write(text)
+  }
 }
 
 function addRun(program: Command, role: Role, description: string): void {
   const names = OPTIONS.filter(({ roles }) => roles.includes(role)).map(({ name }) => name)
-  withOptions(program.command(role).description(description), names).action((options) =>
-    run(role, rawSettings(options), options.config),
+  const command = shaped(program.command(role).description(description))
+  withOptions(command, names)
+    .addHelpText('after', SOURCES)
+    .action((options) => run(role, rawSettings(options), options.config))
+}
+
+function addToken(token: Command, output: Output): void {
+  shaped(token.command('create').description('make a token that lets a node join, and print it'))
+    .option('--ttl <duration>', 'how long it is good for, such as 24h; 0 for ever', '24h')
+    .option('--description <text>', 'what it is for')
+    .option('--kubeconfig <path>', 'kubeconfig of an admin', '/etc/kedge/kubeconfig.yaml')
+    .action((options) => createToken(options, output))
+}
+
+function addImages(images: Command, output: Output): void {
+  const here: OptionName[] = ['containerd-address', 'run-dir']
+  const bring = shaped(images.command('import').description('bring images from an archive'))
+  withOptions(bring, here)
+    .argument('<file>', 'OCI or docker archive, as docker save writes it')
+    .action((file, options) => importImages(file, rawSettings(options), options.config, output))
+  const list = shaped(images.command('list').description('list the images of this node'))
+  withOptions(list, here).action((options) =>
+    listImages(rawSettings(options), options.config, output),
   )
 }
 
 function withOptions(command: Command, names: readonly OptionName[]): Command {
-  if (names.length > 0) command.option('--config <path>', 'configuration file')
   for (const option of OPTIONS) if (names.includes(option.name)) command.addOption(flagOf(option))
-  return command.exitOverride().allowExcessArguments(false)
+  const config = new Flag('--config <path>', `configuration file (default: ${CONFIG_PATH})`)
+  return command.addOption(config.helpGroup('Files:'))
 }
 
 /** Defaults are told, not set: the file and the environment come before them. */
 function flagOf(option: Option): Flag {
+  const { name, kind, value } = option
   const told = option.default === undefined ? '' : ` (default: ${option.default})`
-  const text = `${option.help}${option.kind === 'switch' ? '' : told}`
-  if (option.kind === 'switch') return new Flag(`--${option.name}`, text)
-  const flag = new Flag(`--${option.name} <value>`, text)
-  if (option.kind === 'list') {
-    flag.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
+  const text = `${option.help}${kind === 'switch' ? '' : told}`
+  const flag = new Flag(kind === 'switch' ? `--${name}` : `--${name} <${value}>`, text)
+  if (kind === 'list') {
+    flag.argParser((one: string, before: string[] | undefined) => [...(before ?? []), one])
   }
-  return flag
+  return flag.helpGroup(`${option.group}:`)
 }
 
 /** Commander's camel case back to our names. */

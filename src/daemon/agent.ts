@@ -15,11 +15,11 @@ import {
 } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
 import { type Identity, joinCluster } from './join.ts'
-import { createNode, NODE_PROGRAMS } from './node.ts'
-import { nodeIpOf, nodeNameOf, requirePrograms } from './node-address.ts'
+import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
 import { pathsOf } from './paths.ts'
+import { checkMachine } from './preflight.ts'
 import { renewal } from './renewal.ts'
 import { toldToken } from './server-token.ts'
 import { supervise } from './supervise.ts'
@@ -34,14 +34,13 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   const { clock, log, processes, random } = environment
   const timeline = new Timeline(clock)
   const url = settings.server
-  if (url === undefined) throw new UserError('--server is missing: give https://ADDRESS:6443')
-  await requirePrograms(NODE_PROGRAMS, processes, signal)
-  const nodeName = nodeNameOf(settings)
-  const nodeIp = await nodeIpOf(settings, processes, signal)
+  if (url === undefined)
+    throw new UserError('--server is missing: give --server https://ADDRESS:6443')
+  const { nodeName, nodeIp } = await checkMachine('agent', settings, processes, signal)
   timeline.done('checks')
 
   const paths = pathsOf(settings)
-  const token = await toldToken(settings)
+  const token = () => toldToken(settings)
   const joining = { url: url.replace(/\/$/, ''), token, nodeName, folder: paths.agent.tls, clock }
   const holder = { identity: await joinCluster(joining, signal) }
   timeline.done('identity')

@@ -1,9 +1,11 @@
 // The images of this node, for commands that come and go: the same containerd that the agent uses.
 
 import type { ImageStore } from '../agent/runtime/runtime.ts'
+import { UserError } from '../lib/user-error.ts'
 import { loadSettings, type RawSettings } from './config.ts'
 import { systemEnvironment } from './environment.ts'
 import { createImages } from './node.ts'
+import { requireRoot } from './preflight.ts'
 
 export async function withImages(
   flags: RawSettings,
@@ -14,6 +16,12 @@ export async function withImages(
   const environment = systemEnvironment({ ...settings, 'log-level': 'warn' })
   const { containerd, images } = createImages({ environment, settings })
   const { signal } = new AbortController()
-  await containerd.ensure(signal)
+  requireRoot('kedge images')
+  if (!(await containerd.answers(signal))) {
+    throw new UserError(
+      `no containerd answers at ${containerd.ctr.address}: start kedge on this machine, or name ` +
+        'the socket with --containerd-address',
+    )
+  }
   await body(images, signal)
 }

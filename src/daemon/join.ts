@@ -23,7 +23,8 @@ export type Identity = { ca: string; cert: string; key: string }
 
 export type JoinOptions = {
   url: string
-  token: string | undefined
+  /** Asked for only when this node has no certificate that is good. */
+  token: () => Promise<string | undefined>
   nodeName: string
   /** Folder of the node's certificate. */
   folder: string
@@ -38,11 +39,12 @@ export async function joinCluster(options: JoinOptions, signal: AbortSignal): Pr
   const known = await readIdentity(options.folder)
   const nowMs = options.clock.nowMs()
   if (known !== undefined && certificateEndsAtMs(known.cert) > nowMs) return known
-  if (options.token === undefined) {
+  const told = await options.token()
+  if (told === undefined) {
     const why = known === undefined ? 'has not joined yet' : 'was away until its certificate ended'
     throw new UserError(`this node ${why}: give --token, from kedge token create on the server`)
   }
-  const token = parseJoinToken(options.token)
+  const token = parseJoinToken(told)
   const ca = await fetchCa(options.url, token.caHash, options.clock, signal)
   const secret = `${token.id}.${token.secret}`
   const identity = await requestIdentity(options, { ca, token: secret }, signal)
@@ -74,11 +76,11 @@ async function fetchCa(
   try {
     const tls = { rejectUnauthorized: false }
     const response = await fetch(`${url}/cacerts`, { tls, signal: limit.signal })
-    if (!response.ok) throw new Error(`it answers ${response.status} to /cacerts`)
+    if (!response.ok) throw new UserError(`answers ${response.status}: is it a kedge server?`)
     ca = await response.text()
   } catch (error) {
     signal.throwIfAborted()
-    throw new UserError(`--server ${url}: cannot be reached: ${describeError(error)}`)
+    throw new UserError(`--server ${url}: ${whyUnreachable(error)}`)
   } finally {
     limit.done()
   }
@@ -88,6 +90,21 @@ async function fetchCa(
       'make a token on that server with kedge token create, or correct --server',
   )
 }
+
+/** What went wrong on the way, and what to look at. Pure. */
+export function whyUnreachable(error: unknown): string {
+  if (error instanceof UserError) return error.message
+  const text = describeError(error)
+  const [, why] = REASONS.find(([sign]) => sign.test(text)) ?? []
+  return why ?? `cannot be reached (${text}): check the address, and what lies in between`
+}
+
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'nobody listens there: check the address, and that kedge server runs there'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'there is no way to it: check the address and the network'],
+  [/ENOTFOUND|EAI_/, 'its name is not known here: check it, or give the address as a number'],
+  [/took longer than/, 'does not answer: check the address, and that no firewall is in between'],
+]
 
 /** Asks for a certificate with `credentials`, and waits until the cluster has signed it. */
 export async function requestIdentity(

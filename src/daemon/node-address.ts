@@ -1,7 +1,7 @@
 // The name and address of this machine, when nobody says them.
 
 import { hostname, networkInterfaces } from 'node:os'
-import { type Processes, runOk } from '../lib/process.ts'
+import type { Processes } from '../lib/process.ts'
 import { UserError } from '../lib/user-error.ts'
 import type { Settings } from './options.ts'
 
@@ -25,32 +25,32 @@ export async function nodeIpOf(
   processes: Processes,
   signal: AbortSignal,
 ): Promise<string> {
-  if (settings['node-ip'] !== undefined) return settings['node-ip']
+  const told = settings['node-ip']
+  if (told !== undefined) return requireOwn(told)
   const argv = ['ip', '-json', '-4', 'route', 'get', '192.0.2.1']
   const { exitCode, stdout } = await processes.run(argv, signal)
   if (exitCode === 0) return JSON.parse(stdout)[0].prefsrc
-  const ours = ['lo', 'kedge0', 'kedge-dns']
-  const others = Object.entries(networkInterfaces()).filter(([name]) => !ours.includes(name))
-  const addresses = others
-    .flatMap(([, list]) => list ?? [])
-    .filter(({ family }) => family === 'IPv4')
-  const [first] = addresses
-  if (first !== undefined) return first.address
+  const [first] = ownAddresses()
+  if (first !== undefined) return first
   throw new UserError('this machine has no IPv4 address: connect it, or give one with --node-ip')
 }
 
-/** Fails early, with the way out, when a program we cannot do without is not there. */
-export async function requirePrograms(
-  programs: Readonly<Record<string, string>>,
-  processes: Processes,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const [program, packageName] of Object.entries(programs)) {
-    try {
-      await runOk(processes, ['sh', '-c', 'command -v "$0"', program], signal)
-    } catch {
-      // Whatever the reason, it cannot be run.
-      throw new UserError(`${program} is not there: install it with apt-get install ${packageName}`)
-    }
-  }
+/** Packets to an address that is elsewhere would never come here. */
+function requireOwn(address: string): string {
+  const own = ownAddresses()
+  if (own.includes(address)) return address
+  const choice = own.length > 0 ? `: give one of ${own.join(', ')}` : ''
+  throw new UserError(`--node-ip ${address}: is no address of this machine${choice}`)
 }
+
+/** IPv4 addresses of this machine that others can reach, in no order that means anything. */
+export function ownAddresses(): string[] {
+  return Object.entries(networkInterfaces())
+    .filter(([name]) => !OURS.includes(name))
+    .flatMap(([, list]) => list ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address)
+}
+
+/** Interfaces that come with kedge say nothing about where the machine is. */
+const OURS = ['kedge0', 'kedge-dns', 'kedge-vxlan']

@@ -60,6 +60,9 @@ export const NODE_PROGRAMS = {
   ip: 'iproute2',
 } as const
 
+/** What a person put here comes before our own configuration of the network. */
+export const CNI_CONFIG_DIR = '/etc/cni/net.d'
+
 const POD_LOGS_DEFAULT = '/var/log/pods'
 const CONTAINER_LOGS = '/var/log/containers'
 const NODE_PORT = 10_250
@@ -146,7 +149,7 @@ function createRuntime(options: NodeOptions) {
   const network = new NodeNetwork({
     ...{ processes, log },
     runDir: join(paths.run.root, 'network'),
-    userConfigDir: '/etc/cni/net.d',
+    userConfigDir: CNI_CONFIG_DIR,
   })
   const isUsual = settings['pod-log-dir'] === POD_LOGS_DEFAULT
   const runtime = new CtrRuntime({

@@ -1,14 +1,35 @@
 // Every option, once: this table makes the flags, the keys of the configuration file, the
 // environment variables, their help and their checks.
 
-import { parseCidr, parseIp } from '../lib/ip.ts'
+import {
+  absolute,
+  address,
+  cidr,
+  domain,
+  fileMode,
+  hostAddress,
+  label,
+  nodeName,
+  oneOf,
+  port,
+  portRange,
+  serverName,
+  serverUrl,
+  taint,
+} from './option-checks.ts'
 
 export type Role = 'server' | 'agent'
+
+/** Headings of the help, in this order. */
+export type Group = 'Joining' | 'Node' | 'API' | 'Cluster' | 'Files' | 'Log'
 
 export type Option = {
   /** As on the command line without the dashes, and as in the configuration file. */
   readonly name: OptionName
   readonly kind: 'text' | 'number' | 'switch' | 'list'
+  readonly group: Group
+  /** What the help calls the value; a switch has none. */
+  readonly value?: string
   readonly roles: readonly Role[]
   readonly help: string
   readonly default?: string | number | boolean
@@ -50,32 +71,89 @@ const BOTH = ['server', 'agent'] as const
 
 export const OPTIONS: readonly Option[] = [
   {
-    name: 'data-dir',
+    name: 'server',
     kind: 'text',
+    group: 'Joining',
+    value: 'url',
+    roles: ['agent'],
+    help: 'address of the server, such as https://192.168.1.10:6443',
+    check: serverUrl,
+  },
+  {
+    name: 'token',
+    kind: 'text',
+    group: 'Joining',
+    value: 'token',
     roles: BOTH,
-    default: '/var/lib/kedge',
-    help: 'folder that holds all state',
+    help: 'what kedge token create printed; on a server: the token it begins with',
+  },
+  {
+    name: 'token-file',
+    kind: 'text',
+    group: 'Joining',
+    value: 'path',
+    roles: BOTH,
+    help: 'file that holds the token',
     check: absolute,
   },
   {
-    name: 'run-dir',
+    name: 'node-name',
     kind: 'text',
+    group: 'Node',
+    value: 'name',
     roles: BOTH,
-    default: '/run/kedge',
-    help: 'folder for sockets, namespaces and FIFOs',
+    help: 'name of this node (default: the host name)',
+    check: nodeName,
+  },
+  {
+    name: 'node-ip',
+    kind: 'text',
+    group: 'Node',
+    value: 'ip',
+    roles: BOTH,
+    help: 'IPv4 address of this node (default: that of the default route)',
+    check: hostAddress,
+  },
+  {
+    name: 'node-label',
+    kind: 'list',
+    group: 'Node',
+    value: 'key=value',
+    roles: BOTH,
+    help: 'label for the node (repeatable)',
+    check: label,
+  },
+  {
+    name: 'node-taint',
+    kind: 'list',
+    group: 'Node',
+    value: 'key=value:effect',
+    roles: BOTH,
+    help: 'taint for the node (repeatable)',
+    check: taint,
+  },
+  {
+    name: 'containerd-address',
+    kind: 'text',
+    group: 'Node',
+    value: 'path',
+    roles: BOTH,
+    help: 'socket of a running containerd (default: one of our own)',
     check: absolute,
   },
   {
-    name: 'pod-log-dir',
-    kind: 'text',
-    roles: BOTH,
-    default: '/var/log/pods',
-    help: 'folder for the logs of containers',
-    check: absolute,
+    name: 'disable-agent',
+    kind: 'switch',
+    group: 'Node',
+    roles: ['server'],
+    default: false,
+    help: 'run no node on this machine',
   },
   {
     name: 'https-listen-port',
     kind: 'number',
+    group: 'API',
+    value: 'port',
     roles: ['server'],
     default: 6443,
     help: 'port of the Kubernetes API',
@@ -84,6 +162,8 @@ export const OPTIONS: readonly Option[] = [
   {
     name: 'bind-address',
     kind: 'text',
+    group: 'API',
+    value: 'ip',
     roles: ['server'],
     default: '0.0.0.0',
     help: 'address to listen on',
@@ -92,27 +172,26 @@ export const OPTIONS: readonly Option[] = [
   {
     name: 'advertise-address',
     kind: 'text',
+    group: 'API',
+    value: 'ip',
     roles: ['server'],
-    help: 'address that nodes and pods reach the API at (default: the node address)',
-    check: address,
+    help: 'IPv4 address that nodes and pods reach the API at (default: the node address)',
+    check: hostAddress,
   },
   {
-    name: 'node-name',
-    kind: 'text',
-    roles: BOTH,
-    help: 'name of this node (default: the host name)',
-    check: nodeName,
-  },
-  {
-    name: 'node-ip',
-    kind: 'text',
-    roles: BOTH,
-    help: 'address of this node (default: that of the default route)',
-    check: address,
+    name: 'tls-san',
+    kind: 'list',
+    group: 'API',
+    value: 'name',
+    roles: ['server'],
+    help: 'further name or address for the serving certificate (repeatable)',
+    check: serverName,
   },
   {
     name: 'cluster-cidr',
     kind: 'text',
+    group: 'Cluster',
+    value: 'range',
     roles: ['server'],
     default: '10.42.0.0/16',
     help: 'range of pod addresses',
@@ -121,6 +200,8 @@ export const OPTIONS: readonly Option[] = [
   {
     name: 'service-cidr',
     kind: 'text',
+    group: 'Cluster',
+    value: 'range',
     roles: ['server'],
     default: '10.43.0.0/16',
     help: 'range of Service addresses',
@@ -129,14 +210,18 @@ export const OPTIONS: readonly Option[] = [
   {
     name: 'cluster-dns',
     kind: 'text',
-    roles: BOTH,
+    group: 'Cluster',
+    value: 'ip',
+    roles: ['server'],
     help: 'address of the cluster DNS (default: the tenth of the Service range)',
-    check: address,
+    check: hostAddress,
   },
   {
     name: 'cluster-domain',
     kind: 'text',
-    roles: BOTH,
+    group: 'Cluster',
+    value: 'domain',
+    roles: ['server'],
     default: 'cluster.local',
     help: 'DNS domain of the cluster',
     check: domain,
@@ -144,84 +229,68 @@ export const OPTIONS: readonly Option[] = [
   {
     name: 'service-node-port-range',
     kind: 'text',
+    group: 'Cluster',
+    value: 'range',
     roles: ['server'],
     default: '30000-32767',
     help: 'range of node ports',
     check: portRange,
   },
   {
-    name: 'token',
+    name: 'data-dir',
     kind: 'text',
+    group: 'Files',
+    value: 'path',
     roles: BOTH,
-    help: 'join token; on the server: the secret that agents must present',
+    default: '/var/lib/kedge',
+    help: 'folder that holds all state',
+    check: absolute,
   },
   {
-    name: 'token-file',
+    name: 'run-dir',
     kind: 'text',
+    group: 'Files',
+    value: 'path',
     roles: BOTH,
-    help: 'file that holds the join token',
+    default: '/run/kedge',
+    help: 'folder for sockets, namespaces and FIFOs',
+    check: absolute,
+  },
+  {
+    name: 'pod-log-dir',
+    kind: 'text',
+    group: 'Files',
+    value: 'path',
+    roles: BOTH,
+    default: '/var/log/pods',
+    help: 'folder for the logs of containers',
     check: absolute,
   },
   {
     name: 'write-kubeconfig',
     kind: 'text',
+    group: 'Files',
+    value: 'path',
     roles: ['server'],
     default: '/etc/kedge/kubeconfig.yaml',
-    help: 'where to write the admin kubeconfig',
+    help: 'file that the kubeconfig of the admin is written to',
     check: absolute,
   },
   {
     name: 'write-kubeconfig-mode',
     kind: 'text',
+    group: 'Files',
+    value: 'mode',
     roles: ['server'],
     default: '0600',
-    help: 'file mode of the admin kubeconfig',
+    help: 'mode of that file',
     check: fileMode,
-  },
-  {
-    name: 'disable-agent',
-    kind: 'switch',
-    roles: ['server'],
-    default: false,
-    help: 'run no node on this machine',
-  },
-  {
-    name: 'containerd-address',
-    kind: 'text',
-    roles: BOTH,
-    help: 'socket of a running containerd (default: one of our own)',
-    check: absolute,
-  },
-  {
-    name: 'server',
-    kind: 'text',
-    roles: ['agent'],
-    help: 'address of the server: https://ADDRESS:6443',
-    check: serverUrl,
-  },
-  {
-    name: 'tls-san',
-    kind: 'list',
-    roles: ['server'],
-    help: 'further name or address for the serving certificate (repeatable)',
-  },
-  {
-    name: 'node-label',
-    kind: 'list',
-    roles: BOTH,
-    help: 'label for the node: key=value (repeatable)',
-    check: label,
-  },
-  {
-    name: 'node-taint',
-    kind: 'list',
-    roles: BOTH,
-    help: 'taint for the node: key=value:effect (repeatable)',
-    check: taint,
   },
   {
     name: 'log-level',
     kind: 'text',
+    group: 'Log',
+    value: 'level',
     roles: BOTH,
     default: 'info',
     help: 'debug, info, warn or error',
@@ -230,71 +299,11 @@ export const OPTIONS: readonly Option[] = [
   {
     name: 'log-format',
     kind: 'text',
+    group: 'Log',
+    value: 'format',
     roles: BOTH,
     default: 'text',
     help: 'text or json',
     check: oneOf('text', 'json'),
   },
 ]
-
-function absolute(value: string | number): string | undefined {
-  return String(value).startsWith('/') ? undefined : 'give an absolute path'
-}
-
-function port(value: string | number): string | undefined {
-  const number = Number(value)
-  const ok = Number.isInteger(number) && number >= 1 && number <= 65535
-  return ok ? undefined : 'give a port from 1 to 65535'
-}
-
-function address(value: string | number): string | undefined {
-  return parseIp(String(value)) ? undefined : 'give an IP address'
-}
-
-function cidr(value: string | number): string | undefined {
-  const range = parseCidr(String(value))
-  if (range === undefined) return 'give a range such as 10.42.0.0/16'
-  return range.family === 4 && range.prefix <= 24
-    ? undefined
-    : 'give an IPv4 range of /24 or larger'
-}
-
-function nodeName(value: string | number): string | undefined {
-  const ok = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(String(value)) && String(value).length <= 63
-  return ok ? undefined : 'give lower case letters, digits, dots and dashes, at most 63'
-}
-
-function domain(value: string | number): string | undefined {
-  return /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(String(value)) ? undefined : 'give a DNS domain'
-}
-
-function portRange(value: string | number): string | undefined {
-  const [low, high] = String(value).split('-').map(Number)
-  const ok = port(low ?? 0) === undefined && port(high ?? 0) === undefined && low! < high!
-  return ok ? undefined : 'give a range such as 30000-32767'
-}
-
-function fileMode(value: string | number): string | undefined {
-  return /^0?[0-7]{3}$/.test(String(value)) ? undefined : 'give an octal mode such as 0600'
-}
-
-function serverUrl(value: string | number): string | undefined {
-  const url = URL.parse(String(value))
-  return url?.protocol === 'https:' && url.pathname === '/'
-    ? undefined
-    : 'give https://ADDRESS:PORT'
-}
-
-function label(value: string | number): string | undefined {
-  return /^[^=\s]+=[^\s]*$/.test(String(value)) ? undefined : 'give key=value'
-}
-
-function taint(value: string | number): string | undefined {
-  const ok = /^[^=:\s]+(=[^:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/.test(String(value))
-  return ok ? undefined : 'give key=value:NoSchedule, PreferNoSchedule or NoExecute'
-}
-
-function oneOf(...words: string[]) {
-  return (value: string | number) =>
-    words.includes(String(value)) ? undefined : `give one of ${words.join(', ')}`
-}

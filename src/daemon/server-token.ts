@@ -1,15 +1,18 @@
 // The join token that a server begins with: the one from the settings, or one of its own making.
 
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Secret } from '../api/generated/types.ts'
 import { secrets } from '../api/resources/secrets.ts'
 import { isAlreadyExists } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
-import { readFileIfAny, writeFileAtomic } from '../lib/files.ts'
+import { isMissing, readFileIfAny, writeFileAtomic } from '../lib/files.ts'
+import { describeError } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { UserError } from '../lib/user-error.ts'
 import {
   createJoinToken,
+  formatBootstrapToken,
   formatJoinToken,
   hashOfCa,
   type JoinToken,
@@ -25,6 +28,22 @@ export type ServerTokenOptions = {
   caPem: string
   client: Client
   random: Random
+}
+
+/** Throws UserError for a token that this server could not begin with. Writes nothing. */
+export async function checkServerToken(
+  settings: ServerTokenOptions['settings'],
+  pkiDir: string,
+): Promise<void> {
+  const told = await toldToken(settings)
+  if (told === undefined || parseBootstrapToken(told)) return
+  const { caHash, id, secret } = parseJoinToken(told)
+  const caPem = await readFileIfAny(join(pkiDir, 'ca.crt'))
+  if (caPem !== undefined && hashOfCa(caPem) === caHash) return
+  throw new UserError(
+    '--token: it was made by another cluster than that of this server: give ' +
+      `${formatBootstrapToken({ id, secret })}, or leave the option out to have one made`,
+  )
 }
 
 /** Makes sure that agents can join with it, for as long as nobody deletes its Secret. */
@@ -56,6 +75,9 @@ export async function ensureJoinToken(
     await client.create(secrets, secret, signal)
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
+    const { metadata, stringData } = secret
+    const where = { namespace: metadata!.namespace!, name: metadata!.name! }
+    await client.patch(secrets, where, { type: 'merge', body: { stringData } }, signal)
   }
   await writeFileAtomic(path, text)
 }
@@ -69,8 +91,9 @@ export async function toldToken(
   if (file === undefined) return undefined
   try {
     return (await readFile(file, 'utf8')).trim()
-  } catch {
-    throw new UserError(`--token-file ${file}: cannot be read: name a readable file`)
+  } catch (error) {
+    const why = isMissing(error) ? 'there is no such file' : describeError(error)
+    throw new UserError(`--token-file ${file}: cannot be read: ${why}: name a readable file`)
   }
 }
 

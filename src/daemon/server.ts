@@ -30,11 +30,11 @@ import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { clusterSettingsOf } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
-import { createNode, NODE_PROGRAMS } from './node.ts'
-import { nodeIpOf, nodeNameOf, requirePrograms } from './node-address.ts'
+import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
 import { pathsOf } from './paths.ts'
+import { checkMachine } from './preflight.ts'
 import { ensureJoinToken } from './server-token.ts'
 import { supervise } from './supervise.ts'
 import { Timeline } from './timeline.ts'
@@ -47,10 +47,7 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
   const environment = systemEnvironment(settings)
   const { clock, log, processes } = environment
   const timeline = new Timeline(clock)
-  const withAgent = !settings['disable-agent']
-  if (withAgent) await requirePrograms(NODE_PROGRAMS, processes, signal)
-  const nodeName = nodeNameOf(settings)
-  const nodeIp = await nodeIpOf(settings, processes, signal)
+  const { nodeName, nodeIp } = await checkMachine('server', settings, processes, signal)
   timeline.done('checks')
 
   const paths = pathsOf(settings)
@@ -65,7 +62,7 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
     log.error('the data store failed', { error })
     stop.abort(error)
   }
-  const node = withAgent ? await createOwnNode(plane) : []
+  const node = settings['disable-agent'] ? [] : await createOwnNode(plane)
   const components = [...planeComponents(plane), ...node, announce(plane, timeline)]
   const onReady = (name: string) => timeline.done(name)
   try {

@@ -64,11 +64,11 @@ export class Containerd {
 
   /** Resolves once containerd answers; starts our own if need be. Throws when it does not. */
   async ensure(signal: AbortSignal): Promise<void> {
-    if (await this.#answers(signal)) return
+    if (await this.answers(signal)) return
     if (this.#isOwn) await this.#start()
     const limit = timeLimit(this.#options.clock, START_MS_MAX, signal)
     try {
-      while (!(await this.#answers(limit.signal))) {
+      while (!(await this.answers(limit.signal))) {
         await this.#options.clock.sleep(RETRY_MS, limit.signal)
       }
     } catch (cause) {
@@ -86,7 +86,7 @@ export class Containerd {
   }
 
   /** Answers within the connection time of ctr; a wrong answer counts as none. */
-  async #answers(signal: AbortSignal): Promise<boolean> {
+  async answers(signal: AbortSignal): Promise<boolean> {
     try {
       await stat(this.ctr.address)
       const args = ['--connect-timeout', '2s', '--timeout', '5s', 'version']

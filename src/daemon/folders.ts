@@ -1,0 +1,70 @@
+// Whether files can be written to a place, without leaving anything there.
+
+import { constants } from 'node:fs'
+import { access, mkdtemp, rmdir, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { isMissing } from '../lib/files.ts'
+import { UserError } from '../lib/user-error.ts'
+
+const MEND = 'run as root, or name another place'
+
+/** Throws UserError when files could not be written below `path`, which need not exist yet. */
+export async function requireFolder(option: string, path: string): Promise<void> {
+  const where = `${option} ${path}`
+  const nearest = await nearestExisting(where, path)
+  if (!nearest.isFolder) {
+    throw new UserError(`${where}: ${nearest.path} is not a folder: name another place`)
+  }
+  try {
+    await access(nearest.path, constants.W_OK | constants.X_OK)
+    // Some file systems let root write and yet take nothing new: only a trial tells.
+    if (nearest.path !== path) await rmdir(await mkdtemp(join(nearest.path, '.kedge-')))
+  } catch (error) {
+    const why = reasonOf(error)
+    throw new UserError(`${where}: cannot write to ${nearest.path} (${why}): ${MEND}`)
+  }
+}
+
+/** The same for a file that will be written. */
+export async function requireFile(option: string, path: string): Promise<void> {
+  const found = await nearestExisting(`${option} ${path}`, path)
+  if (found.path === path && found.isFolder) {
+    throw new UserError(`${option} ${path}: is a folder: name a file`)
+  }
+  await requireFolder(option, dirname(path))
+}
+
+/**
+ * Two nodes in one folder would end each other's pods. The lock is a name of the operating system's
+ * (an abstract socket), so that it leaves no file and goes away with this process, however it ends.
+ */
+export function lockFolder(option: string, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const holder = createServer()
+    holder.once('error', () => {
+      const why = 'another kedge runs a node in it'
+      reject(new UserError(`${option} ${path}: ${why}: stop it, or give another folder`))
+    })
+    holder.listen(`\0kedge:${path}`, resolve)
+  })
+}
+
+async function nearestExisting(where: string, path: string) {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return { path: at, isFolder: (await stat(at)).isDirectory() }
+    } catch (error) {
+      // Below a file nothing exists either; the file itself is found further up.
+      const isBelowFile = error instanceof Error && 'code' in error && error.code === 'ENOTDIR'
+      if (isMissing(error) || isBelowFile) continue
+      throw new UserError(`${where}: cannot look at ${at} (${reasonOf(error)}): ${MEND}`)
+    }
+  }
+}
+
+/** `permission denied`, `read-only file system`. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return /^E[A-Z]+: ([^,]+)/.exec(message)?.[1] ?? message
+}
