@@ -72,7 +72,7 @@ async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
 }
 
 export async function importImages(machine: Machine, tar: string): Promise<string> {
-  const where = ['--data-dir', machine.dataDir, '--run-dir', machine.runDir]
+  const where = ['--run-dir', machine.runDir]
   return ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
 }
 
