@@ -102,16 +102,18 @@ export async function startRealRuntime({ level = 'error' as Level } = {}) {
   }
 }
 
-/** The processes of this process namespace that run from our folder. */
+/** The containerd that runs from our folder. */
 async function endContainerd(folder: string): Promise<void> {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const command = await Bun.file(`/proc/${pid}/cmdline`)
+  // A process that has ended, or waits to be reaped, has no command line.
+  const commandOf = (pid: string) =>
+    Bun.file(`/proc/${pid}/cmdline`)
       .text()
-      .catch(() => '') // It has ended.
-    if (command.startsWith('containerd\0') && command.includes(folder)) {
-      process.kill(Number(pid), 'SIGKILL')
-      while (await Bun.file(`/proc/${pid}/cmdline`).exists()) await Bun.sleep(5)
-    }
+      .catch(() => '')
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await commandOf(pid)
+    if (!command.startsWith('containerd\0') || !command.includes(folder)) continue
+    process.kill(Number(pid), 'SIGKILL')
+    while ((await commandOf(pid)) !== '') await Bun.sleep(5)
   }
 }
 

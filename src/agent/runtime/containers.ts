@@ -64,6 +64,8 @@ const START_ERROR_CODE = 128
 const UNKNOWN_CODE = 255
 /** How long the event of an exit may lag behind the command that caused it. */
 const EVENT_MS_MAX = 10_000
+/** How soon a command is repeated that did not reach containerd. */
+const RETRY_MS = 500
 
 type Live = {
   readonly log: ContainerLog
@@ -174,11 +176,11 @@ export class Containers {
       limit.done()
     }
     while (this.#live.has(id)) {
-      await this.#kill(id, ['SIGKILL', '--all'], signal)
-      const limit = timeLimit(this.#options.clock, EVENT_MS_MAX, signal)
+      const isSent = await this.#kill(id, ['SIGKILL', '--all'], signal)
+      const limit = timeLimit(this.#options.clock, isSent ? EVENT_MS_MAX : RETRY_MS, signal)
       await orAbort(live.exited.promise, limit.signal).catch(() => signal.throwIfAborted())
       limit.done()
-      if (this.#live.has(id)) await this.#collect(id, signal)
+      if (isSent && this.#live.has(id)) await this.#collect(id, signal)
     }
   }
 
@@ -369,13 +371,16 @@ export class Containers {
     await removeIfAny(join(this.#fifoRoot(), id))
   }
 
-  async #kill(id: string, args: readonly string[], signal: AbortSignal): Promise<void> {
-    const command = ['tasks', 'kill', '--signal', ...args, id]
-    // It may end, or not have started, at this very moment.
-    await this.#options.ctr.run(command, signal).catch((error) => {
+  /** False when containerd cannot be asked. It may end, or not have started, at this very moment. */
+  async #kill(id: string, args: readonly string[], signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#options.ctr.run(['tasks', 'kill', '--signal', ...args, id], signal)
+      return true
+    } catch (error) {
       if (!(error instanceof CtrError)) throw error
       this.#options.log.debug('kill had no effect', { id, why: error.message })
-    })
+      return !error.isUnreachable
+    }
   }
 
   async #save(record: ContainerRecord): Promise<void> {

@@ -5,8 +5,8 @@
 
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readFileIfAny } from '../../lib/files.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { readFileIfAny } from '../../lib/files.ts'
 import type { Processes } from '../../lib/process.ts'
 import type { Random } from '../../lib/random.ts'
 import type { PtyStart } from './pty.ts'
