@@ -7,6 +7,7 @@ import { testImages } from '../images/recipes.ts'
 import {
   createLab,
   KEDGE,
+  type Kubectl,
   kubectlOf,
   type Lab,
   type Machine,
@@ -18,7 +19,7 @@ export type Cluster = {
   lab: Lab
   server: Machine
   edge: Machine
-  kubectl: ReturnType<typeof kubectlOf>
+  kubectl: Kubectl
   imagesTar: string
   /** Runs a shell line in a pod and returns what it printed. */
   inPod(pod: string, script: string): Promise<string>
@@ -51,13 +52,7 @@ async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
   const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
   await edge.closeInboundPorts()
   edge.start(edge.agentArgv(`https://${server.ip}:6443`, token.trim()))
-  await kubectl([
-    'wait',
-    '--for=condition=Ready',
-    'node/server',
-    'node/edge',
-    '--timeout=60s',
-  ]).catch(async (cause) => {
+  await nodesReady(kubectl, 2).catch(async (cause) => {
     const logs = [server, edge].map(({ logPath }) => readFileSync(logPath, 'utf8').slice(-4000))
     throw new Error(`the nodes are not Ready:\n${logs.join('\n---\n')}`, { cause })
   })
@@ -76,7 +71,16 @@ export async function importImages(machine: Machine, tar: string): Promise<strin
   return ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
 }
 
-async function podsReady(kubectl: ReturnType<typeof kubectlOf>, selector: string, count: number) {
+/** Waits until this many nodes are there and all of them are Ready. */
+export async function nodesReady(kubectl: Kubectl, count: number): Promise<void> {
+  await until(`${count} nodes`, async () => {
+    const names = await kubectl(['get', 'nodes', '-o', 'name'])
+    return names.trim().split('\n').length === count
+  })
+  await kubectl(['wait', '--for=condition=Ready', 'node', '--all', '--timeout=90s'])
+}
+
+async function podsReady(kubectl: Kubectl, selector: string, count: number) {
   return until(`${count} ready pods of ${selector}`, async () => {
     const { items } = await kubectl.json(['get', 'pods', '-l', selector])
     const ready = items.filter(isReady)

@@ -259,6 +259,8 @@ function tryKill(pid: number): void {
   }
 }
 
+export type Kubectl = ReturnType<typeof kubectlOf>
+
 /** kubectl with a kubeconfig. `kubectl(['get', 'pods'])` throws when it fails. */
 export function kubectlOf(kubeconfig: string) {
   const argvOf = (args: string[]) => ['kubectl', '--kubeconfig', kubeconfig, ...args]
