@@ -13,7 +13,6 @@ const FILE_TIMEOUT_MS = 60_000
 /** Who the recording was made by: somebody with a client certificate. */
 const CLIENT = {
   ...ADMIN,
-  groups: [...ADMIN.groups, 'system:authenticated'],
   extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${'0'.repeat(64)}`] },
 }
 const used = new Set<unknown>()
