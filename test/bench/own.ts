@@ -1,0 +1,45 @@
+// Our side of the benches: the compiled executable on a machine (network namespace) of its own.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ociArchive } from '../images/image.ts'
+import { testImages } from '../images/recipes.ts'
+import { createLab, KEDGE, kubectlOf, type Machine, ok, until } from '../support/machines.ts'
+import { type Cluster, urlOf } from './peer.ts'
+
+export type OwnCluster = Cluster &
+  AsyncDisposable & { server: Machine; edge: Machine | undefined }
+
+export const OWN_IMAGE = 'kedge-test/busybox:1'
+
+/** A server, with a node unless `withNode` is false; `withEdge` adds a second machine. */
+export async function ownCluster(options: { withNode: boolean; withEdge?: boolean }): Promise<OwnCluster> {
+  const lab = await createLab({ prefix: 'kb', subnet: '10.89.8' })
+  const server = await lab.addMachine('server')
+  server.start(server.serverArgv(options.withNode ? [] : ['--disable-agent']))
+  const kubeconfig = await server.adminKubeconfig()
+  const kubectl = kubectlOf(kubeconfig)
+  await until('the API', async () => (await kubectl.try(['get', '--raw', '/readyz'])).code === 0)
+  let edge: Machine | undefined
+  if (options.withEdge) {
+    edge = await lab.addMachine('edge')
+    const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
+    edge.start(edge.agentArgv(`https://${server.ip}:6443`, token.trim()))
+  }
+  if (options.withNode) {
+    const nodes = ['node/server', ...(edge ? ['node/edge'] : [])]
+    const ready = async () =>
+      (await kubectl.try(['wait', '--for=condition=Ready', ...nodes, '--timeout=60s'])).code === 0
+    await until('Ready nodes', ready)
+    const tar = join(lab.folder, 'images.tar')
+    writeFileSync(tar, ociArchive(await testImages()))
+    for (const machine of edge ? [server, edge] : [server]) {
+      const where = ['--data-dir', machine.dataDir, '--run-dir', machine.runDir]
+      await ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
+    }
+  }
+  return {
+    ...{ kubeconfig, server, edge, image: OWN_IMAGE, url: urlOf(kubeconfig) },
+    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+  }
+}
