@@ -47,10 +47,24 @@ export interface TestServer extends AsyncDisposable {
   readonly deps: ServerDeps
   /** Sends `body` as JSON unless the headers say otherwise; a string goes as it is. */
   call(method: string, path: string, call?: TestCall): Promise<TestAnswer>
+  /** Opens a watch at `path`; throws when it is refused. */
+  watch(path: string, call?: TestCall): Promise<TestWatch>
   close(): Promise<void>
 }
 
-export const ADMIN: UserInfo = { username: 'admin', groups: ['system:masters'] }
+/** The events of one watch, one after the other. */
+export interface TestWatch {
+  readonly headers: Headers
+  /** The next event, or undefined after the last. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at events of every shape.
+  next(): Promise<any>
+  stop(): Promise<void>
+}
+
+export const ADMIN: UserInfo = {
+  username: 'admin',
+  groups: ['system:masters', 'system:authenticated'],
+}
 
 /** Nodes that are not there. */
 const NO_NODES: NodeDialer = {
@@ -94,6 +108,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     ...{ app, store, registry, deps, close },
     call: (method, path, call = {}) =>
       send(app, method, path, { user: options.user ?? ADMIN, ...call }),
+    watch: (path, call = {}) => watch(app, path, { user: options.user ?? ADMIN, ...call }),
     [Symbol.asyncDispose]: close,
   }
 }
@@ -102,18 +117,48 @@ async function send(
   app: ServerApp,
   method: string,
   path: string,
-  { body, headers = {}, user = ADMIN, signal }: TestCall,
+  call: TestCall,
 ): Promise<TestAnswer> {
-  const request = new Request(`http://test${path}`, {
-    method,
-    headers: { 'user-agent': 'test/1', 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    ...(signal === undefined ? {} : { signal }),
-  })
-  const response = await app.fetch(request, { user })
+  const response = await app.fetch(requestOf(method, path, call), { user: call.user ?? ADMIN })
   const text = await response.text()
   const isJson = response.headers.get('content-type')?.startsWith('application/json')
   const isStream = path.includes('watch=') && response.status === 200
   const json = isJson && !isStream && text !== '' ? JSON.parse(text) : undefined
   return { code: response.status, headers: response.headers, text, json }
+}
+
+function requestOf(method: string, path: string, { body, headers = {}, signal }: TestCall) {
+  return new Request(`http://test${path}`, {
+    method,
+    headers: { 'user-agent': 'test/1', 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+}
+
+async function watch(app: ServerApp, path: string, call: TestCall): Promise<TestWatch> {
+  const response = await app.fetch(requestOf('GET', path, call), { user: call.user ?? ADMIN })
+  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
+  const lines = linesOf(response.body!)
+  return {
+    headers: response.headers,
+    next: async () => {
+      const { value, done } = await lines.next()
+      return done ? undefined : JSON.parse(value)
+    },
+    stop: async () => {
+      await lines.return()
+    },
+  }
+}
+
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  const utf8 = new TextDecoder()
+  let text = ''
+  for await (const chunk of body) {
+    const lines = (text + utf8.decode(chunk, { stream: true })).split('\n')
+    text = lines.pop()!
+    yield* lines
+  }
+  if (text !== '') yield text
 }
