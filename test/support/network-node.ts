@@ -1,0 +1,34 @@
+// One node of a network test, as a program that runs in the node's network namespace:
+//   bun network-node.ts FOLDER SETTINGS-AS-JSON POD-ID...
+// Configures the node, attaches a pod for each id, and prints their addresses as JSON.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type NetworkSettings, NodeNetwork } from '../../src/agent/network/node-network.ts'
+import { LinuxSyscalls } from '../../src/agent/runtime/syscalls.ts'
+import { silentLog } from '../../src/lib/log.ts'
+import { SystemProcesses } from '../../src/lib/process.ts'
+
+const [folder, settings, ...ids] = process.argv.slice(2)
+if (folder === undefined || settings === undefined) throw new Error('usage: FOLDER SETTINGS ID...')
+const signal = new AbortController().signal
+const network = new NodeNetwork({
+  processes: new SystemProcesses(),
+  log: silentLog,
+  runDir: join(folder, 'network'),
+  userConfigDir: undefined,
+})
+await network.configure(JSON.parse(settings) as NetworkSettings, signal)
+const syscalls = new LinuxSyscalls()
+const ips: string[] = []
+for (const id of ids) {
+  const netnsPath = join(folder, id)
+  mkdirSync(folder, { recursive: true })
+  if (!(await Bun.file(netnsPath).exists())) {
+    writeFileSync(netnsPath, '')
+    syscalls.makeNamespaces({ net: netnsPath }, '', () => {})
+  }
+  const attachment = { id, podName: id, podNamespace: 'default', netnsPath, ports: [] }
+  ips.push((await network.attach(attachment, signal))[0]!)
+}
+console.log(JSON.stringify(ips))
