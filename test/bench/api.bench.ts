@@ -15,7 +15,8 @@ const NAMESPACE = 'kedge-bench'
 
 export const bench: Bench = {
   name: 'api',
-  target: 'GET and durable POST of a 1 KiB ConfigMap: TLS, token, RBAC, wrk, against kube-apiserver',
+  target:
+    'GET and durable POST of a 1 KiB ConfigMap: TLS, token, RBAC, wrk, against kube-apiserver',
   async run() {
     if (!Bun.which('wrk')) throw new Error('wrk is missing: install it with apt-get install wrk')
     await using own = await ownCluster({ withNode: false })
@@ -53,7 +54,13 @@ async function measureOf({ kubeconfig, url }: Cluster, folder: string): Promise<
   await kubectl([...inside, 'create', 'role', 'bench', verbs, '--resource=configmaps'])
   const account = `--serviceaccount=${NAMESPACE}:bench`
   await kubectl([...inside, 'create', 'rolebinding', 'bench', '--role=bench', account])
-  await kubectl([...inside, 'create', 'configmap', 'one', `--from-literal=data=${'x'.repeat(1024)}`])
+  await kubectl([
+    ...inside,
+    'create',
+    'configmap',
+    'one',
+    `--from-literal=data=${'x'.repeat(1024)}`,
+  ])
   const token = (await kubectl([...inside, 'create', 'token', 'bench', '--duration=2h'])).trim()
   const base = `${url}/api/v1/namespaces/${NAMESPACE}/configmaps`
   let round = 0

@@ -7,13 +7,15 @@ import { testImages } from '../images/recipes.ts'
 import { createLab, KEDGE, kubectlOf, type Machine, ok, until } from '../support/machines.ts'
 import { type Cluster, urlOf } from './peer.ts'
 
-export type OwnCluster = Cluster &
-  AsyncDisposable & { server: Machine; edge: Machine | undefined }
+export type OwnCluster = Cluster & AsyncDisposable & { server: Machine; edge: Machine | undefined }
 
 export const OWN_IMAGE = 'kedge-test/busybox:1'
 
 /** A server, with a node unless `withNode` is false; `withEdge` adds a second machine. */
-export async function ownCluster(options: { withNode: boolean; withEdge?: boolean }): Promise<OwnCluster> {
+export async function ownCluster(options: {
+  withNode: boolean
+  withEdge?: boolean
+}): Promise<OwnCluster> {
   const lab = await createLab({ prefix: 'kb', subnet: '10.89.8' })
   const server = await lab.addMachine('server')
   server.start(server.serverArgv(options.withNode ? [] : ['--disable-agent']))
