@@ -36,13 +36,22 @@ export class PeerCertificates {
   of(socket: PeerSocket, nowMs: number): Verified | undefined {
     let known = this.#known.get(socket)
     if (known === undefined) {
-      known = { certificate: this.#read(socket) }
+      known = { certificate: this.#readIfAny(socket) }
       this.#known.set(socket, known)
     }
     const { certificate } = known
     if (certificate === undefined) return undefined
     if (nowMs < certificate.notBeforeMs || nowMs > certificate.notAfterMs) return undefined
     return certificate.verified
+  }
+
+  #readIfAny(socket: PeerSocket): Known {
+    try {
+      return this.#read(socket)
+    } catch {
+      // A stranger may send what nobody can read: that shows nothing, and must not end the server.
+      return undefined
+    }
   }
 
   #read(socket: PeerSocket): Known {
