@@ -21,7 +21,7 @@ async function aCluster(reconcile: Reconcile, more: Partial<Controller<ConfigMap
     ...more,
     reconcile,
   })
-  return TestCluster.start({ controllers: [controller] })
+  return TestCluster.start({ controllers: [controller], asAdmin: true })
 }
 
 const aMap = (name: string): ConfigMap => ({

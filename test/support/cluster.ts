@@ -35,6 +35,8 @@ export type TestClusterOptions = {
   /** Parts that are no controllers. */
   components?: (deps: ClusterDeps) => readonly (Component & { readonly isIdle: boolean })[]
   rows?: readonly AnyRow[]
+  /** Lets controllers do everything; else they have what bootstrap gives their accounts. */
+  asAdmin?: boolean
   /** Where warnings go; `debug` shows everything. */
   level?: Level
 }
@@ -95,7 +97,10 @@ export class TestCluster implements AsyncDisposable {
     Object.assign(cluster, { warnings: lines })
     cluster.#close = () => server.close()
     const events = new EventSink({ client, clock, log })
-    const clientAs = (account: string) => clientFor('kube-controller-manager', accountUser(account))
+    const clientAs = (account: string) => {
+      const user = options.asAdmin ? ADMIN : accountUser(account)
+      return clientFor('kube-controller-manager', user)
+    }
     const deps = { informers, clientAs, events, clock, random, log }
     cluster.#begin(options, deps)
     await cluster.settle()
