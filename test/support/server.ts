@@ -12,7 +12,7 @@ import { ServiceAccountTokens } from '../../src/pki/service-account.ts'
 import { createApp, type ServerApp } from '../../src/server/app.ts'
 import { ensureBootstrap } from '../../src/server/bootstrap/ensure.ts'
 import type { NodeDialer } from '../../src/server/contract.ts'
-import type { ServerDeps } from '../../src/server/server.ts'
+import type { ServerDeps, ServerSettings } from '../../src/server/server.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -25,6 +25,7 @@ export type TestServerOptions = {
   nodes?: NodeDialer
   /** Default: a cluster after its first start, with namespaces, roles and the API's Service. */
   bootstrap?: boolean
+  settings?: Partial<ServerSettings>
   /** Who asks when a call does not say. Default: an administrator. */
   user?: UserInfo
 }
@@ -93,6 +94,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
       clusterDomain: 'cluster.local',
       advertiseAddress: '192.0.2.1',
       advertisePort: 6443,
+      ...options.settings,
     },
   }
   const app = createApp(deps)
