@@ -52,7 +52,9 @@ export function remoteTransport(options: RemoteOptions): Transport {
         if (!(error instanceof RefusedError)) throw error
         // A refused handshake does not say why; the same request over plain HTTP does. And where
         // something between us and the server knows no WebSocket, it is the watch itself.
-        const response = await send(options, { method: 'GET', ...request }, signal)
+        const limit = timeLimit(options.clock, REQUEST_MS_MAX, signal)
+        const response = await send(options, { method: 'GET', ...request }, limit.signal)
+        limit.done()
         if (!response.ok) throw errorOf(response.status, await response.text())
         yield* linesOf(response.body, signal)
       }

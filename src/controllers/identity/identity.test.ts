@@ -11,6 +11,7 @@ import type {
 import { certificateSigningRequests } from '../../api/resources/certificatesigningrequests.ts'
 import { clusterRoles } from '../../api/resources/rbac.ts'
 import { secrets } from '../../api/resources/secrets.ts'
+import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
 import { SimClock } from '../../lib/clock.ts'
 import { removeIfAny } from '../../lib/files.ts'
 import { SeededRandom } from '../../lib/random.ts'
@@ -24,6 +25,7 @@ import { csrApprovingController, rightsFor } from './csr-approver.ts'
 import { csrCleaningController, endsAtMs } from './csr-cleaner.ts'
 import { csrSigningController } from './csr-signer.ts'
 import { tokenCleanerController } from './token-cleaner.ts'
+import { tokenSecretController } from './token-secret.ts'
 
 const NODE = 'system:node:a'
 
@@ -179,5 +181,47 @@ describe('an aggregated ClusterRole', () => {
     await cluster.remove(clusterRoles, 'a')
     expect((await cluster.get(clusterRoles, 'whole'))!.rules ?? []).toEqual([])
     expect(await cluster.writesOfOneMorePass()).toEqual([])
+  })
+})
+
+describe('a Secret that asks for a token', () => {
+  const type = 'kubernetes.io/service-account-token'
+  const aSecret = (account: string) => ({
+    metadata: {
+      ...{ name: 'token', namespace: 'default' },
+      annotations: { 'kubernetes.io/service-account.name': account },
+    },
+    type,
+  })
+  const aCluster = () =>
+    TestCluster.start({ controllers: [tokenSecretController(() => 'PEM')], asAdmin: true })
+
+  test('gets one, and goes with its account', async () => {
+    await using cluster = await aCluster()
+    const metadata = { name: 'robot', namespace: 'default' }
+    const account = await cluster.create(serviceAccounts, { metadata })
+    await cluster.create(secrets, aSecret('robot'))
+    const secret = (await cluster.get(secrets, 'token'))!
+    const read = (key: string) => Buffer.from(secret.data![key] ?? '', 'base64').toString()
+    expect(read('namespace')).toBe('default')
+    expect(read('ca.crt')).toBe('PEM')
+    const [, claims] = read('token').split('.')
+    expect(JSON.parse(Buffer.from(claims!, 'base64url').toString())).toMatchObject({
+      sub: 'system:serviceaccount:default:robot',
+      'kubernetes.io': { secret: { name: 'token', uid: secret.metadata.uid } },
+    })
+    expect(secret.metadata.annotations).toMatchObject({
+      'kubernetes.io/service-account.uid': account.metadata.uid,
+    })
+    expect(await cluster.writesOfOneMorePass()).toEqual([])
+    await cluster.remove(serviceAccounts, 'robot')
+    expect(await cluster.get(secrets, 'token')).toBeUndefined()
+    expect(cluster.warnings).toEqual([])
+  })
+
+  test('of an account that is not there is removed', async () => {
+    await using cluster = await aCluster()
+    await cluster.create(secrets, aSecret('nobody'))
+    expect(await cluster.get(secrets, 'token')).toBeUndefined()
   })
 })
