@@ -89,9 +89,6 @@ const unsettledEntries = `
 
 const SQL = {
   newest: `SELECT ${newest('?1', '?2')} AS revision`,
-  atMain: `
-    SELECT * FROM main.entries WHERE revision = (SELECT max(revision) FROM main.by_key
-      WHERE key = ?1 AND revision <= ?2)`,
   // The order is made inside, where the index has it already: outside it would cost a sort.
   settledPage: `
     SELECT e.key, e.value, e.created, e.revision FROM (${settledKeys}) AS n
@@ -109,6 +106,21 @@ const SQL = {
     WHERE revision > ?1 AND revision <= ?2 AND key >= ?3 AND key < ?4
     ORDER BY revision`,
   newestOnDisk: `SELECT coalesce(max(revision), 0) AS revision FROM main.entries`,
+  noteNewestOnDisk: `INSERT INTO memory.kept
+    SELECT key, max(revision) + deleted FROM main.entries
+    WHERE revision > ?1 AND revision <= ?2 GROUP BY key`,
+  noteNewestVolatile: `INSERT INTO memory.kept
+    SELECT key, max(revision) FROM memory.entries
+    WHERE revision > ?1 AND revision <= ?2 GROUP BY key`,
+  noteNewestOf: `INSERT INTO memory.kept SELECT * FROM
+    (SELECT key, max(revision) + deleted AS revision FROM main.by_key
+      WHERE key = ?1 AND revision <= ?2)
+    WHERE revision > 0`,
+  clearNoted: `DELETE FROM memory.kept`,
+  noteBareDeletions: `INSERT INTO memory.kept
+    SELECT key, revision + 1 FROM memory.entries AS e
+    WHERE revision > ?1 AND revision <= ?2 AND deleted = 1
+      AND NOT EXISTS (SELECT 1 FROM main.by_key AS k WHERE k.key = e.key AND k.revision <= ?2)`,
   readNotes: `SELECT value FROM main.entries WHERE revision = 0`,
   writeNotes: `
     INSERT INTO main.entries VALUES (0, '', 0, 0, NULL, ?1)
@@ -136,6 +148,7 @@ const SQL = {
   pages: `PRAGMA main.page_count`,
   measureLog: `PRAGMA main.wal_checkpoint(NOOP)`,
   copyLog: `PRAGMA main.wal_checkpoint(PASSIVE)`,
+  volatileKeys: `SELECT DISTINCT key FROM memory.entries WHERE revision <= ?1`,
   settleEntries: `INSERT INTO main.entries SELECT * FROM memory.entries WHERE revision <= ?1`,
   settleIndex: `
     INSERT INTO main.by_key SELECT key, revision, deleted FROM memory.entries WHERE revision <= ?1`,
@@ -150,10 +163,12 @@ const areaSql = (area: Area) => ({
   insert: `INSERT INTO ${area}.entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
   stepEnd: `SELECT revision FROM ${area}.entries WHERE revision > ?1 AND revision <= ?2
     ORDER BY revision LIMIT 1 OFFSET ?3`,
-  keysBetween: `SELECT DISTINCT key FROM ${area}.entries WHERE revision > ?1 AND revision <= ?2`,
   forgetEntries: `DELETE FROM ${area}.entries WHERE revision IN
-    (SELECT revision FROM ${area}.by_key WHERE key = ?1 AND revision >= ?2 AND revision < ?3)`,
-  forgetIndex: `DELETE FROM ${area}.by_key WHERE key = ?1 AND revision >= ?2 AND revision < ?3`,
+    (SELECT k.revision FROM memory.kept AS n CROSS JOIN ${area}.by_key AS k
+      ON k.key = n.key AND k.revision < n.revision)`,
+  forgetIndex: `DELETE FROM ${area}.by_key WHERE (key, revision) IN
+    (SELECT k.key, k.revision FROM memory.kept AS n CROSS JOIN ${area}.by_key AS k
+      ON k.key = n.key AND k.revision < n.revision)`,
   nextExpiry: `SELECT min(expires) AS at FROM ${area}.entries WHERE expires > ?1`,
   expired: `SELECT DISTINCT key FROM ${area}.entries WHERE expires > ?1 AND expires <= ?2`,
 })
@@ -216,11 +231,6 @@ export class Tables {
     return found as Version
   }
 
-  /** The same, of those versions that are on disk and in its index. */
-  atMain(key: string, revision: number): Version | undefined {
-    return (this.#sql.atMain.get(key, revision) as Version | null) ?? undefined
-  }
-
   /** Whether the newest version of `key` on disk, or soon there, is a living one. */
   isOnDisk(key: string): boolean {
     return (this.#sql.isOnDisk.get(key) as { deleted: number } | null)?.deleted === 0
@@ -257,14 +267,39 @@ export class Tables {
     return row?.revision ?? to
   }
 
-  keysBetween(area: Area, from: number, to: number): string[] {
-    return this.#of[area].keysBetween.values(from, to).map((row) => row[0] as string)
+  /** Keys with a volatile version up to `revision`. */
+  volatileKeys(revision: number): string[] {
+    return this.#sql.volatileKeys.values(revision).map((row) => row[0] as string)
   }
 
-  /** Removes the versions of `key` from revision `from` to before `to`. They must be indexed. */
-  forget(area: Area, key: string, from: number, to: number): void {
-    this.#of[area].forgetEntries.run(key, from, to)
-    this.#of[area].forgetIndex.run(key, from, to)
+  /**
+   * Forgets what was superseded or deleted by `to`, of keys with a version after `from`. Everything
+   * on disk must be in the index there. Returns whether the disk was concerned.
+   */
+  compact(from: number, to: number): boolean {
+    const { changes } = this.#sql.noteNewestOnDisk.run(from, to)
+    this.#forgetNoted(['main', 'memory'])
+    // A crash takes the volatile versions, so what was the newest on disk stays there.
+    this.#sql.noteNewestVolatile.run(from, to)
+    this.#forgetNoted(['memory'])
+    // A volatile deletion that hides a living version on disk stays until it is settled.
+    this.#sql.noteBareDeletions.run(from, to)
+    this.#forgetNoted(['memory'])
+    return changes > 0
+  }
+
+  /** The same for `keys` on disk. */
+  compactKeys(keys: readonly string[], to: number): void {
+    for (const key of keys) this.#sql.noteNewestOf.run(key, to)
+    this.#forgetNoted(['main'])
+  }
+
+  #forgetNoted(areas: readonly Area[]): void {
+    for (const area of areas) {
+      this.#of[area].forgetEntries.run()
+      this.#of[area].forgetIndex.run()
+    }
+    this.#sql.clearNoted.run()
   }
 
   /** The first expiry after `afterMs`. */
@@ -381,6 +416,8 @@ function openDatabase(path: string): Database {
     db.run(`ATTACH ':memory:' AS memory`)
     db.run(tablesSql('main'))
     db.run(tablesSql('memory'))
+    // For compaction: of each key in hand the revision before which everything goes.
+    db.run('CREATE TABLE memory.kept (key TEXT PRIMARY KEY, revision INTEGER) WITHOUT ROWID')
     return db
   } catch (error) {
     db.close()

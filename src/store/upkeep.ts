@@ -54,10 +54,8 @@ export class Upkeep {
     this.#transaction(() => {
       const { compacted } = this.#ledger
       const end = this.stepEnd(compacted, target)
-      const onDisk = this.#tables.keysBetween('main', compacted, end)
-      const inMemory = this.#tables.keysBetween('memory', compacted, end)
-      for (const key of new Set([...onDisk, ...inMemory].toSorted())) this.#compactKey(key, end)
-      this.#ledger.noteCompacted(end, onDisk.length > 0)
+      const touchedDisk = this.#tables.compact(compacted, end)
+      this.#ledger.noteCompacted(end, touchedDisk)
     })
   }
 
@@ -65,10 +63,10 @@ export class Upkeep {
   settleStep(): boolean {
     const end = this.#tables.stepEnd('memory', 0, NEWEST, STEP_ROWS_MAX)
     this.#transaction(() => {
-      const keys = this.#tables.keysBetween('memory', 0, end)
+      const keys = this.#tables.volatileKeys(end)
       this.#tables.settle(end)
       // What arrives on disk may lie before the point up to which the disk is compact already.
-      for (const key of keys) this.#compactKey(key, this.#ledger.compacted)
+      this.#tables.compactKeys(keys, this.#ledger.compacted)
       this.#ledger.noteCompacted(this.#ledger.compacted, true)
       if (end === NEWEST) this.#ledger.noteSettled()
     })
@@ -89,22 +87,6 @@ export class Upkeep {
       this.#tables.stepEnd('main', from, to, STEP_ROWS_MAX),
       this.#tables.stepEnd('memory', from, to, STEP_ROWS_MAX),
     )
-  }
-
-  /** Keeps the newest version of `key` up to `revision`, and those after it. */
-  #compactKey(key: string, revision: number): void {
-    const newest = this.#tables.at(key, revision)
-    const onDisk = this.#tables.atMain(key, revision)
-    if (newest === undefined) return
-    this.#tables.forget('memory', key, 0, newest.revision)
-    // A crash takes the volatile versions, so what was the newest on disk stays there.
-    if (onDisk) this.#tables.forget('main', key, 0, onDisk.revision + onDisk.deleted)
-    // A volatile deletion that hides a living version on disk has to stay until it is settled.
-    const isVolatile = newest.revision !== onDisk?.revision
-    const hidesLife = onDisk !== undefined && !onDisk.deleted
-    if (newest.deleted && isVolatile && !hidesLife) {
-      this.#tables.forget('memory', key, newest.revision, newest.revision + 1)
-    }
   }
 
   #transaction(body: () => void): void {
