@@ -1,5 +1,6 @@
 // Annotations that mean something to the server.
 
+import { JsonSyntaxError, parseJson, plainJson } from '../../codec/json.ts'
 import type { Pod, PodSpec, Toleration } from '../../generated/types.ts'
 import type { Faults } from '../check/faults.ts'
 import { APP_ARMOR, checkProfileAnnotations } from './profiles.ts'
@@ -55,9 +56,10 @@ export function checkPodAnnotationsUpdate(faults: Faults, at: string, pod: Pod, 
 function checkTolerationsText(faults: Faults, at: string, text: string) {
   let tolerations: unknown
   try {
-    tolerations = JSON.parse(text)
+    tolerations = plainJson(parseJson(text))
   } catch (error) {
-    return faults.invalid(at, TOLERATIONS, `${(error as Error).message}`)
+    if (!(error instanceof JsonSyntaxError)) throw error
+    return faults.invalid(at, TOLERATIONS, error.message)
   }
   if (!Array.isArray(tolerations)) return
   checkTolerations(faults, `${at}.${TOLERATIONS}`, tolerations as Toleration[])

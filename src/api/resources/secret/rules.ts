@@ -1,6 +1,7 @@
 // What a Secret must be (pkg/apis/core/validation).
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { JsonSyntaxError, parseJson, plainJson } from '../../codec/json.ts'
 import type { Secret } from '../../generated/types.ts'
 import { configKeyFaults } from '../../names.ts'
 import { checkFrozen, DATA_BYTES_MAX, decodedBytes } from '../check/data.ts'
@@ -66,16 +67,14 @@ function checkJson(faults: Faults, key: string, data: Readonly<Record<string, st
   if (fault !== undefined) faults.invalid(at, '<secret contents redacted>', fault)
 }
 
-/** In Go's words, as far as the usual faults go. */
+/** In Go's words. */
 function jsonFault(text: string): string | undefined {
-  if (text.trim() === '') return 'unexpected end of JSON input'
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
-  } catch {
-    const first = text.trim()[0]!
-    if (/[{["\-0-9tfn]/.test(first)) return 'unexpected end of JSON input'
-    return `invalid character '${first}' looking for beginning of value`
+    parsed = plainJson(parseJson(text))
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return error.message
+    throw error
   }
   const isObject = typeof parsed === 'object' && !Array.isArray(parsed)
   if (isObject) return undefined

@@ -7,7 +7,10 @@ import type { Check } from './check.ts'
 import { checkDescendingPath, hasBackstep } from './paths.ts'
 
 export function checkVolumeMounts({ faults, volumes }: Check, at: string, container: Container) {
-  const devices = container.volumeDevices ?? []
+  // One path for each name, the last: upstream looks them up in a map.
+  const devices = new Map(
+    (container.volumeDevices ?? []).map(({ name, devicePath }) => [name, devicePath]),
+  )
   const paths = new Set<string>()
   for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const path = `${at}[${index}]`
@@ -17,10 +20,10 @@ export function checkVolumeMounts({ faults, volumes }: Check, at: string, contai
     if (!mountPath) faults.required(`${path}.mountPath`)
     if (paths.has(mountPath)) faults.invalid(`${path}.mountPath`, mountPath, 'must be unique')
     paths.add(mountPath)
-    if (devices.some((device) => device.name === name)) {
+    if (devices.has(name)) {
       faults.invalid(`${path}.name`, name, 'must not already exist in volumeDevices')
     }
-    if (devices.some((device) => device.devicePath === mountPath)) {
+    if ([...devices.values()].includes(mountPath)) {
       const detail = 'must not already exist as a path in volumeDevices'
       faults.invalid(`${path}.mountPath`, mountPath, detail)
     }
@@ -60,7 +63,9 @@ function checkRecursiveReadOnly(faults: Faults, at: string, mount: VolumeMount) 
 }
 
 export function checkVolumeDevices({ faults, volumes }: Check, at: string, container: Container) {
-  const mounts = container.volumeMounts ?? []
+  const mounts = new Map(
+    (container.volumeMounts ?? []).map(({ name, mountPath }) => [name, mountPath]),
+  )
   const [names, paths] = [new Set<string>(), new Set<string>()]
   for (const [index, { name = '', devicePath = '' }] of (container.volumeDevices ?? []).entries()) {
     const path = `${at}[${index}]`
@@ -78,10 +83,10 @@ export function checkVolumeDevices({ faults, volumes }: Check, at: string, conta
     if (devicePath && hasBackstep(devicePath)) {
       faults.invalid(`${path}.devicePath`, devicePath, "can not contain backsteps ('..')")
     } else paths.add(devicePath)
-    if (mounts.some((mount) => mount.name === name)) {
+    if (mounts.has(name)) {
       faults.invalid(`${path}.name`, name, 'must not already exist in volumeMounts')
     }
-    if (mounts.some((mount) => mount.mountPath === devicePath)) {
+    if ([...mounts.values()].includes(devicePath)) {
       const detail = 'must not already exist as a path in volumeMounts'
       faults.invalid(`${path}.devicePath`, devicePath, detail)
     }
