@@ -79,7 +79,7 @@ export class ContainerLog {
     const encoder = new CriEncoder(stream, this.#times)
     const { clock } = this.#options
     await this.#append(encoder.push(bytes, clock.nowMs()))
-    await this.#append(encoder.end(clock.nowMs()))
+    await this.#append(encoder.flush(clock.nowMs()))
   }
 
   listen(listener: Listener): () => void {
@@ -123,10 +123,7 @@ export class ContainerLog {
         ])
         if (encoder.hasRest) cancelFlush = this.#flushLater(encoder)
       }
-      const last = this.#stop.signal.aborted
-        ? encoder.flush(clock.nowMs())
-        : encoder.end(clock.nowMs())
-      await this.#append(last)
+      await this.#append(encoder.flush(clock.nowMs()))
     } finally {
       cancelFlush()
       this.#stop.signal.removeEventListener('abort', onStop)

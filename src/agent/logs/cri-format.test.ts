@@ -9,7 +9,6 @@ function encoder() {
   return {
     push: (value: string) => text(one.push(Buffer.from(value), AT_MS)),
     flush: () => text(one.flush(AT_MS)),
-    end: () => text(one.end(AT_MS)),
     hasRest: () => one.hasRest,
   }
 }
@@ -40,7 +39,7 @@ test('a line in pieces is one record', () => {
   expect(one.push('he')).toBe('')
   expect(one.hasRest()).toBe(true)
   expect(plain(one.push('llo\nw'))).toEqual(['stdout F hello'])
-  expect(plain(one.end())).toEqual(['stdout F w'])
+  expect(plain(one.flush())).toEqual(['stdout P w'])
 })
 
 test('an empty line is a record', () => {
@@ -67,12 +66,5 @@ test('an unfinished line that was flushed goes on as the same line', () => {
   expect(plain(one.flush())).toEqual(['stdout P name: '])
   expect(one.flush()).toBe('')
   expect(plain(one.push('bob\n'))).toEqual(['stdout F bob'])
-  expect(one.end()).toBe('')
-})
-
-test('the end closes a line of which parts were written', () => {
-  const one = encoder()
-  one.push('prompt')
-  one.flush()
-  expect(plain(one.end())).toEqual(['stdout F '])
+  expect(one.flush()).toBe('')
 })

@@ -40,8 +40,6 @@ export class CriEncoder {
   readonly #stream: StreamName
   readonly #times: Timestamps
   #rest: Uint8Array = new Uint8Array()
-  /** A part of the line was already written as P. */
-  #isOpen = false
 
   constructor(stream: StreamName, times: Timestamps) {
     this.#stream = stream
@@ -74,21 +72,14 @@ export class CriEncoder {
     return Buffer.concat(records)
   }
 
-  /** The unfinished line as a part, so that it is on disk while its program thinks. */
+  /**
+   * The unfinished line as a part: so that it is on disk while its program thinks, and at the end of
+   * the stream, where it stays a part, because no line break ever came.
+   */
   flush(nowMs: number): Uint8Array {
-    return this.#takeRest('P', nowMs)
-  }
-
-  /** The unfinished line as a line: nothing will follow. */
-  end(nowMs: number): Uint8Array {
-    if (this.#rest.length === 0 && !this.#isOpen) return new Uint8Array()
-    return this.#takeRest('F', nowMs)
-  }
-
-  #takeRest(tag: 'P' | 'F', nowMs: number): Uint8Array {
-    if (tag === 'P' && this.#rest.length === 0) return new Uint8Array()
+    if (this.#rest.length === 0) return new Uint8Array()
     const records: Uint8Array[] = []
-    this.#add(records, tag, this.#rest, nowMs)
+    this.#add(records, 'P', this.#rest, nowMs)
     this.#rest = new Uint8Array()
     return Buffer.concat(records)
   }
@@ -96,7 +87,6 @@ export class CriEncoder {
   #add(records: Uint8Array[], tag: 'P' | 'F', content: Uint8Array, nowMs: number): void {
     const head = `${this.#times.next(nowMs)} ${this.#stream} ${tag} `
     records.push(Buffer.from(head), content, LINE_END)
-    this.#isOpen = tag === 'P'
   }
 }
 
