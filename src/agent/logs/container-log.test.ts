@@ -58,7 +58,7 @@ test('both streams end in one file, and the end of the container is the end', as
   one.complain('oops\n')
   one.end()
   await log.finish()
-  expect(lines().toSorted()).toEqual(['stderr F oops', 'stdout F half', 'stdout F hello'])
+  expect(lines().toSorted()).toEqual(['stderr F oops', 'stdout F hello', 'stdout P half'])
 })
 
 test('a reader that comes back finds what was written while it was away', async () => {

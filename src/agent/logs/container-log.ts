@@ -8,7 +8,7 @@
 // waits. If the disk takes nothing at all for a while, output is dropped and counted instead, so
 // that a full disk does not stop the service.
 
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync } from 'node:fs'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { CriEncoder, type StreamName, Timestamps } from './cri-format.ts'
@@ -58,7 +58,8 @@ export class ContainerLog {
     const { fifos } = this.#options
     const readers = (['stdout', 'stderr'] as const).flatMap((stream) => {
       const path = fifos[stream]
-      if (path === undefined) return []
+      // After a reboot there is a record of the container, but no FIFO.
+      if (path === undefined || !existsSync(path)) return []
       const flags = constants.O_NONBLOCK
       if (isNew) this.#keptOpen.push(openSync(path, constants.O_RDWR | flags))
       return [this.#read(stream, openSync(path, constants.O_RDONLY | flags))]
