@@ -25,7 +25,10 @@ export type Controller<O extends KubeObject> = {
   readonly watches?: readonly Watch[]
   /** Kinds it looks at, but whose changes alone are no reason for a pass. */
   readonly reads?: readonly AnyRow[]
-  /** Kinds of which it keeps a part only: then `list` gives no more than that. */
+  /**
+   * Kinds of which it keeps a part only: then `list` gives no more than that. What the controller
+   * writes of such a kind must lie within that part, or its next pass waits for a bookmark.
+   */
   readonly only?: readonly Only[]
   /** For `list(row).by(name, value)`; made by `indexing`. */
   readonly indexes?: readonly Indexing[]

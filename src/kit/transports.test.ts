@@ -172,6 +172,23 @@ function textOf(event: WatchEvent<{ metadata: { name?: string } }>): string {
   return event.type === 'BOOKMARK' ? event.type : `${event.type} ${event.object.metadata.name}`
 }
 
+describe('a server that shows a certificate of somebody else', () => {
+  test('is believed neither for requests nor for watches', async () => {
+    const server = await testServer({ bootstrap: false })
+    const listener = listen(server, { webSocket: true })
+    const foreign = await ensureAuthority({ dir, name: 'foreign', commonName: 'ca' }, sources)
+    const url = () => `https://127.0.0.1:${listener.port}`
+    const credentials = () => ({ ca: foreign.certificatePem })
+    const client = createClient(remoteTransport({ url, credentials, userAgent: 'x', clock }))
+    expect(client.list(namespaces, {}, never)).rejects.toThrow('certificate')
+    const watch = client.watch(namespaces, {}, never)[Symbol.asyncIterator]()
+    expect(watch.next()).rejects.toThrow('certificate')
+    await watch.next().catch(() => {})
+    await listener.stop(true)
+    await server.close()
+  })
+})
+
 describe('a stream whose peer vanished', () => {
   test('ends with an error when no ping was answered', async () => {
     // A peer that accepts and then says nothing at all: Bun answers pings by itself, so it is

@@ -46,7 +46,7 @@ export interface Writer {
   remove<O extends KubeObject>(
     row: ResourceRow<O>,
     object: O,
-    options: Omit<DeleteOptions, 'uid'>,
+    options: Pick<DeleteOptions, 'gracePeriodSeconds' | 'propagationPolicy'>,
     signal: AbortSignal,
   ): Promise<void>
 }
