@@ -6,6 +6,7 @@
 
 import { assert } from '../lib/assert.ts'
 import type { Ledger } from './ledger.ts'
+import { Pages } from './pages.ts'
 import type { Area, Range, Tables, Version } from './sqlite.ts'
 import type { Entry, ListResult, StoreEvent, WriteOptions, WriteResult } from './store.ts'
 
@@ -33,6 +34,7 @@ const NEWEST = Number.MAX_SAFE_INTEGER
 export class Engine {
   readonly #tables: Tables
   readonly #ledger: Ledger
+  readonly #pages = new Pages()
   #assigned: number
 
   constructor(tables: Tables, ledger: Ledger) {
@@ -76,13 +78,18 @@ export class Engine {
   }
 
   list(prefix: string, revision: number, limit: number | undefined, afterKey: string): ListResult {
-    const range = rangeOf(prefix)
-    // No key holds a character below "!", so this is the first text after `afterKey`.
-    if (afterKey >= range.from) range.from = `${afterKey}\x01`
+    const range = after(rangeOf(prefix), afterKey)
     const entries = this.#tables.page(range, revision, limit ?? -1)
-    const isFull = limit !== undefined && entries.length === limit
-    if (isFull && limit > 0) range.from = `${entries.at(-1)!.key}\x01`
-    const remaining = isFull ? this.#tables.count(range, revision) : 0
+    if (limit === undefined || entries.length < limit) {
+      return { revision, entries, more: false, remaining: 0 }
+    }
+    const lastKey = entries.at(-1)?.key ?? afterKey
+    const known = this.#pages.remaining({ prefix, revision, lastKey: afterKey })
+    const remaining =
+      known === undefined
+        ? this.#tables.count(after(range, lastKey), revision)
+        : known - entries.length
+    this.#pages.note({ prefix, revision, lastKey }, remaining)
     return { revision, entries, more: remaining > 0, remaining }
   }
 
@@ -176,6 +183,11 @@ function eventBetween(version: Version, previous: Version | undefined): StoreEve
   if (!version.deleted) return { type: 'put', revision, entry: entryOf(version), previous: before }
   assert(before !== undefined, `the deletion at revision ${revision} follows nothing`)
   return { type: 'delete', revision, entry: { ...before, revision }, previous: before }
+}
+
+/** No key holds a character below "!", so what starts here comes right after `key`. */
+function after({ from, to }: Range, key: string): Range {
+  return { from: key < from ? from : `${key}\x01`, to }
 }
 
 function entryOf({ key, value, created, revision }: Version): Entry {
