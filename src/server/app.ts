@@ -20,7 +20,7 @@ import { bindingHooks, roleHooks } from './authz/escalation.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
-import type { Answer, Call } from './call.ts'
+import { type Answer, type Call, decodePath } from './call.ts'
 import { callOf, responseOf } from './call-fetch.ts'
 import type { App, RequestEnv } from './contract.ts'
 import { CLUSTER_PATH, clusterFacts } from './documents/cluster.ts'
@@ -29,7 +29,7 @@ import { health } from './documents/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './documents/identity.ts'
 import { metrics, ServerMetrics } from './documents/metrics.ts'
 import { version } from './documents/version.ts'
-import { errorAnswer, pageNotFound, toApiError } from './errors.ts'
+import { badPath, errorAnswer, pageNotFound, toApiError } from './errors.ts'
 import { finish } from './finish.ts'
 import { Following } from './follow.ts'
 import { InFlight } from './limits.ts'
@@ -151,6 +151,7 @@ async function answer(
   let leave: (() => void) | undefined
   let code = 0
   try {
+    if (decodePath(call.rawPath) === undefined) return badPath()
     const found = server.authenticator.authenticate(call)
     const user: UserInfo = found instanceof Promise ? await found : found
     leave = inFlight.enter(info, user)

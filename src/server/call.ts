@@ -9,7 +9,7 @@ import type { Query } from './query.ts'
 
 export interface Call {
   readonly method: string
-  /** Percent-decoded, without the query. */
+  /** Percent-decoded, without the query; as it was sent when it makes no sense. */
   readonly path: string
   /** As it was sent, without the query. */
   readonly rawPath: string

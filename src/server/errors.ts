@@ -73,9 +73,13 @@ export function renderJson(value: unknown, pretty: boolean): string {
 
 /** What upstream's mux says to a path that nobody has registered. */
 export function pageNotFound(): Answer {
-  const headers = {
-    'content-type': 'text/plain; charset=utf-8',
-    'x-content-type-options': 'nosniff',
-  }
+  const headers = { 'content-type': PLAIN_TEXT, 'x-content-type-options': 'nosniff' }
   return { code: 404, headers, body: '404 page not found\n' }
+}
+
+const PLAIN_TEXT = 'text/plain; charset=utf-8'
+
+/** What Go's server says to a path whose percent signs make no sense. */
+export function badPath(): Answer {
+  return { code: 400, headers: { 'content-type': PLAIN_TEXT }, body: '400 Bad Request' }
 }

@@ -173,7 +173,9 @@ function prepare(
   const [meta, before] = [object.metadata, old.metadata]
   keep(meta, 'generation', before.generation)
   if (part === undefined) row.prepareUpdate(object, old, contextOf(request))
-  if (row.generationOf && !equalJson(row.generationOf(object), row.generationOf(old))) {
+  // What is written through the status path is no wish, even where it reaches the annotations.
+  const isWish = part === undefined || part !== row.status
+  if (isWish && row.generationOf && !equalJson(row.generationOf(object), row.generationOf(old))) {
     meta.generation = (before.generation ?? 0) + 1
   }
   meta.uid ||= before.uid!
