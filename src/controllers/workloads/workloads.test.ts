@@ -123,6 +123,7 @@ describe('Deployments', () => {
       'deployment.kubernetes.io/revision': '1',
     })
     expect(metadata.annotations).toEqual({ 'deployment.kubernetes.io/revision': '1' })
+    expect(metadata.generation).toBe(1)
     expect(status).toMatchObject({ replicas: 2, updatedReplicas: 2, availableReplicas: 2 })
     expect(status?.unavailableReplicas).toBeUndefined()
     expect(conditionOf(status?.conditions, 'Progressing')).toMatchObject({
