@@ -139,7 +139,12 @@ describe('a pod', () => {
     })
     await node.until('the names follow', async () => {
       const names = await readdir(mount.hostPath)
-      return names.filter((name) => !name.startsWith('..')).join() === 'a,c'
+      return (
+        names
+          .filter((name) => !name.startsWith('..'))
+          .toSorted()
+          .join() === 'a,c'
+      )
     })
   })
 

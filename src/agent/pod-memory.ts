@@ -10,10 +10,10 @@ import {
   type Seen,
   type StoppingSeen,
   type Trouble,
-} from './pod-seen.ts'
-import { specOf } from './pod-stop.ts'
+} from './plan/pod-seen.ts'
+import { specOf } from './plan/pod-stop.ts'
+import { noteRestart } from './plan/restart.ts'
 import type { ContainerProbes } from './probes/container-probes.ts'
-import { noteRestart } from './restart.ts'
 import {
   type ContainerSeen,
   type ImageSeen,

@@ -6,7 +6,7 @@ import type { Change } from '../kit/informer.ts'
 import { isAbort } from '../lib/abort.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import { admitPod } from './admit.ts'
+import { admitPod } from './plan/admit.ts'
 import { PodWorker, type WorkerDeps } from './pod-worker.ts'
 import type { PodSeen } from './runtime/runtime.ts'
 

@@ -10,7 +10,7 @@ import {
   wholeUnits,
   ZERO,
 } from '../api/quantity.ts'
-import { isSidecar } from './pod-seen.ts'
+import { isSidecar } from './plan/pod-seen.ts'
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 type Amounts = Readonly<Record<string, string>>

@@ -8,7 +8,7 @@
 import type { Container, Probe } from '../../api/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
-import type { Health } from '../pod-seen.ts'
+import type { Health } from '../plan/pod-seen.ts'
 import {
   isSettled,
   noteOutcome,

@@ -113,7 +113,21 @@ function parseAnswer(bytes: Buffer): HttpAnswer {
       `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(head.slice(0, 60))}`,
     )
   }
+  const isChunked = /^transfer-encoding: *chunked/im.test(head)
   const location = /^location: *(.*)$/im.exec(head)?.[1]?.trim() ?? ''
-  const body = headEnd < 0 ? '' : bytes.subarray(headEnd + 4, headEnd + 4 + BODY_BYTES_MAX)
-  return { code: Number(code), location, body: body.toString() }
+  const raw = headEnd < 0 ? Buffer.alloc(0) : bytes.subarray(headEnd + 4)
+  const body = isChunked ? joinChunks(raw) : raw
+  return { code: Number(code), location, body: body.subarray(0, BODY_BYTES_MAX).toString() }
+}
+
+/** What a chunked body holds; as much of it as has come. */
+function joinChunks(raw: Buffer): Buffer {
+  const parts: Buffer[] = []
+  for (let at = 0; ; ) {
+    const lineEnd = raw.indexOf('\r\n', at)
+    const size = lineEnd < 0 ? 0 : Number.parseInt(raw.subarray(at, lineEnd).toString('latin1'), 16)
+    if (!(size > 0)) return Buffer.concat(parts)
+    parts.push(raw.subarray(lineEnd + 2, lineEnd + 2 + size))
+    at = lineEnd + 2 + size + 2
+  }
 }

@@ -2,7 +2,7 @@
 
 import type { ContainerStatus, PodCondition, PodStatus } from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
-import { isSidecar, type Seen } from '../pod-seen.ts'
+import { isSidecar, type Seen } from '../plan/pod-seen.ts'
 import { goList } from '../pod-text.ts'
 
 /** Only these are ours; the others belong to whoever wrote them. */

@@ -10,10 +10,10 @@ import type {
   VolumeMountStatus,
 } from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
-import { isSidecar, type PodPlan, type Seen } from '../pod-seen.ts'
-import { hasStarted } from '../pod-start.ts'
+import { isSidecar, type PodPlan, type Seen } from '../plan/pod-seen.ts'
+import { hasStarted } from '../plan/pod-start.ts'
+import { mayRestart } from '../plan/restart.ts'
 import { userOf } from '../resources.ts'
-import { mayRestart } from '../restart.ts'
 import type { ContainerSeen } from '../runtime/runtime.ts'
 
 /** What the status of containers depends on beyond the plan's own view. */

@@ -1,9 +1,9 @@
 // The phase of a pod, from the statuses of its containers. Pure; the kubelet's getPhase.
 
 import type { Container, ContainerStatus } from '../../api/generated/types.ts'
-import { isSidecar, type Seen } from '../pod-seen.ts'
-import { hasStarted } from '../pod-start.ts'
-import { mayRestart } from '../restart.ts'
+import { isSidecar, type Seen } from '../plan/pod-seen.ts'
+import { hasStarted } from '../plan/pod-start.ts'
+import { mayRestart } from '../plan/restart.ts'
 
 type Counts = {
   initPending: number

@@ -7,7 +7,7 @@ import type {
   PodStatus,
 } from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
-import { type Action, isAlive, type Seen } from '../pod-seen.ts'
+import { type Action, isAlive, type Seen } from '../plan/pod-seen.ts'
 import { podLimits, podRequests, qosClassOf } from '../resources.ts'
 import { conditionsOf } from './conditions.ts'
 import { containerStatuses, type StatusView } from './container-status.ts'

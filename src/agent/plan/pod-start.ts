@@ -6,14 +6,14 @@
 // one start is under way in a pod: postStart of one container delays the start of the next. A
 // container that has to wait (back-off, image) delays nobody after initialisation.
 
-import { formatDuration } from '../api/duration.ts'
-import type { Container, Pod } from '../api/generated/types.ts'
+import { formatDuration } from '../../api/duration.ts'
+import type { Container, Pod } from '../../api/generated/types.ts'
+import { formatPod } from '../pod-text.ts'
+import type { ContainerKind, ContainerSeen } from '../runtime/runtime.ts'
 import { type Draft, retryAtMs } from './pod-draft.ts'
 import { isAlive, isSidecar, newestOf, type Seen, type Trouble } from './pod-seen.ts'
 import { planEnd } from './pod-stop.ts'
-import { formatPod } from './pod-text.ts'
 import { mayRestart, restartAtMs } from './restart.ts'
-import type { ContainerKind, ContainerSeen } from './runtime/runtime.ts'
 
 /** An error of a pull is shown for so long before it reads as waiting. */
 const SHOW_ERROR_MS = 3_000

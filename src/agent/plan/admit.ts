@@ -1,9 +1,9 @@
 // Whether a pod that was bound to this node may run on it: the kubelet's own look, after the
 // scheduler's. Pure; reasons and messages are the kubelet's.
 
-import type { Node, NodeSelectorTerm, Pod, Toleration } from '../api/generated/types.ts'
-import { milliUnits, parseQuantity, wholeUnits } from '../api/quantity.ts'
-import { podRequests } from './resources.ts'
+import type { Node, NodeSelectorTerm, Pod, Toleration } from '../../api/generated/types.ts'
+import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
+import { podRequests } from '../resources.ts'
 
 export type Rejection = { readonly reason: string; readonly message: string }
 

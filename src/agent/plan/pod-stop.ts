@@ -6,10 +6,10 @@
 // is left of it, and never less than two seconds, is what a container gets between its stop signal
 // and the kill.
 
-import type { Container } from '../api/generated/types.ts'
+import type { Container } from '../../api/generated/types.ts'
+import type { ContainerSeen } from '../runtime/runtime.ts'
 import type { Draft } from './pod-draft.ts'
 import { isAlive, isSidecar, type Seen, type StopReason } from './pod-seen.ts'
-import type { ContainerSeen } from './runtime/runtime.ts'
 
 const GRACE_SECONDS_DEFAULT = 30
 /** So that a container with no grace at all is not killed before it could hear of it. */
