@@ -1,47 +1,12 @@
 import { describe, expect, test } from 'bun:test'
+import { type Answer, ScriptedServer } from '../../test/support/scripted-server.ts'
 import type { KubeObject } from '../api/object.ts'
 import { configMaps } from '../api/resources/configmaps.ts'
 import { ApiError } from '../api/status.ts'
 import { SimClock } from '../lib/clock.ts'
 import { silentLog } from '../lib/log.ts'
 import { SeededRandom } from '../lib/random.ts'
-import type { Client, WatchEvent } from './client.ts'
 import { type Change, Informer, nextState } from './informer.ts'
-
-type Answer = WatchEvent<KubeObject> | ApiError | Error | 'end'
-
-/** A server whose watches answer what the test says, one answer at a time. */
-class ScriptedServer {
-  readonly watches: Record<string, unknown>[] = []
-  listed: KubeObject[] = []
-  listRevision = '0'
-  #answers: Answer[] = []
-  #wake: () => void = () => {}
-
-  say(...answers: Answer[]) {
-    this.#answers.push(...answers)
-    this.#wake()
-  }
-
-  readonly client = {
-    list: async () => ({ metadata: { resourceVersion: this.listRevision }, items: this.listed }),
-    watch: (_row: unknown, query: Record<string, unknown>, signal: AbortSignal) => {
-      this.watches.push(query)
-      return this.#follow(signal)
-    },
-  } as unknown as Client
-
-  async *#follow(signal: AbortSignal) {
-    signal.addEventListener('abort', () => this.#wake())
-    while (!signal.aborted) {
-      const answer = this.#answers.shift()
-      if (answer === undefined) await new Promise<void>((resolve) => (this.#wake = resolve))
-      else if (answer === 'end') return
-      else if (answer instanceof Error) throw answer
-      else yield answer
-    }
-  }
-}
 
 function aMap(name: string, revision: number, uid = `uid-${name}`): KubeObject {
   return { metadata: { name, namespace: 'x', uid, resourceVersion: String(revision) } }
