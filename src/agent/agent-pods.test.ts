@@ -175,14 +175,20 @@ describe('a pod', () => {
   test('is restarted when its liveness probe fails, and says why', async () => {
     await using node = await TestNode.start()
     let isWell = true
-    node.runtime.onExec = () => ({ exitCode: isWell ? 0 : 1, output: 'I feel ill' })
+    let askedCount = 0
+    node.runtime.onExec = () => {
+      askedCount += 1
+      return { exitCode: isWell ? 0 : 1, output: 'I feel ill' }
+    }
     const livenessProbe = { exec: { command: ['well'] }, periodSeconds: 5, failureThreshold: 2 }
     await node.run('one', { containers: [{ ...web, livenessProbe }] })
-    await node.untilPod('one', 'is ready', isReady)
+    await node.until('it was asked', () => askedCount > 0)
     isWell = false
-    await node.advance(6)
+    await node.advance(5)
+    await node.until('it was asked again', () => askedCount > 1)
+    await node.settle()
     expect(node.runtime.done).not.toContain('stop web 30')
-    await node.advance(6)
+    await node.advance(5)
     await node.until('it runs again', () => node.runtime.done.includes('start one/web 1'))
     await node.settle()
     const told = await node.eventsOf('one')
