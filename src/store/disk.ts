@@ -10,10 +10,10 @@
 // The log goes back into the file in the same manner, in two strokes:
 //
 //   1. writers go on    pin the log ─► sync it ─► copy it into the file ─► sync that ─► let go
-//   2. writers wait     the same once more with the little that came meanwhile
+//   2. writers wait     the same once more with the little that came meanwhile, and a new log
 //
-// After the second SQLite begins the log anew at its start, so the log stays small. The order of
-// syncs is the one SQLite keeps itself: the log before the file, the file before a new log.
+// So the log stays small. The order of syncs is the one SQLite keeps itself: the log before the
+// file, the file before a new log, the head of that before the rest.
 
 import { closeSync, fdatasync, openSync } from 'node:fs'
 import type { Log } from '../lib/log.ts'
@@ -148,6 +148,10 @@ export class LogFile implements Disk {
     await this.#syncFile(this.#logFile)
     this.#tables.copyLog()
     await this.#syncFile(this.#mainFile)
+    if (this.#tables.logPages() > 0) return
+    // Left to the next writer, SQLite would sync the head of the new log while all wait.
+    this.#tables.restartLog()
+    await this.#syncFile(this.#logFile)
   }
 }
 

@@ -146,6 +146,7 @@ const SQL = {
       (SELECT 1 FROM main.by_key AS k WHERE k.key = e.key AND k.revision = e.revision)`,
   freePages: `PRAGMA main.freelist_count`,
   pages: `PRAGMA main.page_count`,
+  touchNotes: `UPDATE main.entries SET created = 1 - created WHERE revision = 0`,
   measureLog: `PRAGMA main.wal_checkpoint(NOOP)`,
   copyLog: `PRAGMA main.wal_checkpoint(PASSIVE)`,
   volatileKeys: `SELECT DISTINCT key FROM memory.entries WHERE revision <= ?1`,
@@ -384,9 +385,22 @@ export class Tables {
    * nothing is written.
    */
   copyLog(): void {
+    this.#withoutSync(() => this.#sql.copyLog.get())
+  }
+
+  /**
+   * Begins the log anew, when all of it is in the file and that is synced, and waits for no disk.
+   * Until the log is synced nothing may follow: this is one page, of which a power cut leaves all
+   * or nothing valid, but a second one could survive over an old first one.
+   */
+  restartLog(): void {
+    this.#withoutSync(() => this.#sql.touchNotes.run())
+  }
+
+  #withoutSync(body: () => void): void {
     this.#db.run('PRAGMA main.synchronous = OFF')
     try {
-      this.#sql.copyLog.get()
+      body()
     } finally {
       this.#db.run('PRAGMA main.synchronous = NORMAL')
     }

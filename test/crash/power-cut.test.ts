@@ -16,8 +16,6 @@ import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 
 const SECTOR_BYTES = 512
-/** The head of the log: SQLite itself syncs it before anything follows it. */
-const HEAD_BYTES = 32
 const CUTS = 25
 const FILE_SYNCS = 6
 const WRITERS = 24
@@ -82,9 +80,7 @@ class Disk {
     mkdirSync(join(image, '..'))
     const reached = this.#random.next()
     writeFileSync(image, this.#tear('', reached))
-    const log = this.#tear('-wal', reached)
-    readFileSync(`${this.#path}-wal`).copy(log, 0, 0, HEAD_BYTES)
-    writeFileSync(`${image}-wal`, log)
+    writeFileSync(`${image}-wal`, this.#tear('-wal', reached))
   }
 
   /** The safe content with that part of the newer sectors, at random. */

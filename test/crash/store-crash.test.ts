@@ -24,7 +24,7 @@ type Life = { from: number; writes: Write[]; unknown: Write[] }
 for (let number = 1; number <= STORES; number++) {
   const points = POINTS / STORES
   const title = `store ${number} keeps all it acknowledged through ${points} kills of its writer`
-  test.concurrent(title, () => killRepeatedly(number, points), 170_000)
+  test.concurrent(title, () => killRepeatedly(number, points), 300_000)
 }
 
 async function killRepeatedly(seed: number, points: number): Promise<void> {
