@@ -5,6 +5,7 @@ import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { readHead } from '../../lib/net/http1.ts'
 import { handleLogs } from './logs.ts'
+import { handleMetrics } from './metrics.ts'
 import type { NodeHttp } from './pods-on-node.ts'
 import { handlePortForward } from './port-forward.ts'
 import { handleAttach, handleExec } from './remote-command.ts'
@@ -26,6 +27,7 @@ const HANDLERS: Readonly<Record<string, { segments: number; handle: Handler; upg
     portForward: { segments: 3, handle: handlePortForward, upgrades: true },
     healthz: { segments: 1, handle: handleHealth, upgrades: false },
     pods: { segments: 1, handle: handlePods, upgrades: false },
+    metrics: { segments: 1, handle: handleMetrics, upgrades: false },
     stats: { segments: 2, handle: handleStats, upgrades: false },
   }
 
