@@ -112,6 +112,10 @@ async function writePush(response: ServerResponse, body: Push, signal: AbortSign
   const sink = new SocketSink(response, signal)
   try {
     await body.push(sink)
+  } catch (error) {
+    // A document that breaks off must not look like one that is complete.
+    if (body.isDocument) response.destroy()
+    throw error
   } finally {
     sink.flush()
     response.end()

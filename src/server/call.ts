@@ -33,8 +33,12 @@ export type Answer = {
   body: string | Uint8Array | ReadableStream<Uint8Array> | Push
 }
 
-/** A body that is written while it comes into being: watches. */
-export type Push = { push(sink: Sink): Promise<void> }
+/** A body that is written while it comes into being: watches, and lists that are large. */
+export type Push = {
+  push(sink: Sink): Promise<void>
+  /** It has an end of its own, which the reader waits for. */
+  isDocument?: true
+}
 
 /** Where a push goes. */
 export interface Sink {

@@ -1,7 +1,8 @@
 // What every answer carries, whatever it is about.
 
 import { gzip } from 'node:zlib'
-import type { Answer, Call } from './call.ts'
+import { type Answer, type Call, isPush, type Push } from './call.ts'
+import { pushZipped } from './output/zipped.ts'
 
 /** Smaller bodies are not worth the work; upstream's number. */
 const GZIP_BYTES_MIN = 128 * 1024
@@ -19,10 +20,12 @@ export function finish(
   headers['audit-id'] = auditId
   headers['cache-control'] ??= 'no-cache, private'
   if (warnings.length > 0) headers.warning = warningHeaders(warnings)
-  return isBig(answer) && acceptsGzip(call) ? zipped(answer) : answer
+  if (!isBig(answer) || !acceptsGzip(call)) return answer
+  return isPush(answer.body) ? zippedOnTheWay(answer, answer.body) : zipped(answer)
 }
 
 function isBig({ body }: Answer): boolean {
+  if (isPush(body)) return body.isDocument === true
   return (typeof body === 'string' || body instanceof Uint8Array) && body.length > GZIP_BYTES_MIN
 }
 
@@ -41,6 +44,13 @@ function zipped(answer: Answer): Promise<Answer> {
       resolve(answer)
     })
   })
+}
+
+function zippedOnTheWay(answer: Answer, body: Push): Answer {
+  answer.headers['content-encoding'] = 'gzip'
+  answer.headers.vary = 'Accept-Encoding'
+  answer.body = { push: (sink) => pushZipped(body, sink), isDocument: true }
+  return answer
 }
 
 /** One value per warning: `299 - "text"`, without repetition. */

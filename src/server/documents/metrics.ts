@@ -49,7 +49,7 @@ export class ServerMetrics {
   /** Counts `answer` as long as it is being written, when it is one that lasts. */
   whileWritten(info: RequestInfo, answer: Answer): Answer {
     const { body } = answer
-    if (!isPush(body)) return answer
+    if (!isPush(body) || body.isDocument) return answer
     const labels = this.#labelsOf(info)
     const counted: Push = {
       push: async (sink) => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { type TestServer, testServer } from '../../../test/support/server.ts'
+import { gunzipSync } from 'node:zlib'
+import { ADMIN, type TestServer, testServer } from '../../../test/support/server.ts'
 
 const MAPS = '/api/v1/namespaces/default/configmaps'
 
@@ -139,4 +140,34 @@ test('what makes no sense together is refused', async () => {
   for (const [query, code] of refusals) {
     expect([query, (await server.call('GET', `${MAPS}?${query}`)).code]).toEqual([query, code])
   }
+})
+
+test('a list that is large comes in pieces, and is complete and of one revision', async () => {
+  await using server = await testServer()
+  const data = { k: 'x'.repeat(60_000) }
+  const names = Array.from({ length: 40 }, (_, i) => `m${String(i).padStart(2, '0')}`)
+  for (const name of names) {
+    await server.call('POST', MAPS, { body: { metadata: { name }, data } })
+  }
+  const { revision } = server.store
+  const get = (headers: Record<string, string>) =>
+    server.app.fetch(new Request(`http://test${MAPS}`, { headers }), { user: ADMIN })
+  const response = await get({})
+  const reader = response.body!.getReader()
+  const chunks = [(await reader.read()).value!]
+  // What happens while it is read is not in it.
+  await server.call('DELETE', `${MAPS}/${names.at(-1)}`)
+  await create(server, 'm99')
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    chunks.push(read.value)
+  }
+  const list = JSON.parse(Buffer.concat(chunks).toString())
+  expect(list.metadata).toEqual({ resourceVersion: String(revision) })
+  expect(namesIn(list)).toEqual(names)
+  expect(list.items[7].data).toEqual(data)
+
+  const packed = await get({ 'accept-encoding': 'gzip' })
+  expect(packed.headers.get('content-encoding')).toBe('gzip')
+  const text = gunzipSync(await packed.arrayBuffer()).toString()
+  expect(namesIn(JSON.parse(text))).toEqual([...names.slice(0, -1), 'm99'])
 })

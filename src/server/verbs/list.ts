@@ -12,17 +12,43 @@ import type { Answer } from '../call.ts'
 import { expired, tooLargeRevision } from '../errors.ts'
 import { negotiateOutput } from '../negotiation.ts'
 import { type ListOptions, listOptions, parseListRevision } from '../options.ts'
-import { formOf } from '../output/form.ts'
+import { type Form, formOf } from '../output/form.ts'
 import { type Page, pageAnswer } from '../output/list.ts'
+import { wholeListAnswer } from '../output/whole-list.ts'
 import type { ResourceRequest } from '../server.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
+import { portionsOf } from './portions.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
 export function list(request: ResourceRequest): Answer {
   const form = formOf(request, negotiateOutput(request.call))
   const options = listOptions(request.call.query)
   const selection = selectionOf(request, options)
-  return pageAnswer(request.row, readPage(request.server.store, selection, options), form)
+  const { store } = request.server
+  if (isWhole(options, selection) && isPlain(form)) {
+    const { prefix, matches } = selection
+    checkAsked(store, options)
+    return wholeListAnswer(request.row, portionsOf(store, prefix), matches)
+  }
+  return pageAnswer(request.row, readPage(store, selection, options), form)
+}
+
+/** Everything, as it stands now. */
+function isWhole(options: ListOptions, { key }: Selection): boolean {
+  const { limit, continueToken, resourceVersionMatch } = options
+  const isNow = continueToken === '' && resourceVersionMatch !== 'Exact'
+  return limit <= 0 && isNow && key === undefined
+}
+
+function isPlain({ output: { format, as, pretty } }: Form): boolean {
+  return format === 'json' && as === undefined && !pretty
+}
+
+/** The revision that is asked for, if any: not one that is yet to come. */
+function checkAsked(store: Store, { resourceVersion }: ListOptions): number {
+  const asked = parseListRevision(resourceVersion)
+  if (asked > store.revision) throw tooLargeRevision(asked, store.revision)
+  return asked
 }
 
 /** Where a page begins and the state it is of; 0 for the newest. */
@@ -42,15 +68,14 @@ export function readPage(store: Store, selection: Selection, options: ListOption
 }
 
 function startOf(store: Store, selection: Selection, options: ListOptions): Start {
-  const asked = parseListRevision(options.resourceVersion)
   if (options.continueToken !== '') {
-    if (asked > 0)
+    if (parseListRevision(options.resourceVersion) > 0)
       throw badRequest('specifying resource version is not allowed when using continue')
     const { revision, afterKey } = decodeContinue(selection.prefix, options.continueToken)
     const isInconsistent = revision < 0
     return { atRevision: isInconsistent ? 0 : revision, afterKey, isInconsistent }
   }
-  if (asked > store.revision) throw tooLargeRevision(asked, store.revision)
+  const asked = checkAsked(store, options)
   const isExact = options.resourceVersionMatch === 'Exact'
   return { atRevision: isExact ? asked : 0, afterKey: undefined, isInconsistent: false }
 }

@@ -8,6 +8,7 @@
 
 import { ApiError } from '../../api/status.ts'
 import { CompactedError, SlowWatcherError, type StoreWatch } from '../../store/store.ts'
+import { nextTurn } from '../../store/turn.ts'
 import type { Answer, Sink } from '../call.ts'
 import { expired } from '../errors.ts'
 import { MEDIA_TYPES, negotiateOutput } from '../negotiation.ts'
@@ -16,6 +17,7 @@ import { type EventWriter, eventWriter } from '../output/event.ts'
 import { formOf } from '../output/form.ts'
 import { seenByAll, seenThrough } from '../output/watch-events.ts'
 import type { ResourceRequest, Server } from '../server.ts'
+import { portionsOf } from './portions.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
 const BOOKMARK_MS = 60_000
@@ -127,11 +129,15 @@ class Watching {
   async #sendInitial(): Promise<number> {
     const { selection, options } = this.#plan
     const { store } = this.#server
-    const { entries, revision } = store.list(selection.key ?? selection.prefix)
-    for (const entry of entries) {
-      if (!selection.matches(entry)) continue
-      if (!this.#sink.write(this.#writer.write('ADDED', entry))) await this.#sink.drained()
-      if (this.#isStopped) return revision
+    let revision = 0
+    for (const portion of portionsOf(store, selection.key ?? selection.prefix)) {
+      if (revision > 0) await nextTurn()
+      revision = portion.revision
+      for (const entry of portion.entries) {
+        if (!selection.matches(entry)) continue
+        if (!this.#sink.write(this.#writer.write('ADDED', entry))) await this.#sink.drained()
+        if (this.#isStopped) return revision
+      }
     }
     if (options.allowWatchBookmarks) this.#sink.write(this.#writer.bookmark(revision, true))
     return revision
