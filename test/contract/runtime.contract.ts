@@ -30,7 +30,11 @@ let podCount = 0
 export function aPod(world: RuntimeWorld, script: string, more: Partial<Container> = {}) {
   podCount += 1
   const uid = `0000000${podCount}-aaaa-bbbb-cccc-${String(process.pid).padStart(12, '0')}`
-  const container: Container = { name: 'main', image: 'kedge-test/busybox:1', ...more }
+  const named = { name: 'main', image: 'kedge-test/busybox:1' }
+  const container: Container = {
+    ...{ ...named, terminationMessagePath: '/dev/termination-log' },
+    ...more,
+  }
   const pod: Pod = {
     metadata: { name: `pod-${podCount}`, namespace: 'default', uid },
     spec: { containers: [container] },

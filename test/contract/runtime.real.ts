@@ -79,15 +79,21 @@ test('output is logged in CRI form behind a link that collectors know', async ()
 
 test('logs go on after the agent was away, and an exit in between is found', async () => {
   const talker = await start('i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done')
-  const { uid, id } = await start('sleep 0.2; exit 9')
+  const dying = await start(
+    'while [ ! -s /dev/termination-log ]; do sleep 0.01; done; echo last words; exit 9',
+  )
   await untilLines(talker.log, 5)
-  await world.restart()
-  expect(await untilExited(world.runtime, uid, id)).toMatchObject({ exitCode: 9 })
+  await world.restart(async () => {
+    await Bun.write(`${world.folder}/messages/${dying.uid}`, 'end')
+    while (isRunning('-s /dev/termination-log')) await Bun.sleep(5)
+  })
+  expect(await dying.exited()).toMatchObject({ exitCode: 9 })
+  expect(dying.log()).toEqual(['last words'])
   await untilLines(talker.log, talker.log().length + 5)
   const numbers = talker.log().map(Number)
   expect(numbers).toEqual(numbers.map((_, i) => i + 1))
   await talker.remove()
-  await world.runtime.removeSandbox(uid, signal)
+  await dying.remove()
 })
 
 test('a command that is not there is a start error, in the words of runc', async () => {
@@ -270,6 +276,11 @@ test('nothing is left of pods that were removed', async () => {
   const links = Bun.spawnSync(['ip', '-o', 'link', 'show', 'type', 'veth']).stdout.toString()
   expect(links).toBe('')
 })
+
+/** True while a process of this machine has `text` in its command line. */
+function isRunning(text: string): boolean {
+  return Bun.spawnSync(['ps', '-eo', 'args']).stdout.toString().includes(text)
+}
 
 async function ask18080(): Promise<string> {
   return textOf(await dialHost(18_080))

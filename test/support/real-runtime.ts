@@ -86,8 +86,10 @@ export async function startRealRuntime({ level = 'error' as Level } = {}) {
     get network() {
       return part.network
     },
-    async restart() {
+    /** `meanwhile` happens while no agent runs. */
+    async restart(meanwhile: () => Promise<void> = async () => {}) {
       await part.stop()
+      await meanwhile()
       part = await startAgentPart(folder, level)
     },
     async close() {

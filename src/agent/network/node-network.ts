@@ -70,6 +70,8 @@ export interface PodNetwork {
   attach(attachment: Attachment, signal: AbortSignal): Promise<string[]>
   /** Fine when it was never attached; its namespace may be gone. */
   detach(attachment: Attachment, signal: AbortSignal): Promise<void>
+  /** Detaches all but these, and gives back addresses that leaked; once, when all pods are known. */
+  collect(liveIds: ReadonlySet<string>, signal: AbortSignal): Promise<void>
 }
 
 type Link = { ifname: string; mtu: number }
@@ -151,7 +153,6 @@ export class NodeNetwork implements PodNetwork {
     await this.#cni.del(attachment, signal)
   }
 
-  /** Gives back addresses of pods that are not in `liveIds`; for use once all pods are known. */
   async collect(liveIds: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     for (const { id } of await this.#cni.attached()) {
       if (liveIds.has(id)) continue

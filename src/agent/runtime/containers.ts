@@ -64,6 +64,10 @@ const START_ERROR_CODE = 128
 const UNKNOWN_CODE = 255
 /** How long the event of an exit may lag behind the command that caused it. */
 const EVENT_MS_MAX = 10_000
+/** How long outputs are kept for the next agent. */
+const KEEP_SECONDS = 60
+/** Outputs that one process can hold. */
+const HELD_MAX = 7
 /** How soon a command is repeated that did not reach containerd. */
 const RETRY_MS = 500
 
@@ -151,14 +155,15 @@ export class Containers {
       const { clock, linksDir } = this.#options
       const draft = draftRecord(config, { id, chainId, linksDir, nowMs: clock.nowMs() })
       await this.#save(draft)
+      let user: ContainerRecord['user']
       try {
-        await this.#preparation.prepare(draft, config, signal)
+        user = await this.#preparation.prepare(draft, config, signal)
       } catch (error) {
         this.#records.delete(id)
         await this.#preparation.discard(draft)
         throw asRuntimeError(error, 'CreateContainerError')
       }
-      return await this.#run(draft, signal)
+      return await this.#run({ ...draft, ...(user && { user }) }, signal)
     } finally {
       this.#starting.delete(id)
     }
@@ -233,6 +238,7 @@ export class Containers {
   /** Lets go of logs; containers run on. */
   async detach(): Promise<void> {
     await Promise.all(this.#ending.values())
+    this.#keepOutputs()
     await Promise.all([...this.#live.values()].map((live) => live.log.detach()))
     this.#live.clear()
   }
@@ -326,11 +332,42 @@ export class Containers {
     this.#options.changed(record.podUid)
   }
 
+  /**
+   * What a container leaves unread when it ends is lost unless somebody has its output open. So that
+   * nothing is lost while the agent is replaced, sleeping processes hold the outputs for a while.
+   */
+  #keepOutputs(): void {
+    const fifos = [...this.#live.keys()].flatMap((id) => [
+      this.fifo(id, 'out'),
+      this.fifo(id, 'err'),
+    ])
+    const present = fifos.filter((path) => existsSync(path))
+    for (let i = 0; i < present.length; i += HELD_MAX) {
+      const held = present.slice(i, i + HELD_MAX)
+      // A shell has one digit for descriptors; 0 to 2 are taken.
+      const redirections = held.map((_, at) => `${at + 3}<"$${at + 1}"`).join(' ')
+      const script = `exec sleep ${KEEP_SECONDS} ${redirections}`
+      const argv = [
+        'timeout',
+        String(KEEP_SECONDS),
+        'sh',
+        '-c',
+        script,
+        'kedge-keeps-output',
+        ...held,
+      ]
+      this.#options.processes.startDetached(argv, '/dev/null')
+    }
+  }
+
   /** Deletes a task that has stopped; its exit code comes with the event that this causes. */
   async #collect(id: string, signal: AbortSignal): Promise<void> {
     const record = this.#records.get(id)
     if (record === undefined || record.state === 'exited') return
-    const { exited } = this.#live.get(id) ?? this.#follow(record)
+    const known = this.#live.get(id)
+    const { exited, log } = known ?? this.#follow(record)
+    // What it said last may have been kept for us.
+    if (known === undefined) log.start(false)
     await this.#options.ctr.run(['tasks', 'delete', '--force', id], signal).catch(ignoreMissing)
     const limit = timeLimit(this.#options.clock, EVENT_MS_MAX, signal)
     await orAbort(exited.promise, limit.signal).catch(() => signal.throwIfAborted())

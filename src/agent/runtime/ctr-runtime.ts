@@ -90,6 +90,7 @@ export class CtrRuntime implements Runtime, Component {
     await parts.containers.load()
     await parts.sandboxes.load()
     this.#parts = parts
+    await this.#collectNetwork(parts, signal)
     const up = Promise.withResolvers<void>()
     const onEvent = (event: ContainerdEvent) => {
       if (event.topic.startsWith('/images/')) images.markStale()
@@ -237,6 +238,16 @@ export class CtrRuntime implements Runtime, Component {
       pid: Number(row.PID),
       status: row.STATUS ?? '',
     }))
+  }
+
+  /** Attachments that a crash left without a sandbox. */
+  async #collectNetwork({ sandboxes }: Parts, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.network.collect(new Set(sandboxes.uids()), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#options.log.warn('giving back addresses of old pods failed', { error })
+    }
   }
 
   /** Layers are kept for images that are here and for containers that still run older ones. */

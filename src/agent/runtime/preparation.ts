@@ -37,7 +37,7 @@ export class Preparation {
     this.#options = options
   }
 
-  /** Makes everything that `ctr run` needs. */
+  /** Makes everything that `ctr run` needs. Resolves with whom the container runs as. */
   async prepare(record: ContainerRecord, config: ContainerConfig, signal: AbortSignal) {
     const { rootfs } = this.#options
     const folder = this.#options.folder(record.id)
@@ -48,6 +48,8 @@ export class Preparation {
     ])
     const spec = await this.#spec(record, config, root)
     await writeFile(join(folder, SPEC_FILE), JSON.stringify(spec), { mode: 0o600 })
+    const { uid, gid, additionalGids } = spec.process.user
+    return { uid, gid, supplementalGroups: additionalGids }
   }
 
   async #makeFiles(record: ContainerRecord, config: ContainerConfig): Promise<void> {

@@ -118,9 +118,10 @@ export class Records {
 /** Only what the contract promises. */
 export function seenOf(record: ContainerRecord): ContainerSeen {
   const { id, podUid, name, kind, attempt, state, createdAtMs, startedAtMs, exitedAtMs } = record
-  const { exitCode, signal, oomKilled, image, imageId, failure } = record
+  const { exitCode, signal, oomKilled, image, imageId, failure, user } = record
   return {
     ...{ id, podUid, name, kind, attempt, state, createdAtMs, startedAtMs, exitedAtMs },
     ...{ exitCode, signal, oomKilled, image, imageId, failure },
+    ...(user && { user }),
   }
 }
