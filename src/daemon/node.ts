@@ -1,6 +1,7 @@
 // One node as a list of components, on a server or on its own: containerd, runtime, network, agent,
 // proxy, DNS. Reading it from top to bottom is reading what a node is.
 
+import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -77,6 +78,7 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const follow = new FollowNodes({
     ...{ informers, network: runtime.network, clock, log, nodeName },
     clusterCidrs: [cluster.clusterCidr],
+    wasConfigured: existsSync(networkDirOf(options.settings)),
     onChange: () => agent.nudgeNode(),
   })
   const nodeSettings = nodeSettingsOf(options, machine)
@@ -148,7 +150,7 @@ function createRuntime(options: NodeOptions) {
   const syscalls = new LinuxSyscalls()
   const network = new NodeNetwork({
     ...{ processes, log },
-    runDir: join(paths.run.root, 'network'),
+    runDir: networkDirOf(settings),
     userConfigDir: CNI_CONFIG_DIR,
   })
   const isUsual = settings['pod-log-dir'] === POD_LOGS_DEFAULT
@@ -161,6 +163,11 @@ function createRuntime(options: NodeOptions) {
     arch: process.arch,
   })
   return { runtime, images, containerd, syscalls, network }
+}
+
+/** Gone after a reboot, as the network of the pods is. */
+function networkDirOf(settings: Settings): string {
+  return join(pathsOf(settings).run.root, 'network')
 }
 
 function nodeSettingsOf(options: NodeOptions, machine: MachineFacts): NodeSettings {

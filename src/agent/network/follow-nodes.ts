@@ -20,6 +20,8 @@ export type FollowNodesDeps = {
   log: Log
   nodeName: string
   clusterCidrs: readonly string[]
+  /** An earlier run has set the network up since the machine started: it works meanwhile. */
+  wasConfigured: boolean
   /** The network works now, or no longer does. */
   onChange: () => void
 }
@@ -32,11 +34,12 @@ export class FollowNodes implements Component {
   readonly name = 'node network'
   readonly #deps: FollowNodesDeps
   readonly #news: Mailbox<'changed'>
-  #problem: string | undefined = WAITING
+  #problem: string | undefined
 
   constructor(deps: FollowNodesDeps) {
     this.#deps = deps
     this.#news = new Mailbox(deps.clock)
+    this.#problem = deps.wasConfigured ? undefined : WAITING
   }
 
   /** Why pods cannot have a network; undefined when they can. */
