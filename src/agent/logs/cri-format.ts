@@ -73,8 +73,8 @@ export class CriEncoder {
   }
 
   /**
-   * The unfinished line as a part: so that it is on disk while its program thinks, and at the end of
-   * the stream, where it stays a part, because no line break ever came.
+   * The unfinished line as a part: so that it is on disk while its program thinks, and at the end
+   * of the stream, where it stays a part, because no line break ever came.
    */
   flush(nowMs: number): Uint8Array {
     if (this.#rest.length === 0) return new Uint8Array()

@@ -70,7 +70,7 @@ export interface PodNetwork {
   attach(attachment: Attachment, signal: AbortSignal): Promise<string[]>
   /** Fine when it was never attached; its namespace may be gone. */
   detach(attachment: Attachment, signal: AbortSignal): Promise<void>
-  /** Detaches all but these, and gives back addresses that leaked; once, when all pods are known. */
+  /** Detaches all but these, and gives back leaked addresses; once, when all pods are known. */
   collect(liveIds: ReadonlySet<string>, signal: AbortSignal): Promise<void>
 }
 

@@ -207,6 +207,10 @@ export class Containers {
     const record = id === undefined ? undefined : this.#records.get(id)
     if (record === undefined) return
     switch (event.topic) {
+      case '/tasks/start':
+        // Asked for by an agent that was killed meanwhile; this one has given it up already.
+        if (record.state === 'exited') void this.#dispose(record.id)
+        return
       case '/tasks/exit':
         // Commands run by `ctr tasks exec` end with events of the same topic.
         if (processId === id) this.#ended(record, code, exitedAtMs(event))
@@ -333,8 +337,9 @@ export class Containers {
   }
 
   /**
-   * What a container leaves unread when it ends is lost unless somebody has its output open. So that
-   * nothing is lost while the agent is replaced, sleeping processes hold the outputs for a while.
+   * What a container leaves unread when it ends is lost unless somebody has its output open. So
+   * that nothing is lost while the agent is replaced, sleeping processes hold the outputs for a
+   * while.
    */
   #keepOutputs(): void {
     const fifos = [...this.#live.keys()].flatMap((id) => [
@@ -408,7 +413,17 @@ export class Containers {
     await removeIfAny(join(this.#fifoRoot(), id))
   }
 
-  /** False when containerd cannot be asked. It may end, or not have started, at this very moment. */
+  async #dispose(id: string): Promise<void> {
+    const { ctr, log } = this.#options
+    try {
+      await ctr.run(['tasks', 'delete', '--force', id], NEVER)
+      await ctr.run(['containers', 'rm', id], NEVER)
+    } catch (error) {
+      log.warn('removing a container that was given up failed', { id, error })
+    }
+  }
+
+  /** False when containerd cannot be asked. The container may end at this very moment. */
   async #kill(id: string, args: readonly string[], signal: AbortSignal): Promise<boolean> {
     try {
       await this.#options.ctr.run(['tasks', 'kill', '--signal', ...args, id], signal)

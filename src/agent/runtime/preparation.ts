@@ -1,7 +1,7 @@
 // Everything that must be there before runc is asked to start a container: root, FIFOs,
 // specification.
 
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readFileIfAny, removeIfAny } from '../../lib/files.ts'
 import type { ContainerRecord } from './record.ts'
@@ -59,7 +59,8 @@ export class Preparation {
     if (record.stdin && !record.tty) make(fifo(record.id, record.stdinOnce ? 'once' : 'in'))
     // Anybody in the container may report why it ends.
     await mkdir(dirname(config.terminationMessageFile), { recursive: true, mode: 0o755 })
-    await writeFile(config.terminationMessageFile, '', { flag: 'a', mode: 0o666 })
+    await writeFile(config.terminationMessageFile, '', { flag: 'a' })
+    await chmod(config.terminationMessageFile, 0o666)
 
     function make(path: string): void {
       syscalls.makeFifo(path, 0o600)
