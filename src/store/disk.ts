@@ -29,7 +29,7 @@ const MEASURE_EVERY = 16
 export interface Disk {
   /** Resolves when everyone who is ready to write now has asked for it: they share a sync. */
   gather(): Promise<void>
-  /** While there is one, nothing may be written. */
+  /** While there is one, nothing may be written; to be asked in the same breath as writing. */
   readonly busy: Promise<void> | undefined
   /** To be called after every transaction. */
   noteWritten(): void

@@ -71,6 +71,8 @@ export class SqliteStore implements Store {
   readonly #recent = new Recent()
   #queue: Pending[] = []
   #writing: Promise<void> | undefined
+  #compacting: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | undefined
   #published: number
   #refusal: Error | undefined
   #settledAtMs: number
@@ -134,7 +136,19 @@ export class SqliteStore implements Store {
     return this.#hub.open(prefix, fromRevision)
   }
 
-  async compact(revision: number): Promise<void> {
+  compact(revision: number): Promise<void> {
+    const compacting = this.#compacting.then(() => this.#compactTo(revision))
+    // The next one does not care how this one ended; whoever asked for it does.
+    this.#compacting = compacting.catch(() => {})
+    return compacting
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #compactTo(revision: number): Promise<void> {
     const target = Math.min(revision, this.#published)
     while (this.#refusal === undefined && this.compactedRevision < target) {
       await this.#tidy((upkeep) => {
@@ -148,13 +162,13 @@ export class SqliteStore implements Store {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#refusal instanceof ClosedError) return
+  async #close(): Promise<void> {
     const failed = this.#refusal !== undefined
     this.#refusal = new ClosedError()
     this.#expiry.close()
     this.#retention.close()
     await this.#writing
+    await this.#compacting
     this.#hub.close()
     if (!failed) await this.#settleForGood()
     await this.#parts.snapshots?.close()
@@ -175,7 +189,6 @@ export class SqliteStore implements Store {
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#parts.disk.gather()
-      await this.#untilWritable()
       const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
       await this.#commit(batch)
     }
@@ -185,6 +198,7 @@ export class SqliteStore implements Store {
   async #commit(batch: readonly Pending[]): Promise<void> {
     const { engine, clock, disk } = this.#parts
     let committed: Committed
+    while (disk.busy) await disk.busy
     try {
       committed = engine.commit(
         batch.map(({ write }) => write),
@@ -242,15 +256,11 @@ export class SqliteStore implements Store {
 
   /** Runs a step of work that need not be synced. */
   async #tidy<T>(step: (upkeep: Upkeep) => T): Promise<T> {
-    await this.#untilWritable()
-    const result = step(this.#parts.upkeep)
-    this.#parts.disk.noteWritten()
+    const { disk, upkeep } = this.#parts
+    while (disk.busy) await disk.busy
+    const result = step(upkeep)
+    disk.noteWritten()
     return result
-  }
-
-  /** The caller must write in the same breath, or ask again. */
-  async #untilWritable(): Promise<void> {
-    while (this.#parts.disk.busy) await this.#parts.disk.busy
   }
 
   /** Moves the volatile keys to disk, in steps. It need not be synced: they may be lost. */
