@@ -52,6 +52,27 @@ test('an image is pulled by digest and runs', async () => {
   await world.runtime.removeSandbox(uid, signal)
 })
 
+test('the web image serves its page and its environment', async () => {
+  const image = (await world.images.find('kedge-test/web:1', signal))!
+  const { uid, pod, config, sandbox } = aPod(world, '')
+  const [ip] = (await world.runtime.createSandbox(pod, sandbox, signal)).ips
+  const started = { ...config({ image, env: ['COLOUR=red'] }), command: undefined }
+  const { id } = await world.runtime.startContainer(started, signal)
+  const ask = (path: string) =>
+    fetch(`http://${ip}:8080${path}`)
+      .then((answer) => answer.text())
+      .catch(() => undefined) // Not listening yet.
+  let page = await ask('/')
+  while (page === undefined) page = await ask('/')
+  expect(page).toBe(`hello from ${sandbox.hostname}\n`)
+  expect(await ask('/cgi-bin/env')).toContain('COLOUR=red')
+  expect(await ask('/page.html')).toBe('a page\n')
+  await world.runtime.stopContainer(id, 10, signal)
+  const [ended] = (await world.runtime.observe(uid, signal)).containers
+  expect(ended).toMatchObject({ exitCode: 0 })
+  await world.runtime.removeSandbox(uid, signal)
+})
+
 test('equal pulls give one image, and one that gives up does not stop the other', async () => {
   const name = `${open.host}/kedge-test/busybox:1`
   const impatient = new AbortController()
