@@ -247,5 +247,5 @@ test('the kubeconfig logs in with the embedded certificate', () => {
   }
   const embedded = config.users[0]!.user['client-certificate-data']!
   expect(Buffer.from(embedded, 'base64').toString()).toBe(pki.credential('admin').certificatePem)
-  expect(config.clusters[0]!.cluster['server']).toBe('https://127.0.0.1:6443')
+  expect(config.clusters[0]!.cluster.server).toBe('https://127.0.0.1:6443')
 })

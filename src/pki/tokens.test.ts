@@ -87,7 +87,7 @@ test('anyone can verify a token with the published keys', async () => {
     audience: 'api',
     currentDate: new Date(nowMs),
   })
-  expect(verified.protectedHeader).toEqual({ alg: 'ES256', kid: jwk!['kid']! })
+  expect(verified.protectedHeader).toEqual({ alg: 'ES256', kid: jwk!.kid! })
   expect(verified.payload.sub).toBe('system:serviceaccount:default:builder')
 })
 
@@ -108,7 +108,7 @@ test('forged tokens are refused', async () => {
   const [head, body, signature] = token.split('.') as [string, string, string]
   const other = Buffer.from(JSON.stringify({ ...claims(body), sub: 'system:admin' }))
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const kid = tokens.jwks().keys[0]!['kid']
+  const kid = tokens.jwks().keys[0]!.kid
   const foreign = await new SignJWT(claims(body))
     .setProtectedHeader({ alg: 'ES256', kid: kid! })
     .sign(generateKey().private)

@@ -11,9 +11,9 @@ export type Etcd = { server: string; load: string }
 
 /** The programs, or what is missing. */
 export async function findEtcd(): Promise<Etcd | { missing: string }> {
-  const server = process.env['KEDGE_BENCH_ETCD'] ?? Bun.which('etcd')
+  const server = process.env.KEDGE_BENCH_ETCD ?? Bun.which('etcd')
   if (!server) return { missing: 'etcd is missing: put it into PATH or KEDGE_BENCH_ETCD' }
-  const load = process.env['KEDGE_BENCH_ETCD_LOAD'] ?? (await buildLoad())
+  const load = process.env.KEDGE_BENCH_ETCD_LOAD ?? (await buildLoad())
   if (!load) return { missing: "etcd's load generator is missing: install Go" }
   return { server, load }
 }
@@ -38,7 +38,7 @@ export type PutLoad = { writes: number; clients: number; delayMs: number }
 
 /** Puts of 256 B to random ones of 32,000 keys on a fresh etcd. */
 export async function measureEtcdPuts(etcd: Etcd, { writes, clients, delayMs }: PutLoad) {
-  const dir = await mkdtemp(join(process.env['KEDGE_BENCH_DIR'] ?? tmpdir(), 'bench-etcd-'))
+  const dir = await mkdtemp(join(process.env.KEDGE_BENCH_DIR ?? tmpdir(), 'bench-etcd-'))
   const server = Bun.spawn(slowed([etcd.server, ...serverFlags(dir)], delayMs), {
     stdout: 'ignore',
     stderr: 'pipe',

@@ -13,9 +13,9 @@ import { loadAll } from 'js-yaml'
 export type Cluster = { kubeconfig: string; url: string; image: string }
 
 export function peerCluster(): Cluster | { missing: string } {
-  const kubeconfig = process.env['KEDGE_BENCH_KUBECONFIG']
+  const kubeconfig = process.env.KEDGE_BENCH_KUBECONFIG
   if (!kubeconfig) return { missing: 'Kubernetes is missing: name one with KEDGE_BENCH_KUBECONFIG' }
-  return { kubeconfig, url: urlOf(kubeconfig), image: process.env['KEDGE_BENCH_PEER_IMAGE'] ?? '' }
+  return { kubeconfig, url: urlOf(kubeconfig), image: process.env.KEDGE_BENCH_PEER_IMAGE ?? '' }
 }
 
 export function peerCommand(name: 'START' | 'STOP' | 'PIDS' | 'RESTART'): string[] | undefined {

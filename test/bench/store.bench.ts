@@ -44,7 +44,7 @@ export const bench: Bench = {
 }
 
 async function measureOurs({ writes, clients, delayMs }: PutLoad) {
-  const dir = await mkdtemp(join(process.env['KEDGE_BENCH_DIR'] ?? tmpdir(), 'bench-store-'))
+  const dir = await mkdtemp(join(process.env.KEDGE_BENCH_DIR ?? tmpdir(), 'bench-store-'))
   const script = join(import.meta.dir, 'store-load.ts')
   const argv = [process.execPath, script, join(dir, 'store.db'), `${writes}`, `${clients}`]
   const child = Bun.spawn(slowed(argv, delayMs), { stdout: 'pipe', stderr: 'inherit' })

@@ -13,7 +13,7 @@ import {
   watchNeverRepeats,
 } from './watch-checks.ts'
 
-const SEEDS = process.env['KEDGE_SEED'] ? [Number(process.env['KEDGE_SEED'])] : [1, 2, 3, 4, 5, 6]
+const SEEDS = process.env.KEDGE_SEED ? [Number(process.env.KEDGE_SEED)] : [1, 2, 3, 4, 5, 6]
 const STEPS = 60
 const PREFIXES = ['', '/a/', '/b/', '/b/k1']
 

@@ -99,7 +99,7 @@ class Disk {
 /** Writers that never stop, and what they were told. */
 class Traffic {
   readonly acknowledged = new Map<string, { revision: number; value: string }>()
-  readonly #writers: Promise<void[]>
+  readonly #writers: Promise<unknown>
   #stopped = false
 
   constructor(store: Store, random: SeededRandom) {
