@@ -24,11 +24,6 @@ export function matchesFields(
   return terms.every(({ field, operator, value }) => (read(field) === value) === (operator === '='))
 }
 
-export function formatFieldSelector(terms: readonly FieldTerm[]): string {
-  const escaped = (value: string) => value.replace(/[\\,=]/g, (sign) => `\\${sign}`)
-  return terms.map(({ field, operator, value }) => `${field}${operator}${escaped(value)}`).join(',')
-}
-
 /** At commas that no backslash precedes. */
 function splitTerms(text: string): string[] {
   const terms: string[] = []

@@ -7,13 +7,9 @@ const FINE: Faults = []
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
-const DNS_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const LABEL_VALUE = `(${QUALIFIED})?`
-const WILDCARD_SUBDOMAIN = `\\*\\.${SUBDOMAIN}`
-const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*'
 const CONFIG_KEY = '[-._a-zA-Z0-9]+'
-const ENVIRONMENT = '[-._a-zA-Z][-._a-zA-Z0-9]*'
 const HEADER = '[-A-Za-z0-9]+'
 const PERCENT = '[0-9]+%'
 
@@ -24,28 +20,17 @@ const LABEL_TEXT =
 const SUBDOMAIN_TEXT =
   'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters,' +
   ` '-' or '.', ${ALPHANUMERIC_ENDS}`
-const DNS_1035_TEXT =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-'," +
-  ' start with an alphabetic character, and end with an alphanumeric character'
 const SIGNS = "'-', '_' or '.'"
 const QUALIFIED_TEXT = `must consist of alphanumeric characters, ${SIGNS}, ${ALPHANUMERIC_ENDS}`
 const LABEL_VALUE_TEXT =
   'a valid label must be an empty string or consist of alphanumeric characters,' +
   ` ${SIGNS}, ${ALPHANUMERIC_ENDS}`
-const WILDCARD_TEXT =
-  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which" +
-  " must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric" +
-  ' character'
 
 const LABEL_RE = whole(LABEL)
 const SUBDOMAIN_RE = whole(SUBDOMAIN)
-const DNS_1035_RE = whole(DNS_1035)
 const QUALIFIED_RE = whole(QUALIFIED)
 const LABEL_VALUE_RE = whole(LABEL_VALUE)
-const WILDCARD_RE = whole(WILDCARD_SUBDOMAIN)
-const C_IDENTIFIER_RE = whole(C_IDENTIFIER)
 const CONFIG_KEY_RE = whole(CONFIG_KEY)
-const ENVIRONMENT_RE = whole(ENVIRONMENT)
 const HEADER_RE = whole(HEADER)
 const PERCENT_RE = whole(PERCENT)
 
@@ -66,20 +51,6 @@ export function dnsLabelFaults(value: string): Faults {
 /** RFC 1123 subdomain: example.com. */
 export function dnsSubdomainFaults(value: string): Faults {
   return subdomainFaults(value, 'characters')
-}
-
-/** RFC 1035 label, the stricter form that Services have: starts with a letter. */
-export function dns1035LabelFaults(value: string): Faults {
-  return checked(value, DNS_1035_RE, LABEL_MAX, () =>
-    patternFault(DNS_1035_TEXT, DNS_1035, 'my-name', 'abc-123'),
-  )
-}
-
-/** *.example.com */
-export function wildcardSubdomainFaults(value: string): Faults {
-  return checked(value, WILDCARD_RE, SUBDOMAIN_MAX, () =>
-    patternFault(WILDCARD_TEXT, WILDCARD_SUBDOMAIN, '*.example.com'),
-  )
 }
 
 /** Keys of labels and annotations, finalizers, taints: example.com/my-name. */
@@ -111,14 +82,6 @@ export function labelValueFaults(value: string): Faults {
   return [...faults, patternFault(LABEL_VALUE_TEXT, LABEL_VALUE, ...examples)]
 }
 
-export function cIdentifierFaults(value: string): Faults {
-  if (C_IDENTIFIER_RE.test(value)) return FINE
-  const text =
-    "a valid C identifier must start with alphabetic character or '_', followed by a string of" +
-    " alphanumeric characters or '_'"
-  return [patternFault(text, C_IDENTIFIER, 'my_name', 'MY_NAME', 'MyName')]
-}
-
 /** Keys of ConfigMaps and Secrets. */
 export function configKeyFaults(value: string): Faults {
   const text = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
@@ -138,17 +101,6 @@ export function environmentNameFaults(value: string): Faults {
     faults.push(`${text} other than '='`)
   }
   return faults
-}
-
-/** The form of environment names before 1.34, which prefixes of envFrom and others still have. */
-export function strictEnvironmentNameFaults(value: string): Faults {
-  const text =
-    'a valid environment variable name must consist of alphabetic characters, digits,' +
-    " '_', '-', or '.', and must not start with a digit"
-  const pattern = ENVIRONMENT_RE.test(value)
-    ? FINE
-    : [patternFault(text, ENVIRONMENT, 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1')]
-  return [...pattern, ...parentFolderFaults(value)]
 }
 
 export function httpHeaderNameFaults(value: string): Faults {
@@ -199,11 +151,6 @@ export function isDnsSubdomainName(name: string, isPrefix: boolean): Faults {
 /** For ResourceRow.nameRule: namespaces and others whose name becomes a DNS label. */
 export function isDnsLabelName(name: string, isPrefix: boolean): Faults {
   return dnsLabelFaults(isPrefix ? withoutTrailingDash(name) : name)
-}
-
-/** For ResourceRow.nameRule: the older, stricter rule for Services. */
-export function isDns1035LabelName(name: string, isPrefix: boolean): Faults {
-  return dns1035LabelFaults(isPrefix ? withoutTrailingDash(name) : name)
 }
 
 /** For ResourceRow.nameRule: roles and bindings. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { formatFieldSelector, matchesFields, parseFieldSelector } from './field-selector.ts'
+import { matchesFields, parseFieldSelector } from './field-selector.ts'
 import {
   formatLabelSelector,
   matchesLabels,
@@ -72,16 +72,15 @@ test('a selector object becomes requirements', () => {
   expect(() => requirementsOf(wrong)).toThrow('"Gt" is not a valid label selector operator')
 })
 
-test('a field selector is read and written as upstream does', () => {
-  const cases = [
-    ['a=b,c!=d', 'a=b,c!=d'],
-    ['c==d,,a=b', 'a=b,c=d'],
-    ['a=b\\,c', 'a=b\\,c'],
-    ['a=', 'a='],
+test('a field selector is read as upstream does', () => {
+  const [a, c] = ['a', 'c'].map((field) => ({ field, operator: '=', value: 'b' }) as const)
+  const cases: [text: string, terms: unknown[]][] = [
+    ['a=b,c!=b', [a, { ...c, operator: '!=' }]],
+    ['c==b,,a=b', [a, c]],
+    ['a=b\\,c', [{ ...a, value: 'b,c' }]],
+    ['a=', [{ ...a, value: '' }]],
   ]
-  for (const [text, canonical] of cases) {
-    expect(formatFieldSelector(parseFieldSelector(text!))).toBe(canonical!)
-  }
+  for (const [text, terms] of cases) expect(parseFieldSelector(text)).toEqual(terms as never)
   expect(() => parseFieldSelector('a')).toThrow("invalid selector: 'a'; can't understand 'a'")
   expect(() => parseFieldSelector('a=b\\x')).toThrow(SelectorError)
   expect(() => parseFieldSelector('a=b=c')).toThrow('unescaped character in value: 61')

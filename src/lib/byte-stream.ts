@@ -10,6 +10,3 @@ export interface ByteStream {
   /** Drops the connection both ways at once. */
   abort(reason: unknown): void
 }
-
-/** Opens a connection; rejects with a reason fit for people when there is no way. */
-export type Dial = (signal: AbortSignal) => Promise<ByteStream>

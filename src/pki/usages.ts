@@ -33,10 +33,6 @@ const EXTENDED_USAGE_IDS: Record<string, string> = {
   'netscape sgc': '2.16.840.1.113730.4.1',
 }
 
-export function isUsage(word: string): boolean {
-  return Object.hasOwn(KEY_USAGE_BITS, word) || Object.hasOwn(EXTENDED_USAGE_IDS, word)
-}
-
 /** DER of the extensions for `usages`. Words that are no usage are passed over. */
 export function encodeUsages(usages: readonly string[]): Uint8Array[] {
   const bits = usages.map((word) => KEY_USAGE_BITS[word]).filter((bit) => bit !== undefined)

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { RuntimeError } from '../runtime/runtime.ts'
-import { imageIdOf, isLocalRegistry, normalName } from './reference.ts'
+import { formatReference, imageIdOf, isLocalRegistry, parseReference } from './reference.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
 
@@ -19,7 +19,9 @@ test('names are made full as Docker did', () => {
     [`busybox:1@${DIGEST}`]: `docker.io/library/busybox@${DIGEST}`,
     '[::1]:5000/app:2': '[::1]:5000/app:2',
   }
-  for (const [short, long] of Object.entries(full)) expect(normalName(short)).toBe(long)
+  for (const [short, long] of Object.entries(full)) {
+    expect(formatReference(parseReference(short))).toBe(long)
+  }
 })
 
 test('what cannot be a name is refused in the words of the kubelet', () => {
@@ -37,7 +39,7 @@ test('what cannot be a name is refused in the words of the kubelet', () => {
   ]) {
     let error: unknown
     try {
-      normalName(name)
+      parseReference(name)
     } catch (caught) {
       error = caught
     }
@@ -50,7 +52,7 @@ test('what cannot be a name is refused in the words of the kubelet', () => {
 })
 
 test('an upper-case repository is named as the fault', () => {
-  expect(() => normalName('docker.io/Upper:1')).toThrow('repository name must be lowercase')
+  expect(() => parseReference('docker.io/Upper:1')).toThrow('repository name must be lowercase')
 })
 
 test('ids are digests of the configuration, with or without their algorithm', () => {

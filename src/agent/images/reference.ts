@@ -46,11 +46,6 @@ export function formatReference({ registry, path, tag, digest }: Reference): str
   return digest === undefined ? `${registry}/${path}:${tag}` : `${registry}/${path}@${digest}`
 }
 
-/** `busybox` is `docker.io/library/busybox:latest`. */
-export function normalName(image: string): string {
-  return formatReference(parseReference(image))
-}
-
 /** A digest of an image's configuration, as statuses show it: `sha256:…` or its 64 digits. */
 export function imageIdOf(image: string): string | undefined {
   const match = /^(?:sha256:)?([0-9a-f]{64})$/.exec(image)

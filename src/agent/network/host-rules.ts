@@ -3,7 +3,7 @@
 //
 // Our table is `inet kedge-node`. Services are another part's table; nothing here depends on it.
 
-import { contains, parseCidr, parseIp } from '../../lib/ip.ts'
+import { parseCidr, parseIp } from '../../lib/ip.ts'
 import type { PortMapping } from './cni-config.ts'
 
 export const NODE_TABLE = 'inet kedge-node'
@@ -117,14 +117,4 @@ function familyOf(cidr: string): 'ip' | 'ip6' {
 
 function multicast(family: 'ip' | 'ip6'): string {
   return family === 'ip' ? '224.0.0.0/4' : 'ff00::/8'
-}
-
-/** True when an address lies in one of the ranges. */
-export function isInside(address: string, cidrs: readonly string[]): boolean {
-  const ip = parseIp(address)
-  if (ip === undefined) return false
-  return cidrs.some((text) => {
-    const cidr = parseCidr(text)
-    return cidr !== undefined && contains(cidr, ip)
-  })
 }

@@ -1,11 +1,11 @@
 // Users by bearer token: service accounts, and nodes that are joining.
 
-import { timingSafeEqual } from 'node:crypto'
 import type { Secret } from '../../api/generated/types.ts'
 import type { UserInfo } from '../../api/resource.ts'
 import { secrets } from '../../api/resources/secrets.ts'
 import { parseTime, TimeError } from '../../api/time.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { isSameSecret } from '../../pki/tokens.ts'
 import type { Store } from '../../store/store.ts'
 import { readObject } from '../reader.ts'
 import { authenticated, type CredentialCheck } from './authenticator.ts'
@@ -64,7 +64,7 @@ export class BootstrapTokenUsers implements TokenUsers {
     return (
       secret.metadata.deletionTimestamp === undefined &&
       secret.type === TYPE &&
-      isSame(fieldOf(secret, 'token-secret'), secretPart) &&
+      isSameSecret(fieldOf(secret, 'token-secret'), secretPart) &&
       fieldOf(secret, 'token-id') === id &&
       fieldOf(secret, 'usage-bootstrap-authentication') === 'true' &&
       !this.#hasExpired(fieldOf(secret, 'expiration'))
@@ -85,10 +85,4 @@ export class BootstrapTokenUsers implements TokenUsers {
 
 function fieldOf(secret: Secret, key: string): string {
   return Buffer.from(secret.data?.[key] ?? '', 'base64').toString()
-}
-
-/** Takes as long for a near miss as for a far one. */
-function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)]
-  return left.length === right.length && timingSafeEqual(left, right)
 }
