@@ -161,7 +161,7 @@ function decoded(data: Record<string, string> | undefined) {
 }
 
 /** Every ConfigMap and Secret that a pod names: volumes, variables, pull secrets. Pure. */
-export function refsOf({ spec }: Pod): [ObjectKind, string][] {
+function refsOf({ spec }: Pod): [ObjectKind, string][] {
   const refs = new Map<string, [ObjectKind, string]>()
   const add = (kind: ObjectKind, name: string | undefined) => {
     if (name) refs.set(`${kind}/${name}`, [kind, name])

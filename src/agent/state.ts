@@ -198,7 +198,7 @@ function objectFile(kind: ObjectKind, namespace: string, name: string): string {
  * What a start depends on: the wish, and of the status how containers ended and how often they were
  * restarted. Conditions and other times are left out, so that they cost no write.
  */
-export function worthKeeping(pod: Pod): Pod {
+function worthKeeping(pod: Pod): Pod {
   const { managedFields: _, resourceVersion: __, ...metadata } = pod.metadata
   const { phase, reason, message, startTime, podIP, podIPs } = pod.status ?? {}
   const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = pod.status ?? {}

@@ -136,7 +136,7 @@ export function portNameFaults(value: string): Faults {
 }
 
 /** The weakest rule for names: what fits into one part of a path. RBAC and CRD-backed kinds. */
-export function pathSegmentFaults(value: string, isPrefix = false): Faults {
+function pathSegmentFaults(value: string, isPrefix = false): Faults {
   if (!isPrefix && (value === '.' || value === '..')) return [`may not be '${value}'`]
   return ['/', '%']
     .filter((sign) => value.includes(sign))

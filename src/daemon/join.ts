@@ -92,7 +92,7 @@ async function fetchCa(
 }
 
 /** What went wrong on the way, and what to look at. Pure. */
-export function whyUnreachable(error: unknown): string {
+function whyUnreachable(error: unknown): string {
   if (error instanceof UserError) return error.message
   const text = describeError(error)
   const [, why] = REASONS.find(([sign]) => sign.test(text)) ?? []

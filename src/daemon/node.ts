@@ -199,7 +199,7 @@ function parseLabels(texts: readonly string[]): Record<string, string> {
 }
 
 /** `key=value:effect` or `key:effect`; the options have checked the form. */
-export function parseTaint(text: string): Taint {
+function parseTaint(text: string): Taint {
   const [what = '', effect = ''] = text.split(':')
   const [key = '', value] = what.split('=')
   return { key, effect, ...(value === undefined ? {} : { value }) }

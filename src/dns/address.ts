@@ -4,7 +4,7 @@
 
 import { type Processes, runOk } from '../lib/process.ts'
 
-export const DNS_INTERFACE = 'kedge-dns'
+const DNS_INTERFACE = 'kedge-dns'
 
 export type AddressPlan = { address: string; serviceRange: string; nodeIp: string }
 
@@ -13,7 +13,7 @@ export type AddressPlan = { address: string; serviceRange: string; nodeIp: strin
  * when it has no default route: addresses are translated before packets would leave by it, and the
  * node's own address is what endpoints elsewhere must see.
  */
-export function planAddress({ address, serviceRange, nodeIp }: AddressPlan): string[][] {
+function planAddress({ address, serviceRange, nodeIp }: AddressPlan): string[][] {
   return [
     ['ip', 'link', 'set', DNS_INTERFACE, 'up'],
     ['ip', 'addr', 'replace', `${address}/32`, 'dev', DNS_INTERFACE],

@@ -208,7 +208,7 @@ function keysOfChange(
 }
 
 /** The key of the object of kind `row` that controls `object`. */
-export function ownerKeys(object: KubeObject, row: AnyRow): string[] {
+function ownerKeys(object: KubeObject, row: AnyRow): string[] {
   const owner = object.metadata.ownerReferences?.find(({ controller }) => controller)
   if (owner === undefined || owner.kind !== row.kind) return []
   const group = owner.apiVersion.includes('/') ? owner.apiVersion.split('/')[0] : ''

@@ -152,7 +152,7 @@ export class EventSink implements Component {
 }
 
 /** As events and bindings name an object. */
-export function referenceTo(row: AnyRow, { metadata }: KubeObject): ObjectReference {
+function referenceTo(row: AnyRow, { metadata }: KubeObject): ObjectReference {
   const { namespace, name = '', uid, resourceVersion } = metadata
   return {
     kind: row.kind,

@@ -27,7 +27,7 @@ export type FoundNames = { dns: string[]; ips: string[]; emailCount: number; uri
 
 const COMMON_NAME = '2.5.4.3'
 const ORGANIZATION = '2.5.4.10'
-export const SUBJECT_ALT_NAME = '2.5.29.17'
+const SUBJECT_ALT_NAME = '2.5.29.17'
 /** Context-specific tags of GeneralName. */
 const NAME_TAG = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const
 

@@ -53,7 +53,7 @@ export function formatBootstrapToken({ id, secret }: BootstrapToken): string {
   return `${id}.${secret}`
 }
 
-export function createBootstrapToken(random: Random): BootstrapToken {
+function createBootstrapToken(random: Random): BootstrapToken {
   return { id: letters(random, 6), secret: letters(random, 16) }
 }
 

@@ -49,7 +49,7 @@ function firstRefusal(
 }
 
 /** As kube-scheduler 1.36 puts it, preemption and resource claims included. */
-export function describeRefusals(refusals: readonly Refusal[]): string {
+function describeRefusals(refusals: readonly Refusal[]): string {
   const count = refusals.length
   const why = counted(refusals.flatMap(({ reasons }) => reasons))
   const help = refusals.map(({ isFinal }) =>

@@ -49,7 +49,7 @@ export function errorAnswer(call: Call, error: ApiError): Answer {
   return statusAnswer(call, error.code, error.toStatus())
 }
 
-export function statusAnswer(call: Call, code: number, status: Status): Answer {
+function statusAnswer(call: Call, code: number, status: Status): Answer {
   const output = negotiateError(call)
   const headers: Answer['headers'] = {}
   const retryAfter = status.details?.retryAfterSeconds

@@ -15,7 +15,7 @@ const FIRST_MS = 10 * 60_000
 /** Copied at once: some milliseconds of work. */
 const STEP_ROWS_MAX = 500
 
-export const snapshotPath = (path: string) => `${path}.snapshot`
+const snapshotPath = (path: string) => `${path}.snapshot`
 
 export type SnapshotOptions = {
   path: string

@@ -13,7 +13,7 @@ import { nextTurn } from './turn.ts'
 /** A reader this many events behind resumes from history more cheaply than we can buffer for it. */
 export const WATCH_EVENTS_MAX = 10_000
 /** The same in characters of values, so that big objects count for what they are. */
-export const WATCH_CHARS_MAX = 32 * 1024 * 1024
+const WATCH_CHARS_MAX = 32 * 1024 * 1024
 
 export type Replay = { events: readonly StoreEvent[]; through: number }
 

@@ -72,7 +72,7 @@ export async function importImages(machine: Machine, tar: string): Promise<strin
 }
 
 /** Waits until this many nodes are there and all of them are Ready. */
-export async function nodesReady(kubectl: Kubectl, count: number): Promise<void> {
+async function nodesReady(kubectl: Kubectl, count: number): Promise<void> {
   await until(`${count} nodes`, async () => {
     const names = await kubectl(['get', 'nodes', '-o', 'name'])
     return names.trim().split('\n').length === count

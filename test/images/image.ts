@@ -100,7 +100,7 @@ function fullName(name: string): string {
   return /^[^/]*[.:][^/]*\//.test(name) ? name : `docker.io/${name}`
 }
 
-export function digestOf(bytes: Uint8Array): string {
+function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }
 

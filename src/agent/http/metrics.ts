@@ -15,7 +15,7 @@ export async function handleMetrics(
 }
 
 /** Pure. */
-export function formatMetrics(pods: readonly Pod[]): string {
+function formatMetrics(pods: readonly Pod[]): string {
   const running = pods.filter(({ status }) => status?.phase === 'Running')
   const containers = running.flatMap(({ status }) => status?.containerStatuses ?? [])
   const inState = (state: 'running' | 'terminated' | 'waiting') =>

@@ -99,7 +99,7 @@ export class FollowNodes implements Component {
 }
 
 /** undefined while this node has no range. Pure. */
-export function planSettings(
+function planSettings(
   all: readonly Node[],
   nodeName: string,
   clusterCidrs: readonly string[],

@@ -6,7 +6,7 @@
 import { parseCidr, parseIp } from '../../lib/ip.ts'
 import type { PortMapping } from './cni-config.ts'
 
-export const NODE_TABLE = 'inet kedge-node'
+const NODE_TABLE = 'inet kedge-node'
 
 export type NodeRules = {
   readonly bridge: string

@@ -193,7 +193,7 @@ function sayWaiting(draft: Draft, { name, image }: Container, trouble: Trouble):
 }
 
 /** Counted on over a new sandbox, and over a runtime that has lost its memory. */
-export function nextAttempt(seen: Seen, name: string): number {
+function nextAttempt(seen: Seen, name: string): number {
   const newest = newestOf(seen, name)
   if (newest !== undefined) return newest.attempt + 1
   const reported = reportedOf(seen, name)

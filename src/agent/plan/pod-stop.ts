@@ -76,7 +76,7 @@ export function planEnd(draft: Draft, container: ContainerSeen, end: End): void 
 }
 
 /** The grace that the deletion asks for, else the pod's own. */
-export function graceSecondsOf({ pod }: Pick<Seen, 'pod'>): number {
+function graceSecondsOf({ pod }: Pick<Seen, 'pod'>): number {
   const { deletionGracePeriodSeconds } = pod.metadata
   const { terminationGracePeriodSeconds } = pod.spec
   return deletionGracePeriodSeconds ?? terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT

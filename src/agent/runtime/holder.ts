@@ -48,7 +48,7 @@ export async function stopHolder(ctr: Ctr, podUid: string, signal: AbortSignal):
   await ctr.run(['containers', 'rm', id], signal).catch(ignoreMissing)
 }
 
-export function holderId(podUid: string): string {
+function holderId(podUid: string): string {
   return `holder-${podUid}`
 }
 

@@ -194,7 +194,7 @@ function addresses(seen: Seen, hostIps: NodeIps) {
 }
 
 /** The pod's own addresses, or the node's on its network; kept after the sandbox has gone. */
-export function podIpsOf(seen: Seen, hostIps: NodeIps): readonly string[] {
+function podIpsOf(seen: Seen, hostIps: NodeIps): readonly string[] {
   if (seen.pod.spec.hostNetwork) return hostIps
   const ips = seen.sandbox?.ips ?? []
   return ips.length > 0 ? ips : (seen.reported.podIPs ?? []).map(({ ip }) => ip)

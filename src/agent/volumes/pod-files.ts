@@ -16,7 +16,7 @@ const SEARCH_LETTERS_MAX = 2048
 const SEARCH_LETTERS_EACH_MAX = 253
 
 /** The short name of the pod, and the domain that makes it a full one. */
-export function hostNamesOf(pod: Pod, clusterDomain: string): { host: string; domain: string } {
+function hostNamesOf(pod: Pod, clusterDomain: string): { host: string; domain: string } {
   const { hostnameOverride, hostname, subdomain } = pod.spec
   const { name = '', namespace } = pod.metadata
   if (hostnameOverride) return { host: cut(hostnameOverride), domain: '' }

@@ -69,7 +69,7 @@ function isMirrored(object: Endpoints, list: ListOf): boolean {
 const ownedBy = (object: Endpoints) => (slice: EndpointSlice) =>
   slice.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) ?? false
 
-export function mirrorGroups({ subsets = [] }: Endpoints): Group[] {
+function mirrorGroups({ subsets = [] }: Endpoints): Group[] {
   const groups = new Map<string, Group>()
   for (const subset of subsets ?? []) {
     for (const { family, endpoint } of mirroredOf(subset)) {

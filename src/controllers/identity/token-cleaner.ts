@@ -8,7 +8,7 @@ import { defineController } from '../../kit/controller.ts'
 const TYPE = 'bootstrap.kubernetes.io/token'
 
 /** When the token ends, in ms since 1970; undefined when it never does. Unreadable means now. */
-export function expiryMs({ data }: Secret): number | undefined {
+function expiryMs({ data }: Secret): number | undefined {
   const expiration = Buffer.from(data?.expiration ?? '', 'base64').toString('utf8')
   if (expiration === '') return undefined
   try {

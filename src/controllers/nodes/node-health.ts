@@ -6,9 +6,9 @@ import { formatTime } from '../../api/time.ts'
 import { conditionOf } from '../conditions.ts'
 
 /** A node that renews neither lease nor status for this long is taken for unreachable. */
-export const GRACE_MS = 50_000
+const GRACE_MS = 50_000
 /** A node that never said anything gets longer: it may be starting. */
-export const STARTUP_GRACE_MS = 60_000
+const STARTUP_GRACE_MS = 60_000
 
 type Heard = { sign: string; atMs: number }
 

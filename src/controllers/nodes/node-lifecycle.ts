@@ -112,7 +112,7 @@ export type NoExecutePlan = {
 }
 
 /** One of the two for a node in trouble; changing one for the other is free, a first one is not. */
-export function planNoExecute(
+function planNoExecute(
   node: Node,
   zones: Zones,
   pace: Pick<Pace, 'mayGo'>,

@@ -211,10 +211,7 @@ function isSaturated(deployment: Deployment, rs: ReplicaSet): boolean {
 }
 
 /** Old sets beyond the history limit, the lowest revision first; only those that are empty. */
-export function planCleanUp(
-  deployment: Deployment,
-  oldSets: readonly ReplicaSet[],
-): DeploymentStep {
+function planCleanUp(deployment: Deployment, oldSets: readonly ReplicaSet[]): DeploymentStep {
   const { revisionHistoryLimit = KEEP_ALL } = deployment.spec
   if (revisionHistoryLimit === KEEP_ALL) return { do: 'nothing' }
   const alive = oldSets.filter(({ metadata }) => metadata.deletionTimestamp === undefined)

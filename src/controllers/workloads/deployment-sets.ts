@@ -5,7 +5,7 @@ import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/generate
 import { deployments } from '../../api/resources/deployments.ts'
 import { ownerReference } from './claims.ts'
 
-export const HASH_LABEL = 'pod-template-hash'
+const HASH_LABEL = 'pod-template-hash'
 export const REVISION = 'deployment.kubernetes.io/revision'
 const HISTORY = 'deployment.kubernetes.io/revision-history'
 const DESIRED = 'deployment.kubernetes.io/desired-replicas'

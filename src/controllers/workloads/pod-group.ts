@@ -198,7 +198,7 @@ type Observed = {
   nowMs: number
 }
 
-export function planStatus<O extends Group>(
+function planStatus<O extends Group>(
   kind: PodGroupKind<O>,
   group: O,
   { active, terminating, failure, nowMs }: Observed,

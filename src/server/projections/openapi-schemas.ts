@@ -20,7 +20,7 @@ export type SchemaContext = {
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.'
 const APIEXTENSIONS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.'
-export const RAW_EXTENSION = 'io.k8s.apimachinery.pkg.runtime.RawExtension'
+const RAW_EXTENSION = 'io.k8s.apimachinery.pkg.runtime.RawExtension'
 
 export const PATCH = `${META}Patch`
 

@@ -28,7 +28,7 @@ export const BEARER_TOKEN = {
 }
 
 /** `api/v1`, `apis/apps/v1`: how the index calls the document of a group version. */
-export function documentName(group: string, version: string): string {
+function documentName(group: string, version: string): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`
 }
 

@@ -45,7 +45,7 @@ export function writtenAnswer(
 }
 
 /** From the decoded body to the store. `object` is changed. */
-export async function createObject(
+async function createObject(
   request: ResourceRequest,
   object: AnyObject,
   options: WriteOptions,

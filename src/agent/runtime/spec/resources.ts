@@ -24,7 +24,7 @@ const SHARES_MIN = 2
 const SHARES_MAX = 262_144
 const QUOTA_US_MIN = 1000
 
-export function cpuAndMemory(resources: ResourceRequirements | undefined): CpuAndMemory {
+function cpuAndMemory(resources: ResourceRequirements | undefined): CpuAndMemory {
   const amount = (list: Record<string, string> | undefined, name: string) => {
     const text = list?.[name]
     return text === undefined ? undefined : parseQuantity(text)
@@ -42,7 +42,7 @@ export function cpuAndMemory(resources: ResourceRequirements | undefined): CpuAn
 }
 
 /** Shares follow the request, or the limit where nothing is requested. */
-export function cgroupLimits(amounts: CpuAndMemory): CgroupLimits {
+function cgroupLimits(amounts: CpuAndMemory): CgroupLimits {
   return {
     cpuShares: sharesOf(amounts.cpuRequest ?? amounts.cpuLimit ?? 0),
     cpuQuota: quotaOf(amounts.cpuLimit),

@@ -13,7 +13,7 @@ export type Changes = {
   readonly removed: Fields
 }
 
-export const UNCHANGED: Changes = { added: NOTHING, modified: NOTHING, removed: NOTHING }
+const UNCHANGED: Changes = { added: NOTHING, modified: NOTHING, removed: NOTHING }
 
 /** What `after` adds to, changes in and takes from `before`. */
 export function compareObjects(before: JsonObject, after: JsonObject, type: ObjectType): Changes {

@@ -26,7 +26,7 @@ export function isMember(node: Fields | undefined): boolean {
   return node !== undefined && (node[SELF] !== undefined || isEmpty(node))
 }
 
-export function hasChildren(node: Fields): boolean {
+function hasChildren(node: Fields): boolean {
   for (const step in node) if (step !== SELF) return true
   return false
 }
@@ -142,18 +142,6 @@ function commonChildren(a: Fields, b: Fields): Building | undefined {
 function commonNode(a: Fields, b: Fields): Fields | undefined {
   const children = isEmpty(a) || isEmpty(b) ? undefined : commonChildren(a, b)
   return isMember(a) && isMember(b) ? asMember(children) : children
-}
-
-export function equalFields(a: Fields, b: Fields): boolean {
-  if (a === b) return true
-  let count = 0
-  for (const step in a) {
-    const theirs = b[step]
-    if (theirs === undefined || !equalFields(a[step]!, theirs)) return false
-    count++
-  }
-  for (const _ in b) count--
-  return count === 0
 }
 
 /** All members, each as its steps: those of a level before those below it. */

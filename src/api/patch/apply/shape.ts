@@ -18,14 +18,14 @@ export type Shape = 'leaf' | 'object' | 'map' | 'set' | 'keyed' | 'any'
 /** A type with what its field says about merging; a place inside a list or map has no field. */
 export type Place = { readonly type: FieldType; readonly field: Field | undefined }
 
-export const UNTYPED: Place = { type: { is: 'any' }, field: undefined }
+const UNTYPED: Place = { type: { is: 'any' }, field: undefined }
 
 /** The field is its own place: Field has a `type`, and says how it merges. */
 export function placeOf(field: Field | undefined): Place {
   return field === undefined ? UNTYPED : { type: field.type, field }
 }
 
-export const elementPlace = (of: FieldType): Place => ({ type: of, field: undefined })
+const elementPlace = (of: FieldType): Place => ({ type: of, field: undefined })
 
 export function shapeOf({ type, field }: Place): Shape {
   switch (type.is) {

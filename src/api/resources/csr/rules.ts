@@ -81,7 +81,7 @@ function checkWhole(faults: Faults, { spec, status }: Csr, old: Csr | undefined)
 const DOMAIN_MAX = 253
 const NAME_MAX = 253 + 253 + 63 + 2
 
-export function checkSignerName(faults: Faults, at: string, name: string) {
+function checkSignerName(faults: Faults, at: string, name: string) {
   if (name === '') return faults.required(at)
   const [domain = '', path = '', ...rest] = name.split('/')
   if (rest.length > 0 || !name.includes('/')) {

@@ -104,7 +104,7 @@ function checkSeccomp(faults: Faults, at: string, profile: SeccompProfile | unde
 
 const PROFILE_MAX = 4095
 
-export function checkAppArmor(faults: Faults, at: string, profile: AppArmorProfile | undefined) {
+function checkAppArmor(faults: Faults, at: string, profile: AppArmorProfile | undefined) {
   if (profile === undefined) return
   const { type, localhostProfile } = profile
   const path = `${at}.localhostProfile`
