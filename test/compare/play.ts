@@ -78,7 +78,7 @@ async function prepareNamespace(send: Send, { origin, namespace }: { origin: str
 }
 
 function fillText(text: string, namespace: string, seen: ReadonlyMap<string, Metadata>): string {
-  return text.replaceAll('{ns}', namespace).replace(/\{(rv|uid|continue):([^}]+)\}/g, (_, what, name) => {
+  return text.replaceAll('{ns}', namespace).replace(/\{(rv|uid|continue):([^ }][^}]*)\}/g, (_, what, name) => {
     const metadata = seen.get(name)
     if (what === 'rv') return metadata?.resourceVersion ?? ''
     return (what === 'uid' ? metadata?.uid : metadata?.continue) ?? ''

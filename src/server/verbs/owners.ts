@@ -2,6 +2,7 @@
 
 import type { AnyObject } from '../../api/object.ts'
 import { fieldsNamed } from '../../api/patch/apply/fields.ts'
+import { ItemError } from '../../api/patch/apply/shape.ts'
 import { managerName, updateManagedFields, type Writer } from '../../api/patch/apply/update.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import { objectType } from '../../api/schema.ts'
@@ -33,8 +34,14 @@ export function noteOwners(
 ): void {
   const writer = writerOf(request, fieldManager)
   const type = objectType(request.row.type)
-  const managedFields = updateManagedFields({ ...writer, live, updated, objectType: type })
-  setManagedFields(updated, managedFields)
+  try {
+    const managedFields = updateManagedFields({ ...writer, live, updated, objectType: type })
+    setManagedFields(updated, managedFields)
+  } catch (error) {
+    // Upstream tracks no owners in an object whose items it cannot tell apart.
+    if (!(error instanceof ItemError)) throw error
+    delete updated.metadata.managedFields
+  }
 }
 
 /** The same for what is answered and never stored: reviews, token requests. */
