@@ -4,6 +4,7 @@
 
 import type { LabelSelector } from './generated/types.ts'
 import { labelValueFaults, qualifiedNameFaults } from './names.ts'
+import { compare, integerOf } from './requirement.ts'
 
 export type Operator = '=' | '==' | '!=' | 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt'
 
@@ -87,18 +88,10 @@ function meets({ operator, values }: Requirement, value: string | undefined): bo
     case '!':
       return value === undefined
     case 'gt':
-    case 'lt': {
-      const [left, right] = [integerOf(value), integerOf(values[0])]
-      if (left === undefined || right === undefined) return false
-      return operator === 'gt' ? left > right : left < right
-    }
+      return compare(value, values[0], (left, right) => left > right)
+    case 'lt':
+      return compare(value, values[0], (left, right) => left < right)
   }
-}
-
-function integerOf(text: string | undefined): bigint | undefined {
-  if (text === undefined || !/^[-+]?[0-9]+$/.test(text)) return undefined
-  const value = BigInt(text.replace('+', ''))
-  return BigInt.asIntN(64, value) === value ? value : undefined
 }
 
 function formatRequirement({ key, operator, values }: Requirement): string {

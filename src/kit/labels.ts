@@ -1,14 +1,8 @@
 // Label selectors of objects already in memory. Text selectors of requests are the server's matter.
 
+import type { LabelSelector } from '../api/generated/types.ts'
 import type { KubeObject } from '../api/object.ts'
-
-/** The structured selector of workloads (meta/v1 LabelSelector). */
-export type LabelSelector = {
-  matchLabels?: Readonly<Record<string, string>> | undefined
-  matchExpressions?: readonly Requirement[] | undefined
-}
-
-type Requirement = { key: string; operator: string; values?: readonly string[] | undefined }
+import { meets } from '../api/requirement.ts'
 
 /** True when `object` carries all of `labels`. */
 export function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
@@ -22,7 +16,9 @@ export function matchesSelector(object: KubeObject, selector: LabelSelector | un
   if (selector === undefined) return false
   if (!hasLabels(object, selector.matchLabels ?? {})) return false
   const labels = object.metadata.labels ?? {}
-  return (selector.matchExpressions ?? []).every((requirement) => meets(labels, requirement))
+  return (selector.matchExpressions ?? []).every((requirement) =>
+    meets(requirement, labels[requirement.key]),
+  )
 }
 
 export function isEmptySelector(selector: LabelSelector | undefined): boolean {
@@ -30,21 +26,4 @@ export function isEmptySelector(selector: LabelSelector | undefined): boolean {
     Object.keys(selector?.matchLabels ?? {}).length === 0 &&
     (selector?.matchExpressions ?? []).length === 0
   )
-}
-
-function meets(labels: Record<string, string>, { key, operator, values = [] }: Requirement) {
-  const value = labels[key]
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    default:
-      // Validation lets no other operator in; matching nothing is the harmless reading.
-      return false
-  }
 }

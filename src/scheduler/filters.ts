@@ -1,15 +1,8 @@
 // Why a node cannot run a pod, in upstream's words and order (kube-scheduler's default plugins).
 // Pure.
 
-import type {
-  Container,
-  Node,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  Pod,
-  Taint,
-  Toleration,
-} from '../api/generated/types.ts'
+import type { Container, Pod, Taint, Toleration } from '../api/generated/types.ts'
+import { matchesNodeTerm } from '../api/requirement.ts'
 import type { NodeState } from './cluster.ts'
 import { type Amounts, requestsOf } from './requests.ts'
 
@@ -88,45 +81,8 @@ function isNotSelected({ pod }: Asked, { node }: NodeState): Refusal | undefined
       ?.nodeSelectorTerms
   const matches =
     wanted.every(([key, value]) => labels[key] === value) &&
-    (terms === undefined || terms.some((term) => matchesTerm(term, node)))
+    (terms === undefined || terms.some((term) => matchesNodeTerm(term, node)))
   return matches ? undefined : final("node(s) didn't match Pod's node affinity/selector")
-}
-
-/** A term without any requirement matches nothing. */
-export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
-  const { matchExpressions = [], matchFields = [] } = term
-  if (matchExpressions.length + matchFields.length === 0) return false
-  const labels = node.metadata.labels ?? {}
-  const fields = { 'metadata.name': node.metadata.name ?? '' }
-  return (
-    matchExpressions.every((requirement) => meets(requirement, labels)) &&
-    matchFields.every((requirement) => meets(requirement, fields))
-  )
-}
-
-function meets(requirement: NodeSelectorRequirement, labels: Record<string, string>): boolean {
-  const value = labels[requirement.key]
-  const values = requirement.values ?? []
-  switch (requirement.operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-      return isInteger(value) && isInteger(values[0]) && BigInt(value) > BigInt(values[0])
-    case 'Lt':
-      return isInteger(value) && isInteger(values[0]) && BigInt(value) < BigInt(values[0])
-    default:
-      return false
-  }
-}
-
-function isInteger(text: string | undefined): text is string {
-  return text !== undefined && /^[-+]?[0-9]+$/.test(text)
 }
 
 function hostPortsOf(pod: Pod): HostPort[] {

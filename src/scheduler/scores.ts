@@ -2,8 +2,9 @@
 // Pure.
 
 import type { Pod } from '../api/generated/types.ts'
+import { matchesNodeTerm } from '../api/requirement.ts'
 import type { NodeState } from './cluster.ts'
-import { matchesTerm, tolerates } from './filters.ts'
+import { tolerates } from './filters.ts'
 import { type Amounts, scoredRequestsOf } from './requests.ts'
 
 const SCORE_MAX = 100
@@ -45,7 +46,7 @@ function untolerated(pod: Pod, { node }: NodeState): number {
 function preferred(pod: Pod, { node }: NodeState): number {
   const terms =
     pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-  const matching = terms.filter(({ preference }) => matchesTerm(preference, node))
+  const matching = terms.filter(({ preference }) => matchesNodeTerm(preference, node))
   return matching.reduce((sum, { weight }) => sum + weight, 0)
 }
 

@@ -9,9 +9,10 @@ import type {
   PodAffinityTerm,
   TopologySpreadConstraint,
 } from '../api/generated/types.ts'
+import { matchesNodeTerm } from '../api/requirement.ts'
 import { matchesSelector } from '../kit/labels.ts'
 import type { NodeState } from './cluster.ts'
-import { matchesTerm, type Refusal, tolerates } from './filters.ts'
+import { type Refusal, tolerates } from './filters.ts'
 
 export type TopologyFilter = (state: NodeState) => Refusal | undefined
 
@@ -77,7 +78,7 @@ function countsForSkew(pod: Pod, constraint: TopologySpreadConstraint, state: No
     const terms =
       pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
         ?.nodeSelectorTerms
-    if (terms && !terms.some((term) => matchesTerm(term, state.node))) return false
+    if (terms && !terms.some((term) => matchesNodeTerm(term, state.node))) return false
   }
   if (constraint.nodeTaintsPolicy !== 'Honor') return true
   const hard = (state.node.spec?.taints ?? []).filter(

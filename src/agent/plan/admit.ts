@@ -1,8 +1,9 @@
 // Whether a pod that was bound to this node may run on it: the kubelet's own look, after the
 // scheduler's. Pure; reasons and messages are the kubelet's.
 
-import type { Node, NodeSelectorTerm, Pod, Toleration } from '../../api/generated/types.ts'
+import type { Node, Pod, Toleration } from '../../api/generated/types.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
+import { matchesNodeTerm } from '../../api/requirement.ts'
 import { podRequests } from '../resources.ts'
 
 export type Rejection = { readonly reason: string; readonly message: string }
@@ -62,41 +63,9 @@ function wrongNode({ spec }: Pod, node: Node): Rejection | undefined {
   const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => labels[k] === v)
   const terms =
     spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
-  const isWanted = terms === undefined || terms.some((term) => matchesTerm(term, node))
+  const isWanted = terms === undefined || terms.some((term) => matchesNodeTerm(term, node))
   if (isSelected && isWanted) return undefined
   return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
-}
-
-function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node) {
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false
-  const labels = node.metadata.labels ?? {}
-  const fields = { 'metadata.name': node.metadata.name }
-  return (
-    matchExpressions.every((wish) => matchesWish(wish, labels[wish.key])) &&
-    matchFields.every((wish) => matchesWish(wish, fields[wish.key as 'metadata.name']))
-  )
-}
-
-function matchesWish(
-  { operator, values = [] }: { operator: string; values?: readonly string[] },
-  value: string | undefined,
-): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0])
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0])
-    default:
-      return false
-  }
 }
 
 function takenPort(pod: Pod, others: readonly Pod[]): Rejection | undefined {

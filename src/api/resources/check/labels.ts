@@ -2,6 +2,7 @@
 
 import type { LabelSelector, LabelSelectorRequirement } from '../../generated/types.ts'
 import { labelValueFaults, qualifiedNameFaults } from '../../names.ts'
+import { meets } from '../../requirement.ts'
 import type { Faults } from './faults.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -92,17 +93,7 @@ export function matchesLabels(
 ): boolean {
   const wanted = Object.entries(selector?.matchLabels ?? {})
   if (!wanted.every(([key, value]) => labels[key] === value)) return false
-  return (selector?.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key]
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value)
-      case 'NotIn':
-        return value === undefined || !values.includes(value)
-      case 'Exists':
-        return value !== undefined
-      default:
-        return value === undefined
-    }
-  })
+  return (selector?.matchExpressions ?? []).every((requirement) =>
+    meets(requirement, labels[requirement.key]),
+  )
 }
