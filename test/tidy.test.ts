@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ['store', 'pki', 'api', 'lib'],
   controllers: ['kit', 'pki', 'api', 'lib'],
   scheduler: ['kit', 'api', 'lib'],
-  agent: ['kit', 'pki', 'api', 'lib'],
+  agent: ['kit', 'api', 'lib'],
   proxy: ['kit', 'api', 'lib'],
   dns: ['kit', 'api', 'lib'],
   daemon: [
@@ -26,27 +26,27 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 }
 
 // Third-party and system modules, by folder. Modules of `node:` that only compute are free for all.
-const FREE = ['node:path', 'node:buffer', 'node:crypto', 'node:zlib', 'node:util']
+const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
-  lib: ['node:fs', 'node:fs/promises', 'node:os', 'node:net', 'node:stream'],
-  api: ['fast-json-patch'],
-  pki: ['@peculiar/x509', 'node:fs', 'node:fs/promises', 'node:os', 'jose'],
-  store: ['bun:sqlite', 'node:fs', 'node:fs/promises'],
-  kit: ['ws', 'node:tls', 'node:https'],
+  lib: ['node:fs', 'node:fs/promises', 'node:os', 'node:net'],
+  api: [],
+  pki: [],
+  store: ['bun:sqlite', 'node:fs'],
+  kit: [],
   server: [
-    ...['hono', 'hono/streaming', '@hono/node-server', 'ws', 'js-yaml', 'jose', 'prom-client'],
+    ...['hono', '@hono/node-server', 'js-yaml', 'prom-client', 'node:events'],
     ...['node:http', 'node:http2', 'node:net', 'node:tls', 'node:stream'],
   ],
   controllers: [],
   scheduler: [],
   agent: [
-    ...['ws', 'node:http', 'node:net', 'node:tls', 'node:stream', 'node:os'],
-    ...['node:fs', 'node:fs/promises', 'node:http2', 'bun:ffi', 'hono'],
+    ...['bun:ffi', 'node:fs', 'node:fs/promises', 'node:http2'],
+    ...['node:net', 'node:os', 'node:tls'],
   ],
-  proxy: ['node:net', 'node:fs/promises'],
-  dns: ['dns-packet', 'node:net', 'node:fs/promises'],
-  daemon: ['zod', 'js-yaml', 'node:fs', 'node:fs/promises', 'node:os', 'node:net', 'node:tls'],
-  cli: ['commander', 'js-yaml', 'node:fs', 'node:fs/promises', 'node:os'],
+  proxy: [],
+  dns: ['dns-packet', 'node:fs/promises'],
+  daemon: ['js-yaml', 'node:fs', 'node:fs/promises', 'node:net', 'node:os'],
+  cli: ['commander', 'js-yaml', 'node:fs/promises'],
   'main.ts': [],
 }
 
@@ -86,6 +86,8 @@ const TOP_LEVEL = [
 ]
 
 const problems: string[] = []
+/** What sources import: `folder module` or `folder folder`. */
+const seen = new Set<string>()
 const report = (path: string, line: number, message: string) => {
   problems.push(`${path}:${line} ${message}`)
 }
@@ -104,6 +106,8 @@ for (const [path, text] of texts) {
   checkSizes(path, text)
 }
 checkUnusedFiles()
+checkUnusedPermissions()
+checkDependencies()
 checkFolders()
 
 function checkImports(path: string, text: string) {
@@ -112,9 +116,12 @@ function checkImports(path: string, text: string) {
     if (target === '../../package.json') continue
     if (target!.startsWith('.')) {
       const imported = new URL(target!, `file:///${path}`).pathname.split('/')[1]!
+      seen.add(`${folder} ${imported}`)
       const allowed = imported === folder || MAY_IMPORT[folder]?.includes(imported)
       if (!allowed) report(`src/${path}`, 1, `${folder} may not import ${imported}`)
-    } else if (!FREE.includes(target!) && !MAY_USE[folder]?.includes(target!)) {
+    } else {
+      seen.add(`${folder} ${target}`)
+      if (FREE.includes(target!) || MAY_USE[folder]?.includes(target!)) continue
       report(`src/${path}`, 1, `${folder} may not use ${target}`)
     }
   }
@@ -178,6 +185,27 @@ function checkUnusedFiles() {
     if (!path.endsWith('.test.ts') && !imported.has(path)) {
       report(`src/${path}`, 1, 'is imported by nothing')
     }
+  }
+}
+
+/** A permission that nobody uses would let something in without a decision. */
+function checkUnusedPermissions() {
+  for (const table of [MAY_IMPORT, MAY_USE]) {
+    for (const [folder, targets] of Object.entries(table)) {
+      for (const target of targets) {
+        if (seen.has(`${folder} ${target}`)) continue
+        report('test/tidy.test.ts', 1, `${folder} does not need its permission for ${target}`)
+      }
+    }
+  }
+}
+
+/** What is shipped is what the sources use; tests bring their own from devDependencies. */
+function checkDependencies() {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  for (const name of Object.keys(dependencies)) {
+    const isUsed = Object.values(MAY_USE).some((targets) => targets.includes(name))
+    if (!isUsed) report('package.json', 1, `nothing in src/ uses ${name}`)
   }
 }
 

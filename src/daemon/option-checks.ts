@@ -1,5 +1,5 @@
-// What the value of an option must look like. Each check says how to mend a value that is wrong, and
-// nothing when it is fine. Pure: whether the value fits this machine is for `preflight.ts`.
+// What the value of an option must look like. A check says how to mend a wrong value, and nothing
+// when it is fine. Pure: whether the value fits this machine is for `preflight.ts`.
 
 import { labelValueFaults, qualifiedNameFaults } from '../api/names.ts'
 import { contains, parseCidr, parseIp } from '../lib/ip.ts'

@@ -1,4 +1,4 @@
-// Looks at the machine before anything is written, so that a start which is refused changes nothing.
+// Looks at the machine before anything is written, so that a refused start changes nothing.
 // Every fault is one line: what, where, how to mend it.
 
 import { access, readdir } from 'node:fs/promises'

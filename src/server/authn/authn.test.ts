@@ -13,7 +13,7 @@ const PROXY_CERTIFICATE: RequestEnv = {
   clientCertificate: { commonName: 'proxy', organizations: [], issuedBy: 'front-proxy' },
 }
 
-/** Who the server takes the caller for: the user of a SelfSubjectReview, or the code of an error. */
+/** Who the server takes the caller for, as SelfSubjectReview says; else the code of an error. */
 async function whoIs(server: TestServer, headers: Record<string, string>, env: RequestEnv = {}) {
   const request = new Request('http://test/apis/authentication.k8s.io/v1/selfsubjectreviews', {
     ...{ method: 'POST', body: '{}' },
