@@ -14,6 +14,7 @@ import { withTasks } from '../lib/tasks.ts'
 import { planPod } from './plan/pod-plan.ts'
 import { type Action, keyOf, type PodPlan, type Waiting } from './plan/pod-seen.ts'
 import { specOf } from './plan/pod-stop.ts'
+import { isReplacing } from './plan/replacement.ts'
 import { type PodEvents, podEvents } from './pod-events.ts'
 import { PodMemory, type Result } from './pod-memory.ts'
 import { formatPod } from './pod-text.ts'
@@ -150,7 +151,7 @@ export class PodWorker {
     const view = { seen, plan, messages: this.#memory.messages }
     const status = podStatus(view, this.#deps.hostIps)
     this.#memory.reported = status
-    this.#deps.report(pod, status, plan.phase === 'stopped')
+    if (!isReplacing(seen)) this.#deps.report(pod, status, plan.phase === 'stopped')
     this.#tell(pod, plan)
     if (plan.phase === 'stopped' && this.#memory.isForgotten) return 'left'
     for (const key of plan.cancel) this.#memory.busy.get(key)?.stop.abort()
