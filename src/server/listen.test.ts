@@ -190,3 +190,38 @@ test('nonsense is answered, and the next request is served', async () => {
   expect((await ask(MAPS, { method: 'POST', credential: ann, body: '\0' })).code).toBe(400)
   expect((await ask('/readyz')).code).toBe(200)
 })
+
+test('closing ends connections that are in use, over both protocols', async () => {
+  const short = await listen(optionsFor(0))
+  const credential = { cert: ann.certificatePem, key: ann.privateKeyPem }
+  const ends = ['http/1.1', 'h2'].map((protocol) => watchUntilEnd(short.port, protocol, credential))
+  await Promise.all(ends.map(({ begun }) => begun))
+  await short.close()
+  await Promise.all(ends.map(({ ended }) => ended))
+})
+
+/** A watch that nobody would end. */
+function watchUntilEnd(port: number, protocol: string, credential: { cert: string; key: string }) {
+  const begun = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const tls = { ca: ca.certificatePem, ...credential }
+  const path = `${MAPS}?watch=1`
+  if (protocol === 'h2') {
+    const session = connectHttp2(`https://127.0.0.1:${port}`, tls)
+    const stream = session.request({ ':path': path })
+    session.on('error', () => {}) // A connection that is cut is what is asked for.
+    stream.on('error', () => {})
+    stream.on('response', () => begun.resolve())
+    stream.on('close', () => ended.resolve())
+  } else {
+    const request = requestHttps({ host: '127.0.0.1', port, path, ...tls, agent: false })
+    request.on('error', () => {})
+    request.on('response', (response) => {
+      begun.resolve()
+      response.on('error', () => {})
+      response.on('close', () => ended.resolve())
+    })
+    request.end()
+  }
+  return { begun: begun.promise, ended: ended.promise }
+}

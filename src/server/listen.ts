@@ -65,12 +65,13 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   })
   server.on('sessionError', (error) => options.log.debug('connection failed', { error }))
   server.on('tlsClientError', (error) => options.log.debug('handshake failed', { error }))
+  const connections = openConnections(server)
   await bind(server, options)
   return {
     port: (server.address() as AddressInfo).port,
     renew: ({ certificatePem, privateKeyPem }) =>
       server.setSecureContext({ cert: certificatePem, key: privateKeyPem }),
-    close: () => close(server),
+    close: () => close(server, connections),
   }
 }
 
@@ -132,10 +133,19 @@ function bind(server: Http2SecureServer, { host, port }: ListenOptions): Promise
   })
 }
 
-function close(server: Http2SecureServer): Promise<void> {
+/** Bun's server forgets those that speak HTTP/2 or were upgraded; ending them is ours. */
+function openConnections(server: Http2SecureServer): ReadonlySet<Duplex> {
+  const connections = new Set<Duplex>()
+  server.on('secureConnection', (socket: Duplex) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  return connections
+}
+
+function close(server: Http2SecureServer, connections: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    const all = server as unknown as { closeAllConnections?: () => void }
-    all.closeAllConnections?.()
+    for (const socket of connections) socket.destroy()
   })
 }
