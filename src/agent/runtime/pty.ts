@@ -55,7 +55,11 @@ export function systemPty(clock: Clock): PtyStart {
       pid: child.pid,
       exited,
       write: (bytes) => void terminal.write(bytes),
-      resize: (columns, rows) => terminal.resize(columns, rows),
+      resize: (columns, rows) => {
+        terminal.resize(columns, rows)
+        // The kernel tells only those whose controlling terminal it is, and Bun makes it nobody's.
+        child.kill('SIGWINCH')
+      },
       kill: (signal) => child.kill(signal),
     }
   }
