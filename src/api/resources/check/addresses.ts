@@ -84,6 +84,14 @@ export function cidrWarnings(at: string, text: string): string[] {
   return [`${at}: IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${better}")`]
 }
 
+/** Nobody can tell the families apart when one of `texts` is no address. */
+export function checkFamiliesReadable(faults: Faults, at: string, texts: readonly string[]) {
+  const broken = texts.findIndex((text) => familyOf(text) === undefined)
+  if (broken < 0) return
+  const why = `invalid IP[${broken}]: ${texts[broken]}`
+  faults.internal(at, `failed to check for dual stack with error:${why}`)
+}
+
 export function familyOf(text: string): 4 | 6 | undefined {
   const ip = parseIp(withoutLeadingZeros(text))
   return ip && unmapped(ip).family

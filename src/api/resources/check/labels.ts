@@ -40,6 +40,25 @@ export function checkLabelSelector(
   }
 }
 
+/** As messages show it: fields in the order of their type, whatever order they were sent in. */
+export function shownSelector(selector: LabelSelector | undefined | null) {
+  if (!selector) return selector ?? null
+  const { matchLabels, matchExpressions } = selector
+  return {
+    ...(matchLabels && { matchLabels: sortedByKey(matchLabels) }),
+    ...(matchExpressions && {
+      matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
+        ...{ key, operator },
+        ...(values && { values }),
+      })),
+    }),
+  }
+}
+
+function sortedByKey(labels: Labels): Labels {
+  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
 function checkRequirement(faults: Faults, at: string, requirement: LabelSelectorRequirement) {
   const { key = '', operator = '', values = [] } = requirement
   checkOperator(faults, at, operator, values)

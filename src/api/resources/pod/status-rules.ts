@@ -8,10 +8,11 @@ import type {
   PodSpec,
 } from '../../generated/types.ts'
 import { isDnsSubdomainName } from '../../names.ts'
-import { checkIp, familyOf } from '../check/addresses.ts'
+import { checkFamiliesReadable, checkIp, familyOf } from '../check/addresses.ts'
 import type { Faults } from '../check/faults.ts'
 import { checkImmutable, checkQualifiedName, checkSupported } from '../check/values.ts'
 import { checkPodAnnotationsUpdate } from './annotations.ts'
+import { checkExtendedClaim } from './extended-claims.ts'
 import { internalForm } from './internal-form.ts'
 import { checkId } from './spec/security.ts'
 
@@ -34,6 +35,7 @@ export function checkStatus(faults: Faults, pod: Pod, old: Pod | undefined) {
     faults.invalid('status.hostIPs[0].ip', hostIPs[0]!.ip, 'must be equal to `hostIP`')
   }
   checkAddresses(faults, 'hostIPs', hostIPs, before.hostIPs ?? [])
+  checkExtendedClaim(faults, pod)
   for (const kind of KINDS) checkUsers(faults, `status.${kind}`, status[kind] ?? [], pod.spec)
   checkAllocated(faults, pod)
 }
@@ -130,6 +132,8 @@ function checkAddresses(
     checkIp(faults, `status.${field}[${index}]`, ip ?? '', known)
   }
   if (addresses.length < 2) return
+  const texts = addresses.map(({ ip }) => ip ?? '')
+  checkFamiliesReadable(faults, `status.${field}`, texts)
   const families = new Set(addresses.map(({ ip }) => familyOf(ip ?? '')))
   if (addresses.length === 2 && families.size === 2) return
   const type = field === 'podIPs' ? 'PodIP' : 'HostIP'

@@ -2,13 +2,14 @@
 
 import type { Deployment, DeploymentStrategy } from '../../generated/types.ts'
 import type { Faults } from '../check/faults.ts'
-import { checkImmutable, checkNonNegative } from '../check/values.ts'
+import { checkNonNegative } from '../check/values.ts'
 import { internalForm } from '../pod/internal-form.ts'
 import {
   checkAtMostAll,
   checkCounts,
   checkIntOrPercent,
   checkSelectorAndTemplate,
+  checkSelectorKept,
   isZero,
 } from './rules.ts'
 
@@ -26,7 +27,7 @@ export function checkDeployment(faults: Faults, { spec }: Deployment, old: Deplo
       faults.invalid(path, progressDeadlineSeconds, 'must be greater than minReadySeconds')
     }
   }
-  if (old) checkImmutable(faults, 'spec.selector', spec.selector, old.spec.selector)
+  if (old) checkSelectorKept(faults, spec.selector, old.spec.selector)
 }
 
 function checkStrategy(faults: Faults, at: string, strategy: DeploymentStrategy) {

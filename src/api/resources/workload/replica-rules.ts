@@ -3,15 +3,15 @@
 import type { ReplicaSet, ReplicationController } from '../../generated/types.ts'
 import type { Faults } from '../check/faults.ts'
 import { matchesLabels } from '../check/labels.ts'
-import { checkImmutable, checkNonNegative, sameValue } from '../check/values.ts'
+import { checkNonNegative, sameValue } from '../check/values.ts'
 import { checkKeptTemplate } from '../pod/template.ts'
-import { checkCounts, checkSelectorAndTemplate } from './rules.ts'
+import { checkCounts, checkSelectorAndTemplate, checkSelectorKept } from './rules.ts'
 
 export function checkReplicaSet(faults: Faults, { spec }: ReplicaSet, old: ReplicaSet | undefined) {
   checkNonNegative(faults, 'spec.replicas', spec.replicas)
   checkNonNegative(faults, 'spec.minReadySeconds', spec.minReadySeconds)
   checkSelectorAndTemplate(faults, spec)
-  if (old) checkImmutable(faults, 'spec.selector', spec.selector, old.spec.selector)
+  if (old) checkSelectorKept(faults, spec.selector, old.spec.selector)
 }
 
 const NON_CONVERTIBLE = 'non-convertible.kubernetes.io/'

@@ -3,8 +3,13 @@
 import type { LabelSelector, PodTemplateSpec } from '../../generated/types.ts'
 import { percentFaults } from '../../names.ts'
 import type { Faults } from '../check/faults.ts'
-import { checkLabelSelector, isReadableSelector, matchesLabels } from '../check/labels.ts'
-import { checkNonNegative } from '../check/values.ts'
+import {
+  checkLabelSelector,
+  isReadableSelector,
+  matchesLabels,
+  shownSelector,
+} from '../check/labels.ts'
+import { checkNonNegative, IMMUTABLE, sameValue } from '../check/values.ts'
 import { checkKeptTemplate } from '../pod/template.ts'
 
 type SelectingSpec = { selector?: LabelSelector | null; template?: PodTemplateSpec }
@@ -17,11 +22,15 @@ export function checkSelectorAndTemplate(faults: Faults, spec: SelectingSpec) {
     checkLabelSelector(faults, 'spec.selector', selector)
     const { matchLabels = {}, matchExpressions = [] } = selector
     if (Object.keys(matchLabels).length + matchExpressions.length === 0) {
-      faults.invalid('spec.selector', selector, 'empty selector is invalid for deployment')
+      faults.invalid(
+        'spec.selector',
+        shownSelector(selector),
+        'empty selector is invalid for deployment',
+      )
     }
   }
   if (!isReadableSelector(selector)) {
-    return faults.invalid('spec.selector', selector, 'invalid label selector')
+    return faults.invalid('spec.selector', shownSelector(selector), 'invalid label selector')
   }
   const template = spec.template ?? { spec: { containers: [] } }
   const labels = template.metadata?.labels
@@ -34,6 +43,15 @@ export function checkSelectorAndTemplate(faults: Faults, spec: SelectingSpec) {
 }
 
 /** A count, or a percentage of one. */
+export function checkSelectorKept(
+  faults: Faults,
+  selector: LabelSelector | null | undefined,
+  old: LabelSelector | null | undefined,
+) {
+  if (sameValue(selector, old)) return
+  faults.invalid('spec.selector', shownSelector(selector), IMMUTABLE)
+}
+
 export function checkIntOrPercent(faults: Faults, at: string, value: number | string) {
   if (typeof value === 'number') checkNonNegative(faults, at, value)
   else faults.invalidAll(at, value, percentFaults(value))

@@ -33,7 +33,9 @@ export function checkInitContainers(check: Check, at: string) {
   for (const [index, container] of (spec.initContainers ?? []).entries()) {
     const path = `${at}[${index}]`
     checkCommon(check, path, container)
-    checkRestartRules(faults, path, container)
+    // Upstream reads no rules of an init container that says nothing of restarts.
+    if (container.restartPolicy !== undefined) checkRestartRules(faults, path, container)
+    else if (container.restartPolicyRules) faults.required(`${path}.restartPolicy`, RULES_NEED)
     if (names.has(container.name ?? '')) faults.duplicate(`${path}.name`, container.name ?? '')
     else if (container.name) names.add(container.name)
     // They run one after the other, so each may use the ports of the others.
@@ -81,7 +83,7 @@ export function checkEphemeralContainers(check: Check, at: string) {
     checkUniqueName(faults, path, container, names)
     if (target && !otherNames.has(target)) faults.notFound(`${path}.targetContainerName`, target)
     for (const field of NOT_EPHEMERAL) {
-      if (isSaid(container[field])) faults.forbidden(`${path}.${field}`, FOR_EPHEMERAL)
+      if (isSaid(field, container[field])) faults.forbidden(`${path}.${field}`, FOR_EPHEMERAL)
     }
     for (const [mountIndex, mount] of (container.volumeMounts ?? []).entries()) {
       for (const field of ['subPath', 'subPathExpr'] as const) {
@@ -179,12 +181,13 @@ function checkResizePolicy({ faults, spec }: Check, at: string, container: Conta
 const RULES_MAX = 20
 const EXIT_CODES_MAX = 255
 
+const RULES_NEED = 'must specify restartPolicy when restart rules are used'
+
 function checkRestartRules(faults: Faults, at: string, container: Container) {
   const { restartPolicy, restartPolicyRules: rules = [] } = container
   if (restartPolicy === undefined) {
     if (rules.length === 0) return
-    const detail = 'must specify restartPolicy when restart rules are used'
-    faults.required(`${at}.restartPolicy`, detail)
+    faults.required(`${at}.restartPolicy`, RULES_NEED)
   } else {
     const known = ['Always', 'Never', 'OnFailure']
     checkSupported(faults, `${at}.restartPolicy`, restartPolicy, known)
@@ -205,7 +208,7 @@ function checkRestartRules(faults: Faults, at: string, container: Container) {
   }
 }
 
-/** Anything but nothing; `resources: {}` is written even when nobody said it. */
-function isSaid(value: unknown): boolean {
-  return value !== undefined && Object.keys(value as object).length > 0
+/** `resources: {}` is written even when nobody said it. */
+function isSaid(field: string, value: object | string | undefined): boolean {
+  return value !== undefined && (field !== 'resources' || Object.keys(value).length > 0)
 }
