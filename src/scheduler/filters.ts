@@ -1,8 +1,9 @@
 // Why a node cannot run a pod, in upstream's words and order (kube-scheduler's default plugins).
 // Pure.
 
-import type { Container, Pod, Taint, Toleration } from '../api/generated/types.ts'
+import type { Container, Pod, Taint } from '../api/generated/types.ts'
 import { matchesNodeTerm } from '../api/requirement.ts'
+import { isTolerated } from '../api/tolerations.ts'
 import type { NodeState } from './cluster.ts'
 import { type Amounts, requestsOf } from './requests.ts'
 
@@ -47,7 +48,7 @@ const FILTERS: readonly Filter[] = [
 
 function isUnschedulable({ pod }: Asked, { node }: NodeState): Refusal | undefined {
   if (!node.spec?.unschedulable) return undefined
-  if (tolerates(pod.spec?.tolerations ?? [], UNSCHEDULABLE_TAINT)) return undefined
+  if (isTolerated(pod.spec?.tolerations ?? [], UNSCHEDULABLE_TAINT)) return undefined
   return final('node(s) were unschedulable')
 }
 
@@ -59,18 +60,8 @@ function isOtherNode({ pod }: Asked, { node }: NodeState): Refusal | undefined {
 
 function hasTaint({ pod }: Asked, { node }: NodeState): Refusal | undefined {
   const hard = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule')
-  const bad = hard.find((taint) => !tolerates(pod.spec?.tolerations ?? [], taint))
+  const bad = hard.find((taint) => !isTolerated(pod.spec?.tolerations ?? [], taint))
   return bad && final('node(s) had untolerated taint(s)')
-}
-
-/** KEP-5471 adds the comparisons Lt and Gt; they are refused by validation here. */
-export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
-  return tolerations.some((toleration) => {
-    if (toleration.effect && toleration.effect !== taint.effect) return false
-    if (toleration.key && toleration.key !== taint.key) return false
-    if (toleration.operator === 'Exists') return true
-    return Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '')
-  })
 }
 
 function isNotSelected({ pod }: Asked, { node }: NodeState): Refusal | undefined {

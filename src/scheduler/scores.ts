@@ -3,8 +3,8 @@
 
 import type { Pod } from '../api/generated/types.ts'
 import { matchesNodeTerm } from '../api/requirement.ts'
+import { isTolerated } from '../api/tolerations.ts'
 import type { NodeState } from './cluster.ts'
-import { tolerates } from './filters.ts'
 import { type Amounts, scoredRequestsOf } from './requests.ts'
 
 const SCORE_MAX = 100
@@ -40,7 +40,7 @@ function normalised(values: readonly number[]): number[] {
 
 function untolerated(pod: Pod, { node }: NodeState): number {
   const soft = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'PreferNoSchedule')
-  return soft.filter((taint) => !tolerates(pod.spec?.tolerations ?? [], taint)).length
+  return soft.filter((taint) => !isTolerated(pod.spec?.tolerations ?? [], taint)).length
 }
 
 function preferred(pod: Pod, { node }: NodeState): number {

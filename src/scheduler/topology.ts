@@ -10,9 +10,10 @@ import type {
   TopologySpreadConstraint,
 } from '../api/generated/types.ts'
 import { matchesNodeTerm } from '../api/requirement.ts'
+import { isTolerated } from '../api/tolerations.ts'
 import { matchesSelector } from '../kit/labels.ts'
 import type { NodeState } from './cluster.ts'
-import { type Refusal, tolerates } from './filters.ts'
+import type { Refusal } from './filters.ts'
 
 export type TopologyFilter = (state: NodeState) => Refusal | undefined
 
@@ -84,7 +85,7 @@ function countsForSkew(pod: Pod, constraint: TopologySpreadConstraint, state: No
   const hard = (state.node.spec?.taints ?? []).filter(
     (taint) => taint.effect !== 'PreferNoSchedule',
   )
-  return hard.every((taint) => tolerates(pod.spec?.tolerations ?? [], taint))
+  return hard.every((taint) => isTolerated(pod.spec?.tolerations ?? [], taint))
 }
 
 function affinityFilters(

@@ -1,9 +1,10 @@
 // Whether a pod that was bound to this node may run on it: the kubelet's own look, after the
 // scheduler's. Pure; reasons and messages are the kubelet's.
 
-import type { Node, Pod, Toleration } from '../../api/generated/types.ts'
+import type { Node, Pod } from '../../api/generated/types.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import { matchesNodeTerm } from '../../api/requirement.ts'
+import { isTolerated } from '../../api/tolerations.ts'
 import { podRequests } from '../resources.ts'
 
 export type Rejection = { readonly reason: string; readonly message: string }
@@ -96,20 +97,10 @@ function hostPorts({ spec }: Pod): { port: number; protocol: string; ip: string 
 function untolerated({ spec }: Pod, node: Node): Rejection | undefined {
   const tolerations = spec.tolerations ?? []
   const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute')
-  const isTolerated = taints.every((taint) => tolerations.some((one) => tolerates(one, taint)))
-  return isTolerated
+  const areTolerated = taints.every((taint) => isTolerated(tolerations, taint))
+  return areTolerated
     ? undefined
     : failed('TaintToleration', "node(s) had taints that the pod didn't tolerate")
-}
-
-function tolerates(
-  { key, operator = 'Equal', value = '', effect }: Toleration,
-  taint: { key: string; value?: string; effect: string },
-): boolean {
-  if (effect && effect !== taint.effect) return false
-  if (key && key !== taint.key) return false
-  if (operator === 'Exists') return true
-  return key === taint.key && value === (taint.value ?? '')
 }
 
 function failed(name: string, why: string): Rejection {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { TestCluster } from '../../../test/support/cluster.ts'
-import { everyCase } from '../../../test/support/every-case.ts'
 import type { Node, Pod, Toleration } from '../../api/generated/types.ts'
 import { events } from '../../api/resources/events.ts'
 import { leases } from '../../api/resources/leases.ts'
@@ -12,7 +11,7 @@ import { conditionOf } from '../conditions.ts'
 import { nodeIpamController, planRange } from './node-ipam.ts'
 import { nodeLifecycleController } from './node-lifecycle.ts'
 import { taintEvictionController } from './taint-eviction.ts'
-import { toleratedSeconds, tolerates, withTaints } from './taints.ts'
+import { toleratedSeconds, withTaints } from './taints.ts'
 import { planZones, taintsPerSecond } from './zones.ts'
 
 const clusterCidrs = [parseCidr('10.42.0.0/16')!]
@@ -170,25 +169,6 @@ describe('planRange', () => {
 })
 
 describe('taints', () => {
-  test('are tolerated exactly by key, value and effect', () => {
-    everyCase((choose) => {
-      const taint = {
-        key: 'k',
-        value: choose(['v', '']),
-        effect: choose(['NoExecute', 'NoSchedule']),
-      }
-      const operator = choose(['Exists', 'Equal', undefined])
-      const key = choose(['k', 'other', ''])
-      const effect = choose(['NoExecute', ''])
-      const value = choose(['v', ''])
-      const toleration = { key, effect, value, ...(operator ? { operator } : {}) }
-      const isEffect = effect === '' || effect === taint.effect
-      const isKey = operator === 'Exists' ? key === '' || key === 'k' : key === 'k'
-      const isValue = operator === 'Exists' || value === taint.value
-      expect(tolerates(toleration, taint)).toBe(isEffect && isKey && isValue)
-    })
-  })
-
   test('are put up with for the shortest time of all', () => {
     const taint = (key: string) => ({ key, effect: 'NoExecute' })
     const aPod = (tolerations: Toleration[]) => ({ spec: { tolerations } }) as Pod

@@ -1,7 +1,8 @@
 // Taints of nodes, and what pods put up with. Pure.
 
-import type { Node, Pod, Taint, Toleration } from '../../api/generated/types.ts'
+import type { Node, Pod, Taint } from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
+import { tolerates } from '../../api/tolerations.ts'
 import { conditionOf } from '../conditions.ts'
 
 export const NOT_READY = 'node.kubernetes.io/not-ready'
@@ -62,14 +63,6 @@ export function hasNoExecute(node: Node, key: string): boolean {
 
 export function noExecuteTaints({ spec }: Node): Taint[] {
   return (spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute')
-}
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false
-  if (toleration.key && toleration.key !== taint.key) return false
-  if (toleration.operator === 'Exists') return true
-  const isEqual = toleration.operator === undefined || toleration.operator === 'Equal'
-  return isEqual && Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '')
 }
 
 /**

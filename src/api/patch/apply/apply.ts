@@ -1,6 +1,7 @@
 // Server-side apply (KEP-555): lays a configuration over the live object, refuses to change what
 // others own, removes what this manager no longer applies.
 
+import { emptyObject } from '../../empty.ts'
 import type { ManagedFieldsEntry } from '../../generated/types.ts'
 import type { KubeObject } from '../../object.ts'
 import type { ObjectType } from '../../schema.ts'
@@ -20,7 +21,6 @@ import {
   withoutIdle,
 } from './managers.ts'
 import { prune } from './prune.ts'
-import { zeroOf } from './shape.ts'
 import { mergeObjects } from './typed-merge.ts'
 import {
   NEVER_OWNED,
@@ -88,7 +88,7 @@ function attempt(
   force: boolean,
 ): Attempt {
   const { live, objectType, resetFields } = request
-  const old = live === undefined ? zeroOf(objectType) : withoutManagedFields(live)
+  const old = live === undefined ? emptyObject(objectType) : withoutManagedFields(live)
   const me = ownerFrom(
     request,
     'Apply',
@@ -126,7 +126,7 @@ function ownersBefore(request: ApplyRequest): Owners {
   if (live === undefined) return new Map()
   const owners = ownersOf(live.metadata.managedFields)
   if (owners.size > 0) return owners
-  const all = compareObjects(zeroOf(objectType), withoutManagedFields(live), objectType)
+  const all = compareObjects(emptyObject(objectType), withoutManagedFields(live), objectType)
   const everybody = { ...request, manager: BEFORE_FIRST_APPLY }
   return takeChanged(new Map<string, Owner>(), withoutFields(all, resetFields), everybody)
 }

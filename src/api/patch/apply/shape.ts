@@ -1,7 +1,8 @@
 // How server-side apply looks at a value of a type: as one leaf, or as something with parts that
 // may have different owners (KEP-555, sigs.k8s.io/structured-merge-diff: merge strategy).
 
-import type { Field, FieldType, ObjectType } from '../../schema.ts'
+import { emptyValue } from '../../empty.ts'
+import type { Field, FieldType } from '../../schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { goJson, keyStep, valueStep } from './path.ts'
 
@@ -120,40 +121,5 @@ function defaultOfKey(list: FieldType, name: string): unknown {
   const field = list.of.type.fields.get(name)
   if (field === undefined || field.default !== undefined) return field?.default
   // In OpenAPI the zero value is the default of a field that is always there.
-  return field.alwaysWritten ? (zeroOfField(field) ?? undefined) : undefined
-}
-
-/**
- * An object of the type before anybody has set anything: what Go writes for the zero value. Fields
- * that are written even when empty are nobody's merit, so a creator does not own them.
- */
-export function zeroOf(type: ObjectType): JsonObject {
-  const zero: JsonObject = {}
-  for (const field of type.fields.values()) {
-    if (field.alwaysWritten) zero[field.name] = zeroOfField(field)
-  }
-  return zero
-}
-
-function zeroOfField({ pointer, type }: Field): unknown {
-  if (pointer) return null
-  switch (type.is) {
-    case 'object':
-      return zeroOf(type.type)
-    case 'string':
-      return ''
-    case 'boolean':
-      return false
-    case 'int32':
-    case 'int64':
-    case 'double':
-    case 'intOrString':
-      return 0
-    case 'quantity':
-      return '0'
-    case 'duration':
-      return '0s'
-    default:
-      return null
-  }
+  return field.alwaysWritten ? (emptyValue(field) ?? undefined) : undefined
 }

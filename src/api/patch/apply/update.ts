@@ -3,6 +3,7 @@
 // A field keeps its owners until somebody gives it another value; then the writer owns it alone. A
 // field that is gone is owned by nobody. (KEP-555; apimachinery/pkg/util/managedfields.)
 
+import { emptyObject } from '../../empty.ts'
 import type { ManagedFieldsEntry } from '../../generated/types.ts'
 import type { KubeObject } from '../../object.ts'
 import type { ObjectType } from '../../schema.ts'
@@ -20,7 +21,6 @@ import {
   timeText,
   withoutIdle,
 } from './managers.ts'
-import { zeroOf } from './shape.ts'
 
 /** Who writes, as managedFields record it. */
 export type Writer = {
@@ -56,7 +56,8 @@ export function updateManagedFields(update: ManagedUpdate): ManagedFieldsEntry[]
   const owners = ownersBefore(update)
   // An object that nobody tracks stays so until somebody applies to it.
   if (owners.size === 0 && live !== undefined) return undefined
-  const before = live === undefined ? zeroOf(objectType) : withoutManagedFields(live)
+  // Fields that are written even when empty are nobody's merit, so a creator does not own them.
+  const before = live === undefined ? emptyObject(objectType) : withoutManagedFields(live)
   const compared = compareObjects(before, withoutManagedFields(updated), objectType)
   const after = takeChanged(owners, withoutFields(compared, resetFields), update)
   return formatOwners(after)
