@@ -42,6 +42,12 @@ export type Column<O> = {
   cell: (object: O, nowMs: number) => string | number | boolean | null
 }
 
+/**
+ * What judges the metadata of a change once more, in upstream's order, beyond the registry which
+ * does both: the whole of it, or the change. Refusals name every fault as often as it was found.
+ */
+export type MetadataJudges = readonly ('whole' | 'change')[]
+
 /** A sub-resource which reads and writes a part of the object itself. */
 export type PartResource<O> = {
   /** Top-level fields that a write through this path changes; the others stay as they are. */
@@ -50,6 +56,8 @@ export type PartResource<O> = {
   merge?: (sent: O, stored: O, context: RequestContext) => O
   rules: readonly Rule<O>[]
   verbs: readonly ('get' | 'patch' | 'update')[]
+  /** Default: the change. */
+  metadataJudges?: MetadataJudges
   /** Default: none; the warnings of the row are for the object itself. */
   warnings?: (object: O, old: O) => readonly string[]
   /**
@@ -111,6 +119,10 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly deprecation: string | undefined
   /** As PartResource.resets, for the object itself. Default: status, when it is a sub-resource. */
   readonly resets: readonly string[]
+  /** Default: the change. */
+  readonly metadataJudges: MetadataJudges
+  /** Finalizers need no domain (Lease, Event). */
+  readonly freeFinalizers: boolean
   /** How metadata.name is checked. */
   readonly nameRule: (name: string, isPrefix: boolean) => readonly string[]
 
@@ -218,6 +230,8 @@ export function defineResource<O extends KubeObject>(
     deprecation: undefined,
     resets: status === undefined ? [] : ['status'],
     nameRule: isDnsSubdomainName,
+    metadataJudges: ['change'],
+    freeFinalizers: false,
     scale: undefined,
     actions: [],
     selectable: {},

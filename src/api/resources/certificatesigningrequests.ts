@@ -11,6 +11,7 @@ export const certificateSigningRequests = defineResource<CertificateSigningReque
   kind: 'CertificateSigningRequest',
   plural: 'certificatesigningrequests',
   type: 'io.k8s.api.certificates.v1.CertificateSigningRequest',
+  metadataJudges: ['whole', 'change'],
   scope: 'Cluster',
   shortNames: ['csr'],
   generationOf: false,
@@ -24,6 +25,7 @@ export const certificateSigningRequests = defineResource<CertificateSigningReque
   },
   status: {
     writes: ['metadata', 'status'],
+    metadataJudges: ['whole', 'change'],
     rules: [ruleOf(checkCertificateStatus)],
     resets: ['spec', 'status.conditions'],
     merge: mergeCertificate,
@@ -31,6 +33,7 @@ export const certificateSigningRequests = defineResource<CertificateSigningReque
   parts: {
     approval: {
       writes: ['metadata', 'status'],
+      metadataJudges: ['whole', 'change'],
       rules: [ruleOf(checkApproval)],
       resets: ['spec', 'status.certificate'],
       merge: mergeApproval,

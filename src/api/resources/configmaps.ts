@@ -11,6 +11,7 @@ export const configMaps = defineResource<ConfigMap>({
   kind: 'ConfigMap',
   plural: 'configmaps',
   type: 'io.k8s.api.core.v1.ConfigMap',
+  metadataJudges: ['change', 'whole'],
   shortNames: ['cm'],
   rules: [ruleOf(checkConfigMap)],
   columns: [

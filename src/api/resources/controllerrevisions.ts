@@ -11,6 +11,7 @@ export const controllerRevisions = defineResource<ControllerRevision>({
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   type: 'io.k8s.api.apps.v1.ControllerRevision',
+  metadataJudges: ['change', 'whole'],
   rules: [ruleOf(checkRevision)],
   columns: [
     {

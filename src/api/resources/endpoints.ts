@@ -12,6 +12,7 @@ export const endpoints = defineResource<Endpoints>({
   plural: 'endpoints',
   folder: 'services/endpoints',
   type: 'io.k8s.api.core.v1.Endpoints',
+  metadataJudges: ['change', 'whole'],
   shortNames: ['ep'],
   createOnUpdate: true,
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',

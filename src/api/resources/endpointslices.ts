@@ -11,6 +11,7 @@ export const endpointSlices = defineResource<EndpointSlice>({
   kind: 'EndpointSlice',
   plural: 'endpointslices',
   type: 'io.k8s.api.discovery.v1.EndpointSlice',
+  metadataJudges: ['whole'],
   generationOf: ({ metadata, kind: _kind, apiVersion: _version, ...rest }) => ({
     ...rest,
     labels: metadata.labels,

@@ -1,6 +1,7 @@
 // Events, in both groups. They are stored as the core group has them.
 
 import type { Event, EventsV1Event } from '../generated/types.ts'
+import { isPathSegmentName } from '../names.ts'
 import { defineResource } from '../resource.ts'
 import { ruleOf } from './check/faults.ts'
 import { eventColumns } from './event/columns.ts'
@@ -26,6 +27,10 @@ export const events = defineResource<Event>({
   ...common,
   group: '',
   type: 'io.k8s.api.core.v1.Event',
+  // Old events are judged by the registry alone.
+  nameRule: isPathSegmentName,
+  metadataJudges: [],
+  freeFinalizers: true,
   rules: [ruleOf(checkEvent)],
   selectable: {
     ...selectableFields<Event>('involvedObject', (event) => event),

@@ -10,6 +10,7 @@ export const leases = defineResource<Lease>({
   kind: 'Lease',
   plural: 'leases',
   type: 'io.k8s.api.coordination.v1.Lease',
+  freeFinalizers: true,
   generationOf: false,
   unconditionalUpdate: false,
   createOnUpdate: true,

@@ -14,6 +14,7 @@ export const namespaces = defineResource<Namespace>({
   kind: 'Namespace',
   plural: 'namespaces',
   type: 'io.k8s.api.core.v1.Namespace',
+  metadataJudges: ['whole', 'change'],
   scope: 'Cluster',
   shortNames: ['ns'],
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],

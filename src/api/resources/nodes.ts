@@ -11,6 +11,7 @@ export const nodes = defineResource<Node>({
   kind: 'Node',
   plural: 'nodes',
   type: 'io.k8s.api.core.v1.Node',
+  metadataJudges: ['whole', 'change'],
   scope: 'Cluster',
   shortNames: ['no'],
   generationOf: false,

@@ -19,6 +19,7 @@ export const pods = defineResource<Pod>({
   kind: 'Pod',
   plural: 'pods',
   type: 'io.k8s.api.core.v1.Pod',
+  metadataJudges: ['change', 'whole'],
   shortNames: ['po'],
   categories: ['all'],
   defaults: applyPodDefaults,

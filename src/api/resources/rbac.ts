@@ -20,6 +20,7 @@ const common = {
   version: 'v1',
   nameRule: isPathSegmentName,
   createOnUpdate: true,
+  metadataJudges: ['whole', 'change'],
 } as const
 
 const GROUP = 'rbac.authorization.k8s.io'

@@ -10,6 +10,7 @@ export const secrets = defineResource<Secret>({
   kind: 'Secret',
   plural: 'secrets',
   type: 'io.k8s.api.core.v1.Secret',
+  metadataJudges: ['change', 'whole'],
   defaults: (secret) => {
     secret.type ||= 'Opaque'
     mergeStringData(secret)

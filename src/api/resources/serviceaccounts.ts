@@ -10,6 +10,7 @@ export const serviceAccounts = defineResource<ServiceAccount>({
   kind: 'ServiceAccount',
   plural: 'serviceaccounts',
   type: 'io.k8s.api.core.v1.ServiceAccount',
+  metadataJudges: ['change', 'whole'],
   shortNames: ['sa'],
   prepareCreate: keepSecretNames,
   prepareUpdate: keepSecretNames,

@@ -3,7 +3,7 @@
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../../api/generated/types.ts'
 import { dnsLabelFaults, labelValueFaults, qualifiedNameFaults } from '../../api/names.ts'
 import type { AnyObject } from '../../api/object.ts'
-import type { AnyRow } from '../../api/resource.ts'
+import type { AnyRow, MetadataJudges } from '../../api/resource.ts'
 import { type FieldError, fieldError } from '../../api/status.ts'
 import { checkFieldManager } from '../options.ts'
 
@@ -12,23 +12,29 @@ const SUBRESOURCE_BYTES_MAX = 256
 
 /** Faults of a new object's metadata; the name has been generated. */
 export function metadataFaults(row: AnyRow, object: AnyObject): FieldError[] {
-  return [...commonFaults(row, object), ...unqualifiedFinalizers(object.metadata)]
+  return [...commonFaults(row, object), ...unqualifiedFinalizers(row, object.metadata)]
 }
 
-/**
- * Faults of a change. What the server keeps by itself has been put back before. Upstream looks at
- * the metadata four times, and its answer lists each fault as often.
- */
-export function metadataUpdateFaults(row: AnyRow, object: AnyObject, old: AnyObject): FieldError[] {
+/** Faults of a change. What the server keeps by itself has been put back before. */
+export function metadataUpdateFaults(
+  row: AnyRow,
+  judges: MetadataJudges,
+  object: AnyObject,
+  old: AnyObject,
+): FieldError[] {
   const common = commonFaults(row, object)
   const change = changeFaults(object, old)
   if (common.length === 0 && change.length === 0 && !object.metadata.finalizers) return []
-  const finalizers = unqualifiedFinalizers(object.metadata)
-  return [...common, ...change, ...change, ...finalizers, ...common, ...finalizers]
+  const finalizers = unqualifiedFinalizers(row, object.metadata)
+  return [
+    ...[...common, ...change],
+    ...judges.flatMap((what) => [...(what === 'whole' ? common : change), ...finalizers]),
+  ]
 }
 
 /** Finalizers without a domain are upstream's own three. */
-function unqualifiedFinalizers(meta: ObjectMeta): FieldError[] {
+function unqualifiedFinalizers(row: AnyRow, meta: ObjectMeta): FieldError[] {
+  if (row.freeFinalizers) return []
   const detail = 'name is neither a standard finalizer name nor is it fully qualified'
   return (meta.finalizers ?? []).flatMap((name, i) =>
     name.includes('/') || STANDARD_FINALIZERS.has(name)

@@ -186,7 +186,7 @@ function prepare(
 
   const rules = part === undefined ? row.rules : part.rules
   const errors = [
-    ...metadataUpdateFaults(row, object, old),
+    ...metadataUpdateFaults(row, (part ?? row).metadataJudges ?? ['change'], object, old),
     ...rules.flatMap((rule) => rule(object, old)),
   ]
   if (errors.length > 0) {
