@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises'
 import { loadAll } from 'js-yaml'
 import { parseDuration } from '../api/duration.ts'
-import type { Secret } from '../api/generated/types.ts'
 import { secrets } from '../api/resources/secrets.ts'
+import { tokenSecret } from '../daemon/server-token.ts'
 import { createClient } from '../kit/client-impl.ts'
 import { remoteTransport } from '../kit/transport-remote.ts'
 import { SystemClock } from '../lib/clock.ts'
@@ -30,17 +30,10 @@ export async function createToken(options: TokenOptions, output: Output): Promis
   })
   const token = createJoinToken(new SystemRandom(), admin.ca)
   const expiration = new Date(clock.nowMs() + ttlMs).toISOString().replace(/\.\d+Z$/, 'Z')
-  const secret: Secret = {
-    metadata: { name: `bootstrap-token-${token.id}`, namespace: 'kube-system' },
-    type: 'bootstrap.kubernetes.io/token',
-    stringData: {
-      'token-id': token.id,
-      'token-secret': token.secret,
-      'usage-bootstrap-authentication': 'true',
-      ...(ttlMs === 0 ? {} : { expiration }),
-      ...(options.description === undefined ? {} : { description: options.description }),
-    },
-  }
+  const secret = tokenSecret(token, {
+    ...(ttlMs === 0 ? {} : { expiration }),
+    ...(options.description === undefined ? {} : { description: options.description }),
+  })
   const never = new AbortController().signal
   await createClient(transport).create(secrets, secret, never)
   output.write(`${formatJoinToken(token)}\n`)

@@ -11,6 +11,7 @@ import { describeError } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { UserError } from '../lib/user-error.ts'
 import {
+  type BootstrapToken,
   createJoinToken,
   formatBootstrapToken,
   formatJoinToken,
@@ -61,16 +62,8 @@ export async function ensureJoinToken(
       : createJoinToken(random, caPem)
   const text = `${formatJoinToken(token)}\n`
   if (kept === text) return
-  const secret: Secret = {
-    metadata: { name: `bootstrap-token-${token.id}`, namespace: 'kube-system' },
-    type: 'bootstrap.kubernetes.io/token',
-    stringData: {
-      'token-id': token.id,
-      'token-secret': token.secret,
-      'usage-bootstrap-authentication': 'true',
-      description: 'The token that this server started with.',
-    },
-  }
+  const description = 'The token that this server started with.'
+  const secret = tokenSecret(token, { description })
   try {
     await client.create(secrets, secret, signal)
   } catch (error) {
@@ -80,6 +73,20 @@ export async function ensureJoinToken(
     await client.patch(secrets, where, { type: 'merge', body: { stringData } }, signal)
   }
   await writeFileAtomic(path, text)
+}
+
+/** The Secret by which the API knows a token; `more` are further fields of it. */
+export function tokenSecret({ id, secret }: BootstrapToken, more: Record<string, string>): Secret {
+  return {
+    metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: {
+      'token-id': id,
+      'token-secret': secret,
+      'usage-bootstrap-authentication': 'true',
+      ...more,
+    },
+  }
 }
 
 /** The text of --token or --token-file. */
