@@ -11,6 +11,7 @@ import { openStore } from '../../src/store/open.ts'
 import { type Store, StoreFullError } from '../../src/store/store.ts'
 
 const canMount = process.getuid?.() === 0 && Bun.which('mount') !== null
+if (!canMount) console.log('skipped: tests of a full disk (root and mount are needed)')
 const clock = new SystemClock()
 
 let dir: string

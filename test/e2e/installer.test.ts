@@ -244,6 +244,7 @@ describe.skipIf(reason !== undefined)(`the installer ${reason ?? ''}`, () => {
 })
 
 const hasShellcheck = Bun.which('shellcheck') !== null
+if (!hasShellcheck) console.log('skipped: a look at the scripts (not installed: shellcheck)')
 
 test.skipIf(!hasShellcheck)('the scripts are POSIX shell without known traps', async () => {
   const scripts = ['installer/install.sh', 'installer/uninstall.sh', 'test/support/box.sh']

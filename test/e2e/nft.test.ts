@@ -10,6 +10,7 @@ import { ok, run, until } from '../support/machines.ts'
 
 const isRoot = process.getuid?.() === 0
 const canRun = isRoot && Bun.which('nft') !== null && Bun.which('ip') !== null
+if (!canRun) console.log('skipped: rules in the kernel (root, nft and ip are needed)')
 const ranges = { pods: '10.42.0.0/16', services: '10.43.0.0/16' }
 const NAMES = ['router', 'client', 'one', 'two'] as const
 const ns = (name: string) => `kn-${name}`
