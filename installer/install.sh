@@ -173,11 +173,11 @@ build() {
   owner=$(stat -c %U "$checkout")
   log=$drafts/build.log
   as_owner() { if [ "$owner" = root ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
-  (
-    cd "$checkout"
-    [ -x node_modules/.bin/bun ] || as_owner npm ci --no-audit --no-fund
-    as_owner npm run --silent build
-  ) >"$log" 2>&1 || {
+  {
+    cd "$checkout" &&
+      { [ -x node_modules/.bin/bun ] || as_owner npm ci --no-audit --no-fund; } &&
+      as_owner npm run --silent build
+  } >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     fail "the build failed: mend it, and see npm ci && npm run build succeed in $checkout"
   }
