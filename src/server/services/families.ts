@@ -2,6 +2,7 @@
 // Source: pkg/registry/core/service/storage/alloc.go, initIPFamilyFields. Pure.
 
 import type { Service } from '../../api/generated/types.ts'
+import { equalJson } from '../../api/patch/value.ts'
 import { Faults } from '../../api/resources/check/faults.ts'
 import { checkClusterIps } from '../../api/resources/service/addresses.ts'
 import { type FieldError, fieldError } from '../../api/status.ts'
@@ -20,7 +21,7 @@ export function fillFamilies(service: Service, old: Service | undefined): readon
   const faults = new Faults()
   checkClusterIps(faults, service, old)
   if (faults.list.length > 0) return faults.list
-  const errors = policyErrors(service)
+  const errors = [...(old ? releaseErrors(service, old) : []), ...policyErrors(service)]
   if (errors.length > 0) return errors
 
   const families = spec.ipFamilies ?? []
@@ -41,6 +42,22 @@ export function fillFamilies(service: Service, old: Service | undefined): readon
     errors.push(fieldError.invalid(`spec.ipFamilies[${i}]`, family, detail))
   })
   if (errors.length === 0 && families.length === 0) spec.ipFamilies = ['IPv4']
+  return errors
+}
+
+/** The second of a pair goes when nothing but the policy changed, and only then. */
+function releaseErrors({ spec }: Service, { spec: before }: Service): FieldError[] {
+  const errors: FieldError[] = []
+  for (const field of ['clusterIPs', 'ipFamilies'] as const) {
+    const [now, old] = [spec[field] ?? [], before[field] ?? []]
+    if (spec.ipFamilyPolicy === 'SingleStack') {
+      if (now.length > 1 && equalJson(now, old)) spec[field] = [now[0]!]
+    } else if (now.length > 0 && now.length < old.length) {
+      const what = field === 'clusterIPs' ? 'cluster IP' : 'IP family'
+      const detail = `must be 'SingleStack' to release the secondary ${what}`
+      errors.push(fieldError.invalid(POLICY, spec.ipFamilyPolicy, detail))
+    }
+  }
   return errors
 }
 
