@@ -21,7 +21,7 @@ import {
   saveCredential,
 } from './credential.ts'
 import type { Key } from './keys.ts'
-import type { ServerNames, Subject } from './names.ts'
+import type { ServerNames } from './names.ts'
 
 /** What is renewed while running. */
 export type CredentialName = 'server' | 'admin' | 'front-proxy-client'
@@ -78,11 +78,6 @@ export class ClusterPki {
   /** The one in use now; a renewed one takes its place. */
   credential(name: CredentialName): Credential {
     return this.#credentials.get(name)!
-  }
-
-  /** A client certificate for a fresh key, valid for a year. */
-  issueClient(subject: Subject): Credential {
-    return issueCredential({ subject }, this.ca, this.#parts)
   }
 
   /** Reads or makes our own credentials. */

@@ -46,10 +46,6 @@ export class Faults {
   tooMany(field: string, count: number, max: number) {
     this.list.push(fieldError.tooMany(field, count, max))
   }
-
-  addAll(others: readonly FieldError[]) {
-    this.list.push(...others)
-  }
 }
 
 /** A rule of a row that fills a list of faults. */
