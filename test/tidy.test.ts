@@ -224,10 +224,20 @@ function checkFolders() {
     if (count > FOLDER_FILES_MAX)
       report(`src/${folder}`, 1, `has ${count} files; make a sub-folder`)
     const readme = `src/${folder}/README.md`
-    if (!existsSync(readme)) report(readme, 1, 'is missing')
-    else if (readFileSync(readme, 'utf8').trimEnd().split('\n').length > README_LINES_MAX) {
-      report(readme, 1, `is longer than ${README_LINES_MAX} lines`)
-    }
+    if (existsSync(readme)) checkReadme(readme, folder)
+    else report(readme, 1, 'is missing')
+  }
+}
+
+function checkReadme(readme: string, folder: string) {
+  const text = readFileSync(readme, 'utf8')
+  if (text.trimEnd().split('\n').length > README_LINES_MAX) {
+    report(readme, 1, `is longer than ${README_LINES_MAX} lines`)
+  }
+  for (const [, name] of text.matchAll(/`([\w./-]+\.ts)`/g)) {
+    const places = [`src/${folder}/${name}`, `src/${name}`, name!]
+    if (!places.some((path) => existsSync(path)))
+      report(readme, 1, `names ${name}, which is not there`)
   }
 }
 
