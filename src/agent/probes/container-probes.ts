@@ -2,8 +2,13 @@
 //
 //   startup ──(success)──► liveness and readiness, each in its own period
 //
-// The first run comes as soon as the initial delay allows; after a restart of the agent at a random
-// moment of the period, so that not all containers of the node are probed at once.
+//   start ─► 0 ─► .1 s ─► .3 s ─► .7 s ─► … ─► period ─► 2 periods ─► …
+//            early runs, only to see success soon │ runs that count
+//
+// Failures count from the end of the first period (or of the initial delay, if that is longer): a
+// container that is slow to start has as long as `failureThreshold` times the period. After a
+// restart of the agent probes begin at a random moment of the period, so that not all containers of
+// the node are probed at once.
 
 import type { Container, Probe } from '../../api/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -32,6 +37,8 @@ export type ContainerProbesDeps = {
 export type Adopted = { readonly started: boolean; readonly ready: boolean }
 
 const PERIOD_SECONDS_DEFAULT = 10
+/** Between the first early run and the second; each distance is twice the one before. */
+const EARLY_MS_MIN = 100
 
 export class ContainerProbes {
   readonly #deps: ContainerProbesDeps
@@ -90,30 +97,87 @@ export class ContainerProbes {
     if (probe === undefined) return
     const delayMs = (probe.initialDelaySeconds ?? 0) * 1000
     const elapsedMs = this.#deps.clock.nowMs() - this.#startedAtMs
-    const jitterMs = isAdopted ? this.#deps.random.next() * periodMs(probe) : 0
-    this.#schedule(kind, probe, Math.max(delayMs - elapsedMs, 0) + jitterMs)
+    const inMs = Math.max(delayMs - elapsedMs, 0)
+    if (isAdopted) {
+      this.#schedule(kind, probe, inMs + this.#deps.random.next() * periodMs(probe))
+      return
+    }
+    if (kind === 'liveness') {
+      this.#schedule(kind, probe, Math.max(Math.max(delayMs, periodMs(probe)) - elapsedMs, 0))
+      return
+    }
+    const regularInMs = Math.max(inMs, periodMs(probe))
+    this.#runEarly(kind, probe, { inMs, regularInMs, gapMs: EARLY_MS_MIN })
+  }
+
+  /** Runs that only look for success, until the first that counts is due. */
+  #runEarly(
+    kind: ProbeKind,
+    probe: Probe,
+    { inMs, regularInMs, gapMs }: { inMs: number; regularInMs: number; gapMs: number },
+  ): void {
+    if (inMs >= regularInMs) {
+      this.#schedule(kind, probe, regularInMs)
+      return
+    }
+    const { clock } = this.#deps
+    const regularAtMs = clock.monotonicMs() + regularInMs
+    this.#after(kind, inMs, async () => {
+      const outcome = await this.#ask(kind, probe)
+      if (outcome === undefined) return
+      const isGood = outcome.result === 'success' || outcome.result === 'warning'
+      // A startup probe that fails is fatal in the end: what came early must not count.
+      if (isGood || kind === 'readiness') this.#note(kind, probe, outcome)
+      if (isSettled(kind, this.#stateOf(kind))) return
+      const leftMs = Math.max(regularAtMs - clock.monotonicMs(), 0)
+      if (this.#stateOf(kind).verdict === true) this.#schedule(kind, probe, periodMs(probe))
+      else this.#runEarly(kind, probe, { inMs: gapMs, regularInMs: leftMs, gapMs: gapMs * 2 })
+    })
   }
 
   #schedule(kind: ProbeKind, probe: Probe, inMs: number): void {
-    if (this.#stop.signal.aborted || (this.#isEnding && kind !== 'readiness')) return
-    const cancel = this.#deps.clock.after(inMs, () => void this.#run(kind, probe))
-    this.#timers.set(kind, cancel)
+    this.#after(kind, inMs, () => this.#run(kind, probe))
   }
 
-  /** Never rejects: the only error there is comes from the end of the container. */
+  /** `run` never rejects. */
+  #after(kind: ProbeKind, inMs: number, run: () => Promise<void>): void {
+    if (this.#isOver(kind)) return
+    this.#timers.set(
+      kind,
+      this.#deps.clock.after(inMs, () => void run()),
+    )
+  }
+
+  #isOver(kind: ProbeKind): boolean {
+    return this.#stop.signal.aborted || (this.#isEnding && kind !== 'readiness')
+  }
+
   async #run(kind: ProbeKind, probe: Probe): Promise<void> {
     const beganMs = this.#deps.clock.monotonicMs()
-    const outcome = await this.#deps.run(probe, this.#stop.signal).catch(() => undefined)
-    if (outcome === undefined || this.#stop.signal.aborted) return
-    if (this.#isEnding && kind !== 'readiness') return
+    const outcome = await this.#ask(kind, probe)
+    if (outcome === undefined) return
     if (outcome.result !== 'success') this.#deps.told(kind, outcome)
-    const state = noteOutcome(this.#states.get(kind) ?? UNPROBED, probe, outcome)
+    this.#note(kind, probe, outcome)
+    if (isSettled(kind, this.#stateOf(kind))) return
+    const tookMs = this.#deps.clock.monotonicMs() - beganMs
+    this.#schedule(kind, probe, Math.max(periodMs(probe) - tookMs, 0))
+  }
+
+  /** Undefined when nobody wants to know any more: the only error there is comes from the end. */
+  async #ask(kind: ProbeKind, probe: Probe): Promise<Outcome | undefined> {
+    const outcome = await this.#deps.run(probe, this.#stop.signal).catch(() => undefined)
+    return this.#isOver(kind) ? undefined : outcome
+  }
+
+  #note(kind: ProbeKind, probe: Probe, outcome: Outcome): void {
+    const state = noteOutcome(this.#stateOf(kind), probe, outcome)
     this.#states.set(kind, state)
-    if (!isSettled(kind, state)) {
-      const tookMs = this.#deps.clock.monotonicMs() - beganMs
-      this.#schedule(kind, probe, Math.max(periodMs(probe) - tookMs, 0))
-    } else if (kind === 'startup' && state.verdict) this.#beginOthers(false)
+    if (kind === 'startup' && state.verdict) this.#beginOthers(false)
     this.#update()
+  }
+
+  #stateOf(kind: ProbeKind): ProbeState {
+    return this.#states.get(kind) ?? UNPROBED
   }
 
   #update(): void {
@@ -127,7 +191,7 @@ export class ContainerProbes {
   }
 
   #judge(): Health {
-    const verdictOf = (kind: ProbeKind) => this.#states.get(kind)?.verdict
+    const verdictOf = (kind: ProbeKind) => this.#stateOf(kind).verdict
     const started = this.#container.startupProbe === undefined || verdictOf('startup') === true
     const isReady = this.#container.readinessProbe === undefined || verdictOf('readiness') === true
     const failed = (['startup', 'liveness'] as const).find((kind) => verdictOf(kind) === false)

@@ -40,6 +40,7 @@ describe('the probes of a container', () => {
     const clock = new SimClock(0)
     const answers: Record<string, Outcome> = {}
     const runs: string[] = []
+    const told: string[] = []
     let changes = 0
     const whole: Container = { name: 'web', ...container }
     const kindOf = (probe: Probe) =>
@@ -52,14 +53,14 @@ describe('the probes of a container', () => {
       changed: () => {
         changes += 1
       },
-      told: () => {},
+      told: (kind) => void told.push(kind),
       run: async (probe) => {
         const kind = kindOf(probe)
         runs.push(`${kind} ${clock.nowMs() / 1000}`)
         return answers[kind] ?? good
       },
     })
-    return { clock, probes, answers, runs, changes: () => changes }
+    return { clock, probes, answers, runs, told, changes: () => changes }
   }
 
   test('that are not there leave it started and ready', () => {
@@ -74,11 +75,44 @@ describe('the probes of a container', () => {
     })
     answers.startup = bad
     await clock.advance(3000)
-    expect(runs).toEqual(['startup 0', 'startup 2'])
+    const early = ['startup 0', 'startup 0.1', 'startup 0.3', 'startup 0.7', 'startup 1.5']
+    expect(runs).toEqual([...early, 'startup 2'])
     answers.startup = good
     await clock.advance(6000)
-    expect(runs.slice(2)).toEqual([...['startup 4', 'liveness 4', 'readiness 6', 'liveness 7']])
+    expect(runs.slice(6)).toEqual(['startup 4', 'liveness 4', 'readiness 6', 'liveness 7'])
     expect(probes.health).toEqual({ started: true, ready: true, failed: undefined })
+  })
+
+  test('see soon that a container is up, without counting what failed before', async () => {
+    const { clock, probes, answers, told } = probed({
+      startupProbe: { periodSeconds: 10, failureThreshold: 1 },
+      readinessProbe: { periodSeconds: 10 },
+    })
+    answers.startup = bad
+    answers.readiness = bad
+    await clock.advance(500)
+    expect(probes.health).toEqual({ started: false, ready: false, failed: undefined })
+    answers.startup = good
+    await clock.advance(200)
+    expect(probes.health).toEqual({ started: true, ready: false, failed: undefined })
+    answers.readiness = good
+    await clock.advance(100)
+    expect(probes.health).toEqual({ started: true, ready: true, failed: undefined })
+    expect(told).toEqual([])
+  })
+
+  test('give a container as many whole periods as it may fail', async () => {
+    for (const kind of ['startup', 'liveness'] as const) {
+      const { clock, probes, answers, told } = probed({
+        [`${kind}Probe`]: { periodSeconds: 10, failureThreshold: 3 },
+      })
+      answers[kind] = bad
+      await clock.advance(29_900)
+      expect(probes.health.failed).toBeUndefined()
+      await clock.advance(100)
+      expect(probes.health.failed).toBe(kind)
+      expect(told).toEqual([kind, kind, kind])
+    }
   })
 
   test('say that a container failed, once, and then leave it alone', async () => {
@@ -89,7 +123,7 @@ describe('the probes of a container', () => {
     answers.liveness = bad
     await clock.advance(10_000)
     expect(probes.health.failed).toBe('liveness')
-    expect(runs).toHaveLength(4)
+    expect(runs).toEqual(['liveness 1', 'liveness 2', 'liveness 3'])
     expect(changes()).toBe(1)
   })
 
@@ -118,7 +152,7 @@ describe('the probes of a container', () => {
     await clock.advance(2500)
     probes.close()
     await clock.advance(10_000)
-    expect(runs).toHaveLength(3)
+    expect(runs).toHaveLength(2)
   })
 })
 
