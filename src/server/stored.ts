@@ -57,6 +57,41 @@ export function decodeStored(row: AnyRow, entry: Entry): AnyObject {
   return object
 }
 
+/** The metadata alone, without reading the rest; labels are all that most selectors look at. */
+export function decodeMetadata(row: AnyRow, entry: Entry): AnyObject['metadata'] {
+  if (row.fromStored) return decodeStored(row, entry).metadata
+  const { value } = entry
+  const start = headOf(row).length - 1
+  return JSON.parse(value.slice(start, endOfObject(value, start)))
+}
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
+
+/** Where the JSON object that begins at `start` is over. */
+function endOfObject(text: string, start: number): number {
+  let depth = 0
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at)
+    else if (code === OPEN) depth++
+    else if (code === CLOSE && --depth === 0) return at + 1
+  }
+  return text.length
+}
+
+/** Where the string is over whose first quote stands at `start`. */
+function endOfString(text: string, start: number): number {
+  let at = text.indexOf('"', start + 1)
+  while (at > 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at < 0 ? text.length : at
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1
+  while (text.charCodeAt(before) === BACKSLASH) before--
+  return (at - before) % 2 === 0
+}
+
 /** The whole object as text, with its revision and without a line break at the end. */
 export function objectText(row: AnyRow, entry: Entry): string {
   if (row.fromStored) return JSON.stringify(decodeStored(row, entry))

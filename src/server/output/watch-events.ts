@@ -4,12 +4,15 @@
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
 import type { Entry, StoreEvent } from '../../store/store.ts'
-import { decodeStored, objectText } from '../stored.ts'
+import { decodeMetadata, decodeStored, objectText } from '../stored.ts'
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 
 const encoder = new TextEncoder()
 const lines = new WeakMap<Entry, Map<string, Uint8Array>>()
+type Labels = AnyObject['metadata']['labels']
+
+const labels = new WeakMap<Entry, { labels: Labels }>()
 const objects = new WeakMap<Entry, Map<AnyRow, AnyObject>>()
 
 export function eventLine(type: EventType, objectJson: string): Uint8Array {
@@ -45,6 +48,16 @@ export function sharedObject(row: AnyRow, entry: Entry): AnyObject {
     known.set(row, object)
   }
   return object
+}
+
+/** The labels, likewise. */
+export function sharedLabels(row: AnyRow, entry: Entry): Labels {
+  let found = labels.get(entry)
+  if (found === undefined) {
+    found = { labels: decodeMetadata(row, entry).labels }
+    labels.set(entry, found)
+  }
+  return found.labels
 }
 
 /** What a watcher with a selector is told; undefined when the event is none of its business. */

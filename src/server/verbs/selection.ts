@@ -11,7 +11,7 @@ import {
 } from '../../api/selector.ts'
 import { badRequest } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
-import { sharedObject } from '../output/watch-events.ts'
+import { sharedLabels, sharedObject } from '../output/watch-events.ts'
 import type { ResourceRequest } from '../server.ts'
 import { storeKey, storePrefix } from '../stored.ts'
 
@@ -87,9 +87,9 @@ type Wanted = {
 function matcher(row: AnyRow, { labels, terms, name }: Wanted): (entry: Entry) => boolean {
   return (entry) => {
     if (name !== undefined && !entry.key.endsWith(`/${name}`)) return false
-    if (labels.length === 0 && terms.length === 0) return true
+    if (labels.length > 0 && !matchesLabels(labels, sharedLabels(row, entry))) return false
+    if (terms.length === 0) return true
     const object = sharedObject(row, entry)
-    if (!matchesLabels(labels, object.metadata.labels)) return false
     return matchesFields(terms, (field) => fieldOf(row, object, field))
   }
 }
