@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TestNode } from '../../test/support/node.ts'
 import type { Pod } from '../api/generated/types.ts'
@@ -169,12 +169,16 @@ describe('an agent', () => {
     const kept = join(node.folder, 'agent/state/objects/secret_default_top.json')
     const stored = await node.until('it is kept', () => readFile(kept).catch(() => undefined))
     expect(stored.includes('tell-nobody')).toBe(false)
-    await node.settle(1000)
+    const podFile = join(node.folder, `agent/state/pods/${metadata.uid}.json`)
+    await node.until('the pod is kept as it is now', async () => {
+      const text = await readFile(podFile, 'utf8').catch(() => '')
+      return text.includes('"phase":"Running"')
+    })
     await node.stopAgent()
     node.runtime.reboot()
     node.isServerAway = true
     await node.startAgent()
-    await node.advance(2)
+    await node.advance(10)
     await node.until('it runs again', () =>
       node.runtime.containersOf(metadata.uid!).some(({ state }) => state === 'running'),
     )
@@ -222,6 +226,31 @@ describe('an agent', () => {
     await node.settle()
     expect((await node.pod('big'))!.status).toEqual(pod.status!)
     expect(node.requests.slice(requests).filter((one) => one.includes('/pods/'))).toEqual([])
+  })
+
+  test('registers again when somebody deletes its node', async () => {
+    await using node = await TestNode.start()
+    await node.agent.registered
+    await node.client.delete(nodes, { name: 'node-a' }, {}, signal)
+    await node.until('it is back', () =>
+      node.client.get(nodes, { name: 'node-a' }, signal).catch(() => undefined),
+    )
+  })
+
+  test('removes logs of its own pods only', async () => {
+    await using node = await TestNode.start()
+    const { metadata } = await node.run('one', { containers: [web] })
+    await node.untilPod('one', 'runs', isRunning)
+    const logs = join(node.folder, 'logs')
+    const foreign = 'default_other_0b4e28ba-2fa1-41d2-883f-0016d3cca427'
+    await mkdir(join(logs, `default_one_${metadata.uid}`), { recursive: true })
+    await mkdir(join(logs, foreign))
+    await node.settle(1000)
+    await node.stopAgent()
+    await node.delete('one', 0)
+    await node.startAgent()
+    await node.until('its logs are gone', async () => (await readdir(logs)).length === 1)
+    expect(await readdir(logs)).toEqual([foreign])
   })
 
   test('registers its node and renews its lease', async () => {

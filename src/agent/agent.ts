@@ -181,7 +181,7 @@ export class Agent implements Component {
     const { nodeName } = settings
     if (world.services.lister.size === 0) world.services.seed(state.services)
     const own = informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` })
-    own.onChange(({ type, object }) => type !== 'deleted' && this.#node.seen(object))
+    own.onChange(({ type, object }) => this.#node.seen(type === 'deleted' ? undefined : object))
     const bound = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
     start(async (signal) => {
       await startPods(bound, state, clock, signal)
@@ -189,7 +189,7 @@ export class Agent implements Component {
         if (change.type !== 'deleted') state.keepPod(change.object)
         world.pods.podChanged(change)
       })
-      await clearUp(world, bound, signal)
+      await clearUp(world, bound, state, signal)
     })
     start(async (signal) => {
       const stop = runtime.onChange((uid) => world.pods.runtimeChanged(uid))
@@ -260,14 +260,24 @@ async function startPods(
 }
 
 /** Only the server knows which pods are gone: nothing is ended before it has spoken. */
-async function clearUp(world: World, bound: Informer<Pod>, signal: AbortSignal): Promise<void> {
+async function clearUp(
+  world: World,
+  bound: Informer<Pod>,
+  state: AgentState,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await bound.synced(signal)
   } catch {
     // The agent ends before a server was in reach.
     return
   }
-  const known = (uid: string) => bound.lister.all().some(({ metadata }) => metadata.uid === uid)
-  world.pods.clearOrphans(known)
-  await world.leftovers.clear((uid) => known(uid) || world.pods.has(uid))
+  const uids = new Set(bound.lister.all().map(({ metadata }) => metadata.uid!))
+  const had = new Map(state.pods.map((pod) => [pod.metadata.uid!, pod]))
+  for (const uid of had.keys()) if (!uids.has(uid)) state.dropPod(uid)
+  world.pods.clearOrphans(
+    (uid) => uids.has(uid),
+    (uid) => had.get(uid),
+  )
+  await world.leftovers.clear((uid) => uids.has(uid) || world.pods.has(uid), new Set(had.keys()))
 }

@@ -30,16 +30,21 @@ export class Leftovers {
     await this.#try('remove logs', () => removeIfAny(logFolder(this.#deps.settings, pod)))
   }
 
-  /** Removes folders and logs of pods that are not `known`. Other people's folders stay. */
-  async clear(known: (podUid: string) => boolean): Promise<void> {
+  /**
+   * Removes folders and logs of pods that are not `known`. Logs only of pods that we had: the folder
+   * is shared with whoever else runs containers on this machine.
+   */
+  async clear(known: (podUid: string) => boolean, had: ReadonlySet<string>): Promise<void> {
     const { settings, volumes } = this.#deps
-    for (const name of await namesIn(folderOf(settings, 'pods'))) {
-      if (!known(name)) await this.#try('remove pod folder', () => volumes.remove(name))
+    const left = (await namesIn(folderOf(settings, 'pods'))).filter((uid) => !known(uid))
+    for (const uid of left) {
+      await this.#try('remove pod folder', () => volumes.remove(uid))
     }
+    const ours = new Set([...had, ...left])
     for (const name of await namesIn(settings.logsFolder)) {
       const uid = UID.exec(name)?.[0] ?? ''
-      const folder = join(settings.logsFolder, name)
-      if (!known(uid)) await this.#try('remove logs', () => removeIfAny(folder))
+      if (known(uid) || !ours.has(uid)) continue
+      await this.#try('remove logs', () => removeIfAny(join(settings.logsFolder, name)))
     }
   }
 

@@ -108,10 +108,10 @@ export class PodWorker {
     this.#inbox.nudge()
   }
 
-  /** Something that its volumes or variables are made from has changed or has come. */
+  /** What it wants, or what its volumes and variables are made from, is another one: try again. */
   objectsChanged(): void {
     this.#memory.noteStale()
-    this.#memory.forgetTroubles((key) => key === 'volumes' || key.startsWith('start/'))
+    this.#memory.forgetTroubles((key) => key === 'volumes' || /^(start|image)\//.test(key))
     this.#inbox.nudge()
   }
 

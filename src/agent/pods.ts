@@ -72,7 +72,8 @@ export class Pods {
     if (entry === undefined) return this.#add(change.object)
     const before = entry.worker.pod
     entry.worker.update(change.object)
-    if (areFieldsChanged(before, change.object)) entry.worker.objectsChanged()
+    const isAnother = before.metadata.generation !== change.object.metadata.generation
+    if (isAnother || areFieldsChanged(before, change.object)) entry.worker.objectsChanged()
   }
 
   runtimeChanged(podUid: string): void {
@@ -92,12 +93,19 @@ export class Pods {
     entry.cancelTimer = this.#deps.clock.after(inMs, () => entry.worker.objectsChanged())
   }
 
-  /** Ends what runs of pods that nobody knows any more. Only after a word from the server. */
-  clearOrphans(known: (podUid: string) => boolean): void {
+  /**
+   * Ends what runs of pods that nobody knows any more. Only after a word from the server.
+   * `remembered`: such a pod as it was when it was still known.
+   */
+  clearOrphans(
+    known: (podUid: string) => boolean,
+    remembered: (podUid: string) => Pod | undefined,
+  ): void {
     for (const [uid, seen] of this.#adopted) {
       if (known(uid) || this.#entries.has(uid)) continue
       this.#deps.log.info('end what is left of a forgotten pod', { podUid: uid })
-      this.#launch(orphan(uid), seen, (worker, pod) => worker.forget(pod))
+      const pod = remembered(uid) ?? orphan(uid)
+      this.#launch(pod, seen, (worker) => worker.forget(pod))
     }
     this.#adopted = new Map()
   }
@@ -113,15 +121,11 @@ export class Pods {
     })
   }
 
-  #launch(
-    pod: Pod,
-    seen: PodSeen | undefined,
-    prepare: (worker: PodWorker, pod: Pod) => void,
-  ): void {
+  #launch(pod: Pod, seen: PodSeen | undefined, prepare: (worker: PodWorker) => void): void {
     const uid = pod.metadata.uid!
     const worker = new PodWorker(this.#deps.worker, pod, seen)
     this.#entries.set(uid, { worker, cancelTimer: undefined })
-    prepare(worker, pod)
+    prepare(worker)
     this.#start(async (signal) => {
       try {
         await worker.run(signal)

@@ -39,6 +39,8 @@ export class NodeReporter {
   #images: { seen: readonly ImageSeen[]; atMs: number } | undefined
   #wake: (() => void) | undefined
   #isReady: boolean | undefined
+  #isGone = false
+  #isNudged = false
 
   constructor(deps: NodeDeps) {
     this.#deps = deps
@@ -50,14 +52,20 @@ export class NodeReporter {
     return this.#node
   }
 
-  /** The API has a newer version of it: labels, taints, the pod range. */
-  seen(node: Node): void {
+  /** The API has a newer version of it: labels, taints, the pod range. Undefined: it is gone. */
+  seen(node: Node | undefined): void {
+    if (node === undefined) {
+      this.#isGone = true
+      this.nudge()
+      return
+    }
     const status = this.#node?.status ?? node.status
     this.#node = status === undefined ? node : { ...node, status }
   }
 
   /** Looks again at once: a check has another answer. */
   nudge(): void {
+    this.#isNudged = true
     this.#wake?.()
   }
 
@@ -98,6 +106,9 @@ export class NodeReporter {
   async #rest(ms: number, signal: AbortSignal): Promise<void> {
     const early = new AbortController()
     this.#wake = () => early.abort()
+    // A reason that came while we were at work must not wait either.
+    if (this.#isNudged) early.abort()
+    this.#isNudged = false
     // Both ends of the wait are fine: time has passed, or there is a reason to look now.
     await this.#deps.clock.sleep(ms, AbortSignal.any([signal, early.signal])).catch(() => {})
   }
@@ -105,6 +116,7 @@ export class NodeReporter {
   async #register(signal: AbortSignal): Promise<void> {
     const { client, settings } = this.#deps
     const view = await this.#view(signal)
+    this.#isGone = false
     try {
       this.#node = await client.create(nodes, newNode(view), signal)
     } catch (error) {
@@ -126,6 +138,7 @@ export class NodeReporter {
 
   async #report(signal: AbortSignal): Promise<void> {
     const { client, clock, settings } = this.#deps
+    if (this.#isGone) await this.#register(signal)
     const node = this.#node!
     const status = nodeStatus(await this.#view(signal), node.status)
     const body = planNodePatch(node, status, clock.nowMs())
