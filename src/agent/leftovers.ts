@@ -31,8 +31,8 @@ export class Leftovers {
   }
 
   /**
-   * Removes folders and logs of pods that are not `known`. Logs only of pods that we had: the folder
-   * is shared with whoever else runs containers on this machine.
+   * Removes folders and logs of pods that are not `known`. Logs only of pods that we had: their
+   * folder is shared with whoever else runs containers on this machine.
    */
   async clear(known: (podUid: string) => boolean, had: ReadonlySet<string>): Promise<void> {
     const { settings, volumes } = this.#deps
