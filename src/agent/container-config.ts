@@ -28,9 +28,12 @@ export async function containerConfig(
   const env = await environmentOf(view, container, signal)
   const expanded = (words: readonly string[] | undefined) =>
     words?.map((word) => expand(word, (name) => env.get(name)))
-  const mounts = await volumes.mountsOf(pod, container, env)
-  const hasOwnHosts = mounts.some(({ containerPath }) => containerPath === HOSTS)
-  if (!hasOwnHosts) mounts.push(await hostsMount({ volumes, settings }, view))
+  const hasOwnHosts = container.volumeMounts?.some(({ mountPath }) => mountPath === HOSTS)
+  const [mounts, hosts, terminationMessageFile] = await Promise.all([
+    volumes.mountsOf(pod, container, env),
+    hasOwnHosts ? [] : hostsMount({ volumes, settings }, view),
+    volumes.terminationFile(pod, container.name, attempt),
+  ])
   return {
     pod,
     container,
@@ -40,22 +43,25 @@ export async function containerConfig(
     command: expanded(container.command),
     args: expanded(container.args),
     env: [...env].map(([name, value]) => `${name}=${value}`),
-    mounts,
+    mounts: [...mounts, ...hosts],
     cgroupParent: cgroupParentOf(pod),
     oomScoreAdj: oomScoreAdjOf(pod, container, settings.memoryBytes),
     logPath: logPath(settings, pod, container.name, attempt),
-    terminationMessageFile: await volumes.terminationFile(pod, container.name, attempt),
+    terminationMessageFile,
     volumeGroups: volumeGroupsOf(pod),
   }
 }
 
-async function hostsMount({ volumes, settings }: ConfigDeps, view: EnvView): Promise<MountConfig> {
+async function hostsMount(
+  { volumes, settings }: ConfigDeps,
+  view: EnvView,
+): Promise<MountConfig[]> {
   const { pod, podIps } = view
   const text = pod.spec.hostNetwork
     ? nodeHostsFile(pod, (await readFileIfAny(settings.hostsPath)) ?? '')
     : hostsFile(pod, podIps, settings.clusterDomain)
   const hostPath = await volumes.sharedFile(pod, 'etc-hosts', text)
-  return { hostPath, containerPath: HOSTS, readOnly: false, propagation: 'private' }
+  return [{ hostPath, containerPath: HOSTS, readOnly: false, propagation: 'private' }]
 }
 
 /** Where the logs of a pod lie, for as long as the pod is in the API. */
