@@ -178,7 +178,7 @@ build() {
       { [ -x node_modules/.bin/bun ] || as_owner npm ci --no-audit --no-fund; } &&
       as_owner npm run --silent build
   } >"$log" 2>&1 || {
-    tail -n 20 "$log" >&2
+    grep -v '^npm warn' "$log" | tail -n 10 >&2
     fail "the build failed: mend it, and see npm ci && npm run build succeed in $checkout"
   }
   source=$checkout/dist/kedge
@@ -250,7 +250,7 @@ start_unit() {
     return
   fi
   rm -f "$ready"
-  systemctl restart kedge || give_up "$(last_words)"
+  systemctl restart kedge 2>/dev/null || give_up "$(last_words)"
   changed=yes
   say "service: started kedge.service"
 }
