@@ -196,3 +196,17 @@ test('a watcher that goes away leaves nothing behind', async () => {
   expect(text).toMatch(/apiserver_longrunning_requests\{[^}]*resource="configmaps"[^}]*\} 0/)
   await server.close()
 })
+
+test('a watcher that reads nothing while much happens is cut off', async () => {
+  const { server } = await serverWith('a')
+  const watch = await server.watch(`${MAPS}?watch=1`)
+  const data = { k: 'x'.repeat(1024 * 1024) }
+  const count = 40
+  for (let i = 0; i < count; i++) {
+    await server.call('POST', MAPS, { body: { metadata: { name: `m${i}` }, data } })
+  }
+  let seenCount = 0
+  while ((await watch.next()) !== undefined) seenCount++
+  expect(seenCount).toBeLessThan(count)
+  await server.close()
+})
