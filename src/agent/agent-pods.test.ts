@@ -182,6 +182,9 @@ describe('a pod', () => {
     }
     const livenessProbe = { exec: { command: ['well'] }, periodSeconds: 5, failureThreshold: 2 }
     await node.run('one', { containers: [{ ...web, livenessProbe }] })
+    await node.until('it runs', () => node.runtime.done.includes('start one/web 0'))
+    await node.settle()
+    await node.advance(5)
     await node.until('it was asked', () => askedCount > 0)
     isWell = false
     await node.advance(5)
@@ -221,6 +224,25 @@ describe('a pod', () => {
     const pod = await node.untilPod('one', 'fails', phaseIs('Failed'))
     expect(pod.status!.reason).toBe('DeadlineExceeded')
     expect(node.runtime.done).toContain('stop web 30')
+  })
+
+  test('that never started in its time is told as lost', async () => {
+    await using node = await TestNode.start()
+    node.images.isHere = () => false
+    node.images.onPull = () => {
+      throw new RuntimeError('ErrImagePull', 'no such tag')
+    }
+    await node.run('one', { containers: [web], activeDeadlineSeconds: 3 })
+    await node.untilPod('one', 'waits', waitsFor('ErrImagePull'))
+    await node.advance(4)
+    const pod = await node.untilPod('one', 'is told', ({ status }) => {
+      return status?.containerStatuses?.[0]?.state?.terminated
+    })
+    expect(pod.status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' })
+    expect(pod.status!.containerStatuses![0]!.state!.terminated).toMatchObject({
+      reason: 'ContainerStatusUnknown',
+      exitCode: 137,
+    })
   })
 
   test('that asks for a volume nobody can make says which', async () => {

@@ -166,7 +166,7 @@ export class Agent implements Component {
         },
         left: (pod) => {
           objects.release(pod.metadata.uid!)
-          start(() => leftovers.removeLogs(pod))
+          start(() => leftovers.removeLogs(pod.metadata.uid!))
         },
       },
       adopted,

@@ -65,7 +65,7 @@ async function hostsMount(
 }
 
 /** Where the logs of a pod lie, for as long as the pod is in the API. */
-export function logFolder(settings: NodeSettings, pod: EnvView['pod']): string {
+function logFolder(settings: NodeSettings, pod: EnvView['pod']): string {
   const { namespace, name, uid } = pod.metadata
   return join(settings.logsFolder, `${namespace}_${name}_${uid}`)
 }

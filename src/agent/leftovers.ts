@@ -2,10 +2,8 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Pod } from '../api/generated/types.ts'
 import { removeIfAny } from '../lib/files.ts'
 import type { Log } from '../lib/log.ts'
-import { logFolder } from './container-config.ts'
 import { folderOf } from './folders.ts'
 import type { NodeSettings } from './settings.ts'
 import type { PodVolumes } from './volumes/volumes.ts'
@@ -25,9 +23,13 @@ export class Leftovers {
     this.#deps = deps
   }
 
-  /** Logs go with the pod, not with its containers. */
-  async removeLogs(pod: Pod): Promise<void> {
-    await this.#try('remove logs', () => removeIfAny(logFolder(this.#deps.settings, pod)))
+  /** Logs go with the pod, not with its containers. Its UID is enough to know them. */
+  async removeLogs(podUid: string): Promise<void> {
+    const { logsFolder } = this.#deps.settings
+    for (const name of await namesIn(logsFolder)) {
+      if (!name.endsWith(`_${podUid}`)) continue
+      await this.#try('remove logs', () => removeIfAny(join(logsFolder, name)))
+    }
   }
 
   /**

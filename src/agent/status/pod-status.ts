@@ -1,11 +1,6 @@
 // The status of a pod, as the kubelet of 1.36 writes it. Pure.
 
-import type {
-  Container,
-  ContainerStatus,
-  PodCondition,
-  PodStatus,
-} from '../../api/generated/types.ts'
+import type { Container, ContainerStatus, PodStatus } from '../../api/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { type Action, isAlive, type Seen } from '../plan/pod-seen.ts'
 import { podLimits, podRequests, qosClassOf } from '../resources.ts'
@@ -23,7 +18,7 @@ export type NodeIps = readonly string[]
 export function podStatus(view: StatusView, hostIps: NodeIps): PodStatus {
   const { seen, plan } = view
   if (seen.rejection !== undefined) return rejectedStatus(seen)
-  if (isEndTold(seen)) return endedStatus(seen)
+  if (isEndTold(seen)) return endedStatus(view)
   const { spec } = seen.pod
   const ephemeral: Container[] = spec.ephemeralContainers ?? []
   const regular = containerStatuses(view, spec.containers, 'containerStatuses')
@@ -68,15 +63,20 @@ function isEndTold({ pod, reported }: Seen): boolean {
   return (phase === 'Succeeded' || phase === 'Failed') && reported.phase === phase
 }
 
-function endedStatus(seen: Seen): PodStatus {
-  const { reported, sandbox } = seen
-  const { conditions } = reported
-  if (conditions === undefined || sandbox?.state === 'ready') return reported
+function endedStatus({ seen, plan }: StatusView): PodStatus {
+  const { conditions, containerStatuses, initContainerStatuses = [] } = seen.reported
+  // Refused, and never more than that.
+  if (containerStatuses === undefined || conditions === undefined) return seen.reported
+  const lists: Lists = { containerStatuses, initContainerStatuses }
+  if (plan.phase === 'stopped') endAll(lists, seen)
+  if (initContainerStatuses.length === 0) delete lists.initContainerStatuses
   const gone = { status: 'False', lastTransitionTime: formatTime(seen.nowMs) }
-  const isOpen = ({ type, status }: PodCondition) => type === SANDBOX && status === 'True'
-  if (!conditions.some(isOpen)) return reported
-  const closed = conditions.map((one) => (isOpen(one) ? { ...one, ...gone } : one))
-  return { ...reported, conditions: closed }
+  const closed = conditions.map((one) =>
+    one.type === SANDBOX && one.status === 'True' && seen.sandbox?.state !== 'ready'
+      ? { ...one, ...gone }
+      : one,
+  )
+  return { ...seen.reported, ...lists, conditions: closed }
 }
 
 function rejectedStatus({ pod, rejection, reported, nowMs }: Seen): PodStatus {
