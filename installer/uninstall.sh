@@ -156,8 +156,10 @@ clear_foreign_containerd() {
   [ "$socket" != "$own_socket" ] && [ -S "$socket" ] && has ctr || return 0
   ours() { ctr --address "$socket" --namespace kedge "$@"; }
   ctr --address "$socket" namespaces list -q 2>/dev/null | grep -qx kedge || return 0
-  for name in $(ours tasks list -q); do ours tasks delete --force "$name" >/dev/null 2>&1 || true; done
-  for name in $(ours containers list -q); do ours containers delete "$name" >/dev/null || true; done
+  for name in $(ours containers list -q); do
+    ours tasks delete --force "$name" >/dev/null 2>&1 || true
+    ours containers delete "$name" >/dev/null || true
+  done
   ours images list -q | xargs -r ctr --address "$socket" --namespace kedge images remove >/dev/null
   # Snapshots go from the leaves up; each round takes those that nothing rests on any more.
   while left=$(ours snapshots list | sed '1d; s/ .*//') && [ -n "$left" ]; do

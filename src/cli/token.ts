@@ -3,8 +3,12 @@
 import { readFile } from 'node:fs/promises'
 import { loadAll } from 'js-yaml'
 import { parseDuration } from '../api/duration.ts'
+import type { Secret } from '../api/generated/types.ts'
 import { secrets } from '../api/resources/secrets.ts'
+import { ApiError } from '../api/status.ts'
 import { tokenSecret } from '../daemon/server-token.ts'
+import { whyUnreachable } from '../daemon/unreachable.ts'
+import type { Client } from '../kit/client.ts'
 import { createClient } from '../kit/client-impl.ts'
 import { remoteTransport } from '../kit/transport-remote.ts'
 import { SystemClock } from '../lib/clock.ts'
@@ -34,9 +38,18 @@ export async function createToken(options: TokenOptions, output: Output): Promis
     ...(ttlMs === 0 ? {} : { expiration }),
     ...(options.description === undefined ? {} : { description: options.description }),
   })
-  const never = new AbortController().signal
-  await createClient(transport).create(secrets, secret, never)
+  await createSecret(createClient(transport), secret, admin.url)
   output.write(`${formatJoinToken(token)}\n`)
+}
+
+async function createSecret(client: Client, secret: Secret, url: string): Promise<void> {
+  const never = new AbortController().signal
+  try {
+    await client.create(secrets, secret, never)
+  } catch (error) {
+    const why = error instanceof ApiError ? error.message : whyUnreachable(error)
+    throw new UserError(`the server at ${url}: ${why}`)
+  }
 }
 
 function ttlOf(text: string): number {

@@ -1,13 +1,15 @@
 // Whether files can be written to a place, without leaving anything there.
 
 import { constants } from 'node:fs'
-import { access, mkdtemp, rmdir, stat } from 'node:fs/promises'
+import { access, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { isMissing } from '../lib/files.ts'
 import { UserError } from '../lib/user-error.ts'
 
 const MEND = 'run as root, or name another place'
+/** Enough to begin with; whoever has begun is served also when less is left. */
+const FREE_MIB_MIN = 8
 
 /** Throws UserError when files could not be written below `path`, which need not exist yet. */
 export async function requireFolder(option: string, path: string): Promise<void> {
@@ -26,7 +28,19 @@ export async function requireFolder(option: string, path: string): Promise<void>
   }
 }
 
-/** The same for a file that will be written. */
+/** Throws UserError when a folder that is yet to be made would lie on a disk that is full. */
+export async function requireSpace(option: string, path: string): Promise<void> {
+  const nearest = await nearestExisting(`${option} ${path}`, path)
+  if (nearest.path === path) return
+  const { bavail, bsize } = await statfs(nearest.path)
+  const free = Math.floor((bavail * bsize) / 2 ** 20)
+  if (free >= FREE_MIB_MIN) return
+  throw new UserError(
+    `${option} ${path}: only ${free} MiB are free there: free some space, or name another place`,
+  )
+}
+
+/** As requireFolder, for a file that will be written. */
 export async function requireFile(option: string, path: string): Promise<void> {
   const found = await nearestExisting(`${option} ${path}`, path)
   if (found.path === path && found.isFolder) {

@@ -18,6 +18,7 @@ import { UserError } from '../lib/user-error.ts'
 import { certificateEndsAtMs } from '../pki/certificate.ts'
 import { createCsr } from '../pki/csr.ts'
 import { parseJoinToken } from '../pki/tokens.ts'
+import { whyUnreachable } from './unreachable.ts'
 
 export type Identity = { ca: string; cert: string; key: string }
 
@@ -90,21 +91,6 @@ async function fetchCa(
       'make a token on that server with kedge token create, or correct --server',
   )
 }
-
-/** What went wrong on the way, and what to look at. Pure. */
-function whyUnreachable(error: unknown): string {
-  if (error instanceof UserError) return error.message
-  const text = describeError(error)
-  const [, why] = REASONS.find(([sign]) => sign.test(text)) ?? []
-  return why ?? `cannot be reached (${text}): check the address, and what lies in between`
-}
-
-const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/ECONNREFUSED/, 'nobody listens there: check the address, and that kedge server runs there'],
-  [/EHOSTUNREACH|ENETUNREACH/, 'there is no way to it: check the address and the network'],
-  [/ENOTFOUND|EAI_/, 'its name is not known here: check it, or give the address as a number'],
-  [/took longer than/, 'does not answer: check the address, and that no firewall is in between'],
-]
 
 /** Asks for a certificate with `credentials`, and waits until the cluster has signed it. */
 export async function requestIdentity(

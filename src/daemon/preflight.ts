@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DEFAULT_PLUGIN_DIRS } from '../agent/network/cni.ts'
 import type { Processes } from '../lib/process.ts'
 import { UserError } from '../lib/user-error.ts'
-import { lockFolder, requireFile, requireFolder } from './folders.ts'
+import { lockFolder, requireFile, requireFolder, requireSpace } from './folders.ts'
 import { CNI_CONFIG_DIR, NODE_PROGRAMS } from './node.ts'
 import { nodeIpOf, nodeNameOf } from './node-address.ts'
 import type { Role, Settings } from './options.ts'
@@ -34,6 +34,7 @@ export async function checkMachine(
   const nodeName = nodeNameOf(settings)
   const nodeIp = await nodeIpOf(settings, processes, signal)
   await requireFolder('--data-dir', settings['data-dir'])
+  await requireSpace('--data-dir', settings['data-dir'])
   if (hasNode) {
     await requireFolder('--run-dir', settings['run-dir'])
     await requireFolder('--pod-log-dir', settings['pod-log-dir'])

@@ -3,7 +3,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
-import { type Log, silentLog } from '../lib/log.ts'
+import { describeError, type Log, silentLog } from '../lib/log.ts'
 import { UserError } from '../lib/user-error.ts'
 import { LogFile, noDisk, type SyncFile, syncData } from './disk.ts'
 import { Engine } from './engine.ts'
@@ -11,7 +11,7 @@ import { Ledger } from './ledger.ts'
 import { lockStore } from './lock.ts'
 import { RETENTION, type RetentionOptions } from './retention.ts'
 import { restoreSnapshot, Snapshots } from './snapshot.ts'
-import { Tables } from './sqlite.ts'
+import { isFull, Tables } from './sqlite.ts'
 import { SqliteStore, type SqliteStoreParts } from './sqlite-store.ts'
 import type { Store, StoreFailedError } from './store.ts'
 import { Upkeep } from './upkeep.ts'
@@ -82,7 +82,7 @@ function openOrRestore(path: string, log: Log): { tables: Tables; ledger: Ledger
   try {
     return openSound(path)
   } catch (cause) {
-    if (!isDamage(cause)) throw new UserError(`cannot open the data store ${path}`, { cause })
+    if (!isDamage(cause)) throw cannotOpen(path, cause)
     const takenAtMs = restoreSnapshot(path)
     if (takenAtMs === undefined) {
       throw new UserError(`the data store ${path} is damaged: restore it from a backup`, { cause })
@@ -112,6 +112,13 @@ function openSound(path: string): { tables: Tables; ledger: Ledger } {
     tables.close()
     throw error
   }
+}
+
+function cannotOpen(path: string, cause: unknown): UserError {
+  const advice = isFull(cause)
+    ? 'the disk is full: free some space'
+    : `${describeError(cause)}: see that it is a file, and that this user may write it`
+  return new UserError(`cannot open the data store ${path}: ${advice}`, { cause })
 }
 
 class DamageError extends Error {

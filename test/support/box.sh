@@ -15,7 +15,9 @@ if [ -z "${INSIDE:-}" ]; then
     mkdir -p "$root/$name"
     # A set of processors and memory must be said before anybody may enter.
     for set in cpuset.cpus cpuset.mems; do
-      [ -f "$root/cgroup.controllers" ] || [ ! -f "$root/$set" ] || cat "$root/$set" >"$root/$name/$set"
+      if [ -f "$root/$set" ] && [ ! -f "$root/cgroup.controllers" ]; then
+        cat "$root/$set" >"$root/$name/$set"
+      fi
     done
     echo $$ >"$root/$name/cgroup.procs"
   done
