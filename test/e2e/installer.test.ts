@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ociArchive } from '../images/image.ts'
 import { testImages } from '../images/recipes.ts'
 import { Box, plugTogether, type Snapshot, snapshotOf } from '../support/box.ts'
-import { cannotRun, KEDGE, run } from '../support/machines.ts'
+import { cannotRun, KEDGE } from '../support/machines.ts'
 
 const INSTALL = ['sh', 'installer/install.sh']
 const UNINSTALL = ['sh', 'installer/uninstall.sh']
@@ -241,13 +241,4 @@ describe.skipIf(reason !== undefined)(`the installer ${reason ?? ''}`, () => {
       expect(await box.ok(UNINSTALL)).toBe('nothing to remove\n')
     }, 60_000)
   }
-})
-
-const hasShellcheck = Bun.which('shellcheck') !== null
-if (!hasShellcheck) console.log('skipped: a look at the scripts (not installed: shellcheck)')
-
-test.skipIf(!hasShellcheck)('the scripts are POSIX shell without known traps', async () => {
-  const scripts = ['installer/install.sh', 'installer/uninstall.sh', 'test/support/box.sh']
-  const { code, stdout } = await run(['shellcheck', '-s', 'sh', ...scripts])
-  expect([code, stdout]).toEqual([0, ''])
 })
