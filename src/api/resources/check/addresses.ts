@@ -85,11 +85,16 @@ export function cidrWarnings(at: string, text: string): string[] {
 }
 
 /** Nobody can tell the families apart when one of `texts` is no address. */
-export function checkFamiliesReadable(faults: Faults, at: string, texts: readonly string[]) {
+export function checkFamiliesReadable(
+  faults: Faults,
+  at: string,
+  texts: readonly string[],
+): boolean {
   const broken = texts.findIndex((text) => familyOf(text) === undefined)
-  if (broken < 0) return
+  if (broken < 0) return true
   const why = `invalid IP[${broken}]: ${texts[broken]}`
   faults.internal(at, `failed to check for dual stack with error:${why}`)
+  return false
 }
 
 export function familyOf(text: string): 4 | 6 | undefined {

@@ -37,11 +37,11 @@ export function internalText(shown: Json): string {
 
 function formOf(kind: string, value: unknown): unknown {
   if (kind.startsWith('[')) {
-    if (value === undefined) return null
+    if (value === undefined || value === null) return null
     return (value as unknown[]).map((item) => formOf(kind.slice(1, -1), item))
   }
   if (kind.startsWith('{')) {
-    if (value === undefined) return null
+    if (value === undefined || value === null) return null
     const sorted = Object.entries(value as Json).toSorted(([a], [b]) => (a < b ? -1 : 1))
     return Object.fromEntries(sorted.map(([key, item]) => [key, formOf(kind.slice(1, -1), item)]))
   }

@@ -133,9 +133,9 @@ function checkAddresses(
   }
   if (addresses.length < 2) return
   const texts = addresses.map(({ ip }) => ip ?? '')
-  checkFamiliesReadable(faults, `status.${field}`, texts)
+  const areReadable = checkFamiliesReadable(faults, `status.${field}`, texts)
   const families = new Set(addresses.map(({ ip }) => familyOf(ip ?? '')))
-  if (addresses.length === 2 && families.size === 2) return
+  if (areReadable && addresses.length === 2 && families.size === 2) return
   const type = field === 'podIPs' ? 'PodIP' : 'HostIP'
   const shown = addresses.map((address) => internalForm(type, address))
   faults.invalid(`status.${field}`, shown, 'may specify no more than one IP for each IP family')

@@ -72,7 +72,7 @@ export function checkPodResources({ faults, spec }: Check, at: string) {
   if (resources.claims !== undefined) {
     faults.forbidden(`${at}.claims`, 'claims may not be set for Resources at pod-level')
   }
-  const claims = (spec.resourceClaims ?? []).map((claim) => claim.name)
+  const claims = (spec.resourceClaims ?? []).map(({ name }) => name).filter((name) => !!name)
   checkRequirements(faults, at, resources, claims, checkPodResourceName)
   for (const [name, text] of Object.entries(containerTotals(spec, 'requests'))) {
     const whole = resources.requests?.[name]

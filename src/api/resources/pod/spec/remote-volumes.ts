@@ -104,9 +104,9 @@ const IQN = /iqn\.\d{4}-\d{2}\.([a-zA-Z0-9\-.]+)(:[^,;*&$|\s]+)$/
 const EUI = /^eui.[a-zA-Z0-9]{16}$/
 const NAA = /^naa.[a-zA-Z0-9]{32}$/
 
-function checkIscsi(faults: Faults, at: string, { name, iscsi }: Volume) {
+function checkIscsi(faults: Faults, at: string, { iscsi }: Volume) {
   if (iscsi === undefined) return
-  const { targetPortal = '', iqn = '', lun = 0, initiatorName } = iscsi
+  const { iqn = '', lun = 0, initiatorName } = iscsi
   requireAll(faults, at, iscsi, ['targetPortal', 'iqn'])
   if (iqn) checkInitiator(faults, `${at}.iqn`, iqn)
   faults.invalidAll(`${at}.lun`, lun, rangeFaults(lun, 0, 255))
@@ -114,10 +114,16 @@ function checkIscsi(faults: Faults, at: string, { name, iscsi }: Volume) {
   if (wantsSecret && !iscsi.secretRef) faults.required(`${at}.secretRef`)
   if (initiatorName === undefined) return
   checkInitiator(faults, `${at}.initiatorname`, initiatorName)
-  if (`${name}:${targetPortal}`.length <= 64) return
+}
+
+const PORTAL_BYTES_MAX = 64
+
+/** Judged even when the volume has another source too. */
+export function checkPortalLength(faults: Faults, at: string, { name, iscsi }: Volume) {
+  if (iscsi?.initiatorName === undefined) return
+  if (Buffer.byteLength(`${name}:${iscsi.targetPortal ?? ''}`) <= PORTAL_BYTES_MAX) return
   const length = 'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters'
-  const detail = `${length} if iscsi.initiatorName is specified.`
-  faults.invalid(`${at.replace(/\.iscsi$/, '')}.name`, name, detail)
+  faults.invalid(`${at}.name`, name, `${length} if iscsi.initiatorName is specified.`)
 }
 
 function checkInitiator(faults: Faults, at: string, text: string) {

@@ -17,7 +17,7 @@ import { checkPullPolicy } from './containers.ts'
 import { checkFieldRef, checkResourceFieldRef } from './env.ts'
 import { checkFreePath, checkNoBacksteps } from './paths.ts'
 import { checkProjected } from './projected.ts'
-import { REMOTE_SOURCES } from './remote-volumes.ts'
+import { checkPortalLength, REMOTE_SOURCES } from './remote-volumes.ts'
 
 /** In upstream's order, which decides the one that counts when there are several. */
 const SOURCES = [
@@ -66,6 +66,7 @@ function checkSource(check: Check, at: string, volume: Volume) {
   const [first, ...others] = given
   if (first === undefined) return faults.required(at, 'must specify a volume type')
   checkOne(check, at, volume, first)
+  checkPortalLength(faults, at, volume)
   for (const source of others) {
     const path = `${at}.${SECOND_PATH_OF[source] ?? source}`
     faults.forbidden(path, 'may not specify more than 1 volume type')
