@@ -104,7 +104,8 @@ function mergeField(result: JsonObject, key: string, patch: unknown, field: Fiel
       strategy === 'replace' ? plainValue(patch) : mergeMap(original, patch, fieldsOf(field?.type))
   } else if (Array.isArray(original) && Array.isArray(patch)) {
     const plan = listPlan(field)
-    result[key] = plan.merges ? mergeLists(original, patch, plan) : plainValue(patch)
+    // Lists that are replaced are taken as they are; decoding drops what it does not know.
+    result[key] = plan.merges ? mergeLists(original, patch, plan) : patch
   } else {
     const value = plainValue(patch)
     if (value === undefined) delete result[key]

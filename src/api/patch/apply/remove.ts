@@ -30,8 +30,8 @@ function removeFromMap(map: JsonObject, set: Fields, place: Place): JsonObject |
     const node = set[fieldStep(key)]
     if (value === undefined || isMember(node)) continue
     const left = node === undefined ? value : removeAt(value, node, childPlace(place, key))
-    if (left === undefined) continue
-    result[key] = left
+    // Upstream leaves null where all parts went, so who owned the whole goes on owning it.
+    result[key] = left ?? null
     some = true
   }
   return some ? result : undefined

@@ -31,8 +31,9 @@ export function checkStatus(faults: Faults, pod: Pod, old: Pod | undefined) {
   checkClaimStatuses(faults, pod)
   checkAddresses(faults, 'podIPs', status.podIPs ?? [], before.podIPs ?? [])
   const hostIPs = status.hostIPs ?? []
-  if (hostIPs.length > 0 && status.hostIP !== hostIPs[0]!.ip) {
-    faults.invalid('status.hostIPs[0].ip', hostIPs[0]!.ip, 'must be equal to `hostIP`')
+  const first = hostIPs[0]?.ip ?? ''
+  if (hostIPs.length > 0 && (status.hostIP ?? '') !== first) {
+    faults.invalid('status.hostIPs[0].ip', first, 'must be equal to `hostIP`')
   }
   checkAddresses(faults, 'hostIPs', hostIPs, before.hostIPs ?? [])
   checkExtendedClaim(faults, pod)
