@@ -22,10 +22,10 @@ export type Cluster = {
   kubectl: Kubectl
   imagesTar: string
   /** Runs a shell line in a pod and returns what it printed. */
-  inPod(pod: string, script: string): Promise<string>
+  inPod(pod: string, script: string, kubectl?: Kubectl): Promise<string>
   /** Fetches a URL from a machine; throws when there is no answer within two seconds. */
   curl(from: Machine, url: string): Promise<string>
-  podsReady(selector: string, count: number): Promise<PodView[]>
+  podsReady(selector: string, count: number, kubectl?: Kubectl): Promise<PodView[]>
 }
 
 export type PodView = { name: string; node: string; ip: string; restarts: number; id: string }
@@ -59,9 +59,9 @@ async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
   for (const machine of [server, edge]) await importImages(machine, imagesTar)
   return {
     ...{ lab, server, edge, kubectl, imagesTar },
-    inPod: (pod, script) => kubectl(['exec', pod, '--', 'sh', '-c', script]),
+    inPod: (pod, script, own = kubectl) => own(['exec', pod, '--', 'sh', '-c', script]),
     curl: (from, url) => ok(from.on(['curl', '-sS', '--fail', '--max-time', '2', url])),
-    podsReady: (selector, count) => podsReady(kubectl, selector, count),
+    podsReady: (selector, count, own = kubectl) => podsReady(own, selector, count),
     [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
   }
 }
@@ -72,7 +72,7 @@ export async function importImages(machine: Machine, tar: string): Promise<strin
 }
 
 /** Waits until this many nodes are there and all of them are Ready. */
-async function nodesReady(kubectl: Kubectl, count: number): Promise<void> {
+export async function nodesReady(kubectl: Kubectl, count: number): Promise<void> {
   await until(`${count} nodes`, async () => {
     const names = await kubectl(['get', 'nodes', '-o', 'name'])
     return names.trim().split('\n').length === count

@@ -1,9 +1,13 @@
 // One cluster, every suite, in order.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { cannotRun } from '../support/machines.ts'
+import { cannotRun, kubectlPrograms } from '../support/machines.ts'
 import { type Cluster, startCluster } from './cluster.ts'
-import { kubectlSuite } from './suites/kubectl.ts'
+import { changingSuite } from './suites/changing.ts'
+import { imagesSuite } from './suites/images.ts'
+import { lookingSuite } from './suites/looking.ts'
+import { nodesSuite } from './suites/nodes.ts'
+import { podsSuite } from './suites/pods.ts'
 import { streamsSuite } from './suites/streams.ts'
 import { survivalSuite } from './suites/survival.ts'
 import { webSuite } from './suites/web.ts'
@@ -31,7 +35,15 @@ describe.skipIf(reason !== undefined)(`a cluster of two machines ${reason ?? ''}
   })
 
   webSuite(get)
-  streamsSuite(get)
-  kubectlSuite(get)
+  for (const { program, version } of reason === undefined ? kubectlPrograms() : []) {
+    describe(`kubectl ${version}`, () => {
+      lookingSuite(get, program)
+      streamsSuite(get, program)
+      changingSuite(get, program, `ke-changing-${version.replace('.', '-')}`)
+    })
+  }
+  podsSuite(get)
+  imagesSuite(get)
+  nodesSuite(get)
   survivalSuite(get)
 })

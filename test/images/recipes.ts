@@ -91,6 +91,13 @@ export async function testImages(): Promise<Image[]> {
   return recipes(await findBusybox()).map(makeImage)
 }
 
+/** The web image under another name and with a page of its own: its content is found nowhere. */
+export async function freshImage(name: string, page: string): Promise<Image> {
+  const web = recipes(await findBusybox()).find((recipe) => recipe.name === 'kedge-test/web:1')!
+  const fresh = [{ path: 'www/fresh.html', data: text(page) }]
+  return makeImage({ ...web, name, layers: [[...web.layers.flat(), ...fresh]] })
+}
+
 /** Debian's static busybox: the installed one, else unpacked from the package. */
 async function findBusybox(): Promise<Uint8Array> {
   for (const path of ['/bin/busybox', '/usr/bin/busybox']) {

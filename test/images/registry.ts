@@ -20,6 +20,8 @@ export type RegistryOptions = {
   port?: number
   /** Default: everybody may read and write. */
   account?: { username: string; password: string }
+  /** Makes a command run elsewhere, such as in a network namespace. Default: here. */
+  on?: (argv: string[]) => string[]
 }
 
 const READY_MS_MAX = 10_000
@@ -32,6 +34,29 @@ export async function startRegistry(
   const program = Bun.which('docker-registry')
   if (program === null) throw new Error('docker-registry is not installed: apt install it')
   const port = options.port ?? (await freePort())
+  const argv = [program, 'serve', await writeConfig(options, port)]
+  const headers = authorization(options.account)
+  const url = `http://127.0.0.1:${port}`
+  const here = serve(argv, `127.0.0.1:${port}`)
+  try {
+    await untilReady(`${url}/v2/`, async () => (await fetch(`${url}/v2/`, { headers })).ok)
+    for (const image of images) await push(url, image, headers)
+  } catch (error) {
+    await here.stop()
+    throw error
+  }
+  const { on } = options
+  if (on === undefined) return here
+  // Nobody here reaches a port over there: it was filled here, and is served there.
+  await here.stop()
+  const there = serve(on(argv), here.host)
+  const ask = on(['curl', '-s', '-o', '/dev/null', `${url}/v2/`])
+  await untilReady(`${url}/v2/`, async () => (await Bun.spawn(ask).exited) === 0)
+  return there
+}
+
+/** Returns the path of the configuration. */
+async function writeConfig(options: RegistryOptions, port: number): Promise<string> {
   const config = join(options.folder, 'registry.json')
   mkdirSync(options.folder, { recursive: true })
   const passwords = join(options.folder, 'htpasswd')
@@ -50,11 +75,11 @@ export async function startRegistry(
     ...(options.account === undefined ? {} : { auth }),
   }
   writeFileSync(config, JSON.stringify(settings))
-  const child = Bun.spawn([program, 'serve', config], { stdout: 'ignore', stderr: 'ignore' })
-  const host = `127.0.0.1:${port}`
-  const headers = authorization(options.account)
-  await untilReady(`http://${host}/v2/`, headers)
-  for (const image of images) await push(`http://${host}`, image, headers)
+  return config
+}
+
+function serve(argv: string[], host: string): Registry {
+  const child = Bun.spawn(argv, { stdout: 'ignore', stderr: 'ignore' })
   return {
     host,
     async stop() {
@@ -96,11 +121,10 @@ function authorization(account: RegistryOptions['account']): Record<string, stri
   return { authorization: `Basic ${btoa(`${account.username}:${account.password}`)}` }
 }
 
-async function untilReady(url: string, headers: Record<string, string>): Promise<void> {
+async function untilReady(url: string, isReady: () => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + READY_MS_MAX
   while (performance.now() < endMs) {
-    const answer = await fetch(url, { headers }).catch(() => undefined) // Not listening yet.
-    if (answer?.ok) return
+    if (await isReady().catch(() => false)) return // Not listening yet.
     await Bun.sleep(20)
   }
   throw new Error(`no registry answers at ${url}`)

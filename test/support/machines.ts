@@ -2,9 +2,9 @@
 // containerd and its own kedge. Everything is made under one temporary folder and taken away again.
 
 import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 export const KEDGE = join(import.meta.dir, '../../dist/kedge')
 
@@ -86,11 +86,18 @@ export async function createLab({ prefix = 'kt', subnet = '10.89.7' }: LabOption
       return machine
     },
     async [Symbol.asyncDispose]() {
-      for (const machine of machines.toReversed()) await machine.remove()
+      // One that cannot be removed whole must not keep the others.
+      const removals = machines.toReversed().map((machine) => machine.remove())
+      const failures = (await Promise.allSettled(removals)).filter(isFailure)
       await run(['ip', 'link', 'del', bridge])
       await rm(folder, { recursive: true, force: true })
+      if (failures.length > 0) throw new AggregateError(failures.map(({ reason }) => reason))
     },
   }
+}
+
+function isFailure(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
+  return result.status === 'rejected'
 }
 
 export type Lab = Awaited<ReturnType<typeof createLab>>
@@ -221,11 +228,19 @@ export class Machine {
     return readFile(this.logPath, 'utf8').catch(() => '')
   }
 
+  /** ctr, talking to the containerd that kedge started here. */
+  ctr(args: string[]): string[] {
+    const socket = join(this.runDir, 'containerd/containerd.sock')
+    return ['ctr', '--address', socket, '--namespace', 'kedge', ...args]
+  }
+
   /** Ends everything of this machine: kedge, its containers, its containerd, its mounts. */
   async remove(): Promise<void> {
     await this.signal('SIGKILL')
+    const pods = await readdir(join(this.dataDir, 'agent/pods')).catch(() => [])
+    const groups = await cgroupsOf(pods)
     for (let round = 0; round < 20; round++) {
-      const pids = await this.#pids()
+      const pids = [...(await this.#pids()), ...(await pidsIn(groups))]
       if (pids.length === 0) break
       for (const pid of pids) tryKill(pid)
       await Bun.sleep(50)
@@ -238,6 +253,7 @@ export class Machine {
     for (const path of ours.toReversed()) await run(['umount', '-l', path])
     await run(['ip', 'link', 'del', this.#link])
     await run(['ip', 'netns', 'del', this.namespace])
+    for (const path of groups) await rmdir(path)
   }
 
   /** Processes that hold this machine's folder in their command line, or live in its network. */
@@ -251,6 +267,19 @@ export class Machine {
   }
 }
 
+/** The control groups of pods and what is in them, in every hierarchy, the innermost first. */
+async function cgroupsOf(podUids: readonly string[]): Promise<string[]> {
+  const { stdout } = await run(['find', '/sys/fs/cgroup', '-depth', '-type', 'd'])
+  return stdout.split('\n').filter((path) => podUids.some((uid) => path.includes(`/pod${uid}`)))
+}
+
+async function pidsIn(cgroups: readonly string[]): Promise<number[]> {
+  const lists = await Promise.all(
+    cgroups.map((path) => readFile(join(path, 'cgroup.procs'), 'utf8')),
+  )
+  return [...new Set(lists.flatMap((list) => list.split('\n').filter(Boolean).map(Number)))]
+}
+
 function tryKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
@@ -259,17 +288,37 @@ function tryKill(pid: number): void {
   }
 }
 
+/**
+ * The kubectl of PATH, and those that KEDGE_TEST_KUBECTL names, separated by colons: so the same
+ * tests run with several versions.
+ */
+export function kubectlPrograms(): { program: string; version: string }[] {
+  const more = process.env.KEDGE_TEST_KUBECTL?.split(':').filter(Boolean) ?? []
+  return ['kubectl', ...more].map((program) => {
+    const { stdout } = Bun.spawnSync([program, 'version', '--client', '-o', 'json'])
+    const { major, minor } = JSON.parse(stdout.toString()).clientVersion
+    return { program, version: `${major}.${Number.parseInt(minor, 10)}` }
+  })
+}
+
 export type Kubectl = ReturnType<typeof kubectlOf>
+export type KubectlOptions = { program?: string; namespace?: string }
 
 /** kubectl with a kubeconfig. `kubectl(['get', 'pods'])` throws when it fails. */
-export function kubectlOf(kubeconfig: string) {
-  const argvOf = (args: string[]) => ['kubectl', '--kubeconfig', kubeconfig, ...args]
-  const kubectl = (args: string[], stdin?: string) =>
-    ok(argvOf(args), stdin === undefined ? {} : { stdin })
+export function kubectlOf(kubeconfig: string, options: KubectlOptions = {}) {
+  const { program = 'kubectl', namespace = 'default' } = options
+  // What another cluster at this address served must not be believed.
+  const cache = join(dirname(kubeconfig), 'kubectl-cache')
+  const where = ['--kubeconfig', kubeconfig, '--cache-dir', cache, '--namespace', namespace]
+  const argvOf = (args: string[]) => [program, ...where, ...args]
+  const withInput = (stdin: string | undefined) => (stdin === undefined ? {} : { stdin })
+  const kubectl = (args: string[], stdin?: string) => ok(argvOf(args), withInput(stdin))
   return Object.assign(kubectl, {
     argv: argvOf,
-    try: (args: string[], stdin?: string) =>
-      run(argvOf(args), stdin === undefined ? {} : { stdin }),
+    namespace,
+    try: (args: string[], stdin?: string) => run(argvOf(args), withInput(stdin)),
     json: async (args: string[]) => JSON.parse(await kubectl([...args, '-o', 'json'])),
+    /** The same, with another program or namespace. */
+    with: (more: KubectlOptions): Kubectl => kubectlOf(kubeconfig, { ...options, ...more }),
   })
 }

@@ -3,121 +3,161 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ok, until } from '../../support/machines.ts'
+import { follow } from '../../support/follow.ts'
+import { ok } from '../../support/machines.ts'
 import type { Cluster, PodView } from '../cluster.ts'
 
-export function streamsSuite(get: () => Cluster): void {
+export function streamsSuite(get: () => Cluster, program: string): void {
   const onEachNode = async (body: (pod: PodView) => Promise<void>) => {
     const pods = await get().podsReady('app=web', 3)
     for (const node of ['server', 'edge']) await body(pods.find((pod) => pod.node === node)!)
   }
+  const kubectl = () => get().kubectl.with({ program })
 
   describe('streams', () => {
-    test('exec gives output, errors, input and the exit code', () =>
-      onEachNode(async ({ name }) => {
-        const { kubectl } = get()
-        const both = await kubectl.try([
-          'exec',
-          name,
-          '--',
-          'sh',
-          '-c',
-          'echo out; echo err >&2; exit 7',
-        ])
-        expect(both).toMatchObject({ code: 7, stdout: 'out\n' })
-        expect(both.stderr).toContain('err\n')
-        expect(await kubectl(['exec', '-i', name, '--', 'cat'], 'over there')).toBe('over there')
-      }))
-
-    test('exec works over SPDY as well, for older clients', () =>
-      onEachNode(async ({ name }) => {
-        const argv = get().kubectl.argv(['exec', name, '--', 'echo', 'spdy'])
-        expect(await ok(argv, { env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' } })).toBe(
-          'spdy\n',
-        )
-      }))
-
-    test('exec -it has a terminal with a size', () =>
-      onEachNode(async ({ name }) => {
-        let seen = ''
-        const argv = get().kubectl.argv(['exec', '-it', name, '--', 'sh', '-c', 'tty; stty size'])
-        const child = Bun.spawn(argv, {
-          terminal: {
-            cols: 91,
-            rows: 33,
-            data: (_terminal, chunk) => {
-              seen += new TextDecoder().decode(chunk)
-            },
-          },
-        })
-        expect(await child.exited).toBe(0)
-        await until('the size', async () => seen.includes('33 91'), 5000)
-        expect(seen).toContain('/dev/pts/')
-      }))
-
-    test('logs come whole, by their tail, and as they are written', () =>
-      onEachNode(async ({ name }) => {
-        const { kubectl } = get()
-        expect(await kubectl(['logs', name])).toStartWith('listening on 8080\n')
-        expect(await kubectl(['logs', name, '--tail=0'])).toBe('')
-        const follow = Bun.spawn(kubectl.argv(['logs', '-f', name, '--tail=0']), { stdout: 'pipe' })
-        await Bun.sleep(500)
-        await kubectl(['exec', name, '--', 'sh', '-c', 'echo more > /proc/1/fd/1'])
-        const { value } = await follow.stdout.getReader().read()
-        expect(new TextDecoder().decode(value)).toBe('more\n')
-        follow.kill()
-        await follow.exited
-      }))
+    execTests(onEachNode, kubectl)
+    terminalTests(onEachNode, kubectl)
+    logTests(onEachNode, kubectl)
 
     test('cp brings files there and back', () =>
       onEachNode(async ({ name }) => {
-        const { kubectl, lab } = get()
-        const local = join(lab.folder, 'sent')
+        const local = join(get().lab.folder, 'sent')
         const content = 'x'.repeat(2_000_000)
         writeFileSync(local, content)
-        await kubectl(['cp', local, `${name}:/tmp/there`])
-        await kubectl(['cp', `${name}:/tmp/there`, `${local}.back`])
+        await kubectl()(['cp', local, `${name}:/tmp/there`])
+        await kubectl()(['cp', `${name}:/tmp/there`, `${local}.back`])
         expect(readFileSync(`${local}.back`, 'utf8')).toBe(content)
       }))
 
     test('port-forward carries many connections', () =>
       onEachNode(async ({ name }) => {
-        const { kubectl } = get()
-        const argv = kubectl.argv(['port-forward', `pod/${name}`, ':8080'])
-        const child = Bun.spawn(argv, { stdout: 'pipe', stderr: 'ignore' })
-        try {
-          const { value } = await child.stdout.getReader().read()
-          const [, port] = /127\.0\.0\.1:(\d+)/.exec(new TextDecoder().decode(value)) ?? []
-          const pages = Array.from({ length: 10 }, async () => {
-            const response = await fetch(`http://127.0.0.1:${port}/index.html`)
-            return response.text()
-          })
-          expect(new Set(await Promise.all(pages))).toEqual(new Set(['hello from kedge\n']))
-        } finally {
-          child.kill()
-          await child.exited
-        }
+        expect(
+          await pagesThrough(kubectl().argv(['port-forward', `pod/${name}`, ':8080'])),
+        ).toEqual(new Set(['hello from kedge\n']))
       }))
 
-    test('attach shows what the container writes', () =>
-      onEachNode(async ({ name }) => {
-        const { kubectl } = get()
-        const child = Bun.spawn(kubectl.argv(['attach', name]), {
-          stdout: 'pipe',
-          stderr: 'ignore',
-        })
-        await Bun.sleep(700)
-        await kubectl(['exec', name, '--', 'sh', '-c', 'echo attached > /proc/1/fd/1'])
-        const { value } = await child.stdout.getReader().read()
-        expect(new TextDecoder().decode(value)).toContain('attached')
-        child.kill()
-        await child.exited
-      }))
+    test('port-forward finds a pod of a Service and of a Deployment', async () => {
+      for (const target of ['service/web', 'deployment/web']) {
+        const port = target.startsWith('service') ? ':80' : ':8080'
+        const pages = await pagesThrough(kubectl().argv(['port-forward', target, port]))
+        expect(pages).toEqual(new Set(['hello from kedge\n']))
+      }
+    })
 
     test('the API passes requests on to a pod', () =>
       onEachNode(async ({ name }) => {
         const path = `/api/v1/namespaces/default/pods/${name}:8080/proxy/index.html`
-        expect(await get().kubectl(['get', '--raw', path])).toBe('hello from kedge\n')
+        expect(await kubectl()(['get', '--raw', path])).toBe('hello from kedge\n')
       }))
   })
+}
+
+type OnEachNode = (body: (pod: PodView) => Promise<void>) => Promise<void>
+type GetKubectl = () => Cluster['kubectl']
+
+function execTests(onEachNode: OnEachNode, kubectl: GetKubectl): void {
+  test('exec gives output, errors, input and the exit code', () =>
+    onEachNode(async ({ name }) => {
+      const script = 'echo out; echo err >&2; exit 7'
+      const both = await kubectl().try(['exec', name, '--', 'sh', '-c', script])
+      expect(both).toMatchObject({ code: 7, stdout: 'out\n' })
+      expect(both.stderr).toContain('err\n')
+      expect(await kubectl()(['exec', '-i', name, '--', 'cat'], 'over there')).toBe('over there')
+    }))
+
+  test('exec carries a megabyte in both directions', () =>
+    onEachNode(async ({ name }) => {
+      const much = 'kedge '.repeat(170_000)
+      expect(await kubectl()(['exec', '-i', name, '--', 'cat'], much)).toBe(much)
+    }))
+
+  test('exec says what cannot be run, and where nothing runs', () =>
+    onEachNode(async ({ name }) => {
+      const absent = await kubectl().try(['exec', name, '--', 'no-such-program'])
+      expect(absent.code).toBeGreaterThan(0)
+      expect(absent.stderr).toContain('executable file not found in $PATH')
+      const nowhere = await kubectl().try(['exec', name, '-c', 'none', '--', 'true'])
+      expect(nowhere.stderr).toContain(`container none is not valid for pod ${name}`)
+    }))
+
+  test('exec works over SPDY as well, for older clients', () =>
+    onEachNode(async ({ name }) => {
+      const argv = kubectl().argv(['exec', name, '--', 'echo', 'spdy'])
+      const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' }
+      expect(await ok(argv, { env })).toBe('spdy\n')
+    }))
+}
+
+function terminalTests(onEachNode: OnEachNode, kubectl: GetKubectl): void {
+  test('exec -it has a terminal that follows its size, and an exit code', () =>
+    onEachNode(async ({ name }) => {
+      const argv = kubectl().argv(['exec', '-it', name, '--', 'sh'])
+      await using shell = follow(argv, { terminal: { cols: 91, rows: 33 } })
+      shell.terminal!.write('tty\n')
+      await shell.until('/dev/pts/')
+      const untilSize = (size: string) => `until [ "$(stty size)" = "${size}" ]; do :; done`
+      shell.terminal!.write(`${untilSize('33 91')}; echo first-$((1+1))\n`)
+      await shell.until('first-2')
+      shell.terminal!.resize(120, 44)
+      shell.terminal!.write(`${untilSize('44 120')}; echo second-$((1+1))\n`)
+      await shell.until('second-2')
+      shell.terminal!.write('exit 5\n')
+      expect(await shell.exited).toBe(5)
+    }))
+
+  test('exec -it passes Ctrl-C on', () =>
+    onEachNode(async ({ name }) => {
+      const argv = kubectl().argv(['exec', '-it', name, '--', 'sh'])
+      await using shell = follow(argv, { terminal: { cols: 80, rows: 24 } })
+      shell.terminal!.write('echo sleeping-$((1+1)); sleep 1000\n')
+      await shell.until('sleeping-2')
+      shell.terminal!.write('\x03')
+      shell.terminal!.write('echo code-$?; exit\n')
+      await shell.until('code-130')
+    }))
+
+  test('attach shows what the container writes', () =>
+    onEachNode(async ({ name }) => {
+      await using attached = follow(kubectl().argv(['attach', name]))
+      // Until the attachment stands there is nothing to be seen of it: write more than once.
+      const script =
+        'i=0; while [ $i -lt 50 ]; do echo attached > /proc/1/fd/1; sleep .1; i=$((i+1)); done'
+      await using _writing = follow(kubectl().argv(['exec', name, '--', 'sh', '-c', script]))
+      await attached.until('attached\n')
+    }))
+}
+
+function logTests(onEachNode: OnEachNode, kubectl: GetKubectl): void {
+  test('logs come whole, by their tail, with their times, and of all pods', async () => {
+    await onEachNode(async ({ name }) => {
+      expect(await kubectl()(['logs', name])).toStartWith('listening on 8080\n')
+      expect(await kubectl()(['logs', name, '--tail=0'])).toBe('')
+      expect(await kubectl()(['logs', name, '--limit-bytes=9'])).toBe('listening')
+      expect(await kubectl()(['logs', name, '--timestamps'])).toMatch(
+        /^\d{4}-\d\d-\d\dT\S+Z listening on 8080\n/,
+      )
+    })
+    const all = await kubectl()(['logs', '-l', 'app=web', '--prefix', '--tail=-1'])
+    expect(all.match(/\[pod\/web-\S+\/web\] listening on 8080/g)).toHaveLength(3)
+  })
+
+  test('logs -f shows lines as they are written', () =>
+    onEachNode(async ({ name }) => {
+      await using followed = follow(kubectl().argv(['logs', '-f', name]))
+      await followed.until('listening on 8080\n')
+      const word = `written-${crypto.randomUUID()}\n`
+      await kubectl()(['exec', name, '--', 'sh', '-c', `printf '${word}' > /proc/1/fd/1`])
+      await followed.until(word)
+    }))
+}
+
+/** What ten requests at once get through a forwarded port. */
+async function pagesThrough(argv: string[]): Promise<Set<string>> {
+  await using forward = follow(argv)
+  const [, port] = /127\.0\.0\.1:(\d+)/.exec(await forward.until(/127\.0\.0\.1:\d+ /)) ?? []
+  const pages = Array.from({ length: 10 }, async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/index.html`)
+    return response.text()
+  })
+  return new Set(await Promise.all(pages))
 }

@@ -1,0 +1,45 @@
+// The second node: nobody connects to it, and it can be taken out of service and back.
+
+import { describe, expect, test } from 'bun:test'
+import { run, until } from '../../support/machines.ts'
+import type { Cluster } from '../cluster.ts'
+
+/** Where a kubelet would listen. */
+const PORT = 10250
+
+export function nodesSuite(get: () => Cluster): void {
+  const kubectl = (...args: string[]) => get().kubectl(args)
+
+  describe('nodes', () => {
+    test('the second takes no connection from the first', async () => {
+      const { server, edge, curl } = get()
+      const code = `Bun.serve({ port: ${PORT}, fetch: () => new Response('here') })`
+      const argv = edge.on([process.execPath, '-e', code])
+      const listener = Bun.spawn(argv, { stdin: 'ignore', stdout: 'ignore' })
+      try {
+        const inside = () => curl(edge, `http://${edge.ip}:${PORT}`)
+        await until('the listener', async () => (await inside()) === 'here')
+        const outside = await run(server.on(['curl', '-sS', '-m2', `http://${edge.ip}:${PORT}`]))
+        expect(outside).toMatchObject({ code: 28, stdout: '' }) // It timed out.
+      } finally {
+        listener.kill(9)
+        await listener.exited
+      }
+    })
+
+    test('are cordoned, drained and taken back', async () => {
+      await kubectl('cordon', 'edge')
+      expect(await kubectl('get', 'node', 'edge')).toContain('Ready,SchedulingDisabled')
+      await kubectl('drain', 'edge', '--timeout=90s', '--force', '--ignore-daemonsets')
+      const pods = await get().podsReady('app=web', 3)
+      expect(new Set(pods.map(({ node }) => node))).toEqual(new Set(['server']))
+      await kubectl('uncordon', 'edge')
+      await kubectl('rollout', 'restart', 'deployment/web')
+      await kubectl('rollout', 'status', 'deployment/web', '--timeout=90s')
+      await until('pods on both nodes', async () => {
+        const after = await get().podsReady('app=web', 3)
+        return new Set(after.map(({ node }) => node)).size === 2
+      })
+    })
+  })
+}
