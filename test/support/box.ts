@@ -106,12 +106,12 @@ const SEEN = {
   namespaces: 'ip netns list',
   cgroups: 'find /sys/fs/cgroup -mindepth 1 -type d',
   users: 'cat /etc/passwd /etc/group',
-  files:
-    'find /etc /usr/local /var/lib /var/log /run /opt -path /var/lib/dpkg -prune -o ' +
-    "-path /run/mount -prune -o -type d -printf '%M %u %p\\n' -o -printf '%M %u %s %p\\n'",
+  state:
+    'find /var/lib /var/log /run -path /var/lib/dpkg -prune -o -path /run/mount -prune -o ' +
+    "-type d -printf '%M %u %p\\n' -o -printf '%M %u %s %p\\n'",
 } as const
 
-export type Snapshot = Record<keyof typeof SEEN | 'processes', string[]>
+export type Snapshot = Record<keyof typeof SEEN | 'processes' | 'files', string[]>
 
 /** Everything that installing something could leave behind, as sorted lines. */
 export async function snapshotOf(box: Box): Promise<Snapshot> {
@@ -122,7 +122,24 @@ export async function snapshotOf(box: Box): Promise<Snapshot> {
   const seen = Object.fromEntries(await Promise.all(entries))
   const isOwn = (line: string) => !line.startsWith('ps -eo') && !line.endsWith('<defunct>')
   const processes = linesOf(await box.ok(['ps', '-eo', 'args='])).filter(isOwn)
-  return { ...seen, processes: processes.sort() } as Snapshot
+  return { ...seen, processes: processes.sort(), files: await filesOf(box) } as Snapshot
+}
+
+/** What the box has written, or taken away, over the files of this machine. */
+async function filesOf({ folder }: Box): Promise<string[]> {
+  const files: string[] = []
+  for (const place of ['etc', 'usr/local']) {
+    const upper = join(folder, place, 'upper')
+    const text = await ok(['find', upper, '-mindepth', '1', '-printf', '%y %m %u %s %P\\n'])
+    for (const line of linesOf(text)) {
+      const [type, mode, user, size, ...path] = line.split(' ')
+      const name = join('/', place, path.join(' '))
+      // A folder that was there is only in the way to a file; its size says nothing.
+      if (type === 'd' && existsSync(name)) continue
+      files.push([type, mode, user, type === 'd' ? '' : size, name].join(' '))
+    }
+  }
+  return files.sort()
 }
 
 function linesOf(text: string): string[] {
