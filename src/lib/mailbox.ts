@@ -42,6 +42,8 @@ export class Mailbox<T> {
 
   /** Waits until there is news since the last call, then returns the newest letter. */
   async newest(signal: AbortSignal): Promise<T> {
+    // Also when there is news: a reader that nudges itself would never hear of the end otherwise.
+    signal.throwIfAborted()
     while (!this.#unread || this.#newest === undefined) {
       signal.throwIfAborted()
       const { promise, resolve } = Promise.withResolvers<void>()
