@@ -53,7 +53,7 @@ export class CtrImages implements ImageStore {
     if (id !== undefined) return this.#findById(id, signal)
     const reference = parseReference(image)
     const name = formatReference(reference)
-    const digest = names.get(name) ?? [...names.values()].find((one) => one === reference.digest)
+    const digest = names.get(name) ?? digestIn(names, repositoryOf(name), reference.digest)
     return digest === undefined ? undefined : this.#seen(name, digest, signal)
   }
 
@@ -155,9 +155,10 @@ export class CtrImages implements ImageStore {
     const { id, sizeBytes, config } = await this.#detailsOf(digest, signal)
     const names = await this.#read(signal)
     const same = [...names].filter(([, one]) => one === digest).map(([one]) => one)
-    const own = names.has(name) ? name : same[0]!
+    const ofRepository = same.find((one) => repositoryOf(one) === repositoryOf(name))
+    const own = names.has(name) ? name : (ofRepository ?? same[0]!)
     // The repository that was asked for comes first: statuses show the first one.
-    const repositories = [own, ...same].map((one) => one.replace(/[:@][^/]*$/, ''))
+    const repositories = [own, ...same].map(repositoryOf)
     return {
       id,
       name: own,
@@ -243,6 +244,23 @@ export class CtrImages implements ImageStore {
     signal.throwIfAborted()
     if (code !== 0) throw new PullError(plainMessage(terminalText(output)))
   }
+}
+
+/** `127.0.0.1:5000/web` of `127.0.0.1:5000/web:1` or `127.0.0.1:5000/web@sha256:…`. */
+function repositoryOf(name: string): string {
+  return name.replace(/[:@][^/]*$/, '')
+}
+
+/** The digest if this repository brought it: the same content of another may need other rights. */
+function digestIn(
+  names: ReadonlyMap<string, string>,
+  repository: string,
+  digest: string | undefined,
+): string | undefined {
+  for (const [name, one] of names) {
+    if (one === digest && repositoryOf(name) === repository) return digest
+  }
+  return undefined
 }
 
 const OUTPUT_CHARS_MAX = 16 * 1024
