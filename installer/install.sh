@@ -22,16 +22,18 @@ LOG_KIB_MAX=10240
 PACKAGES="containerd runc nftables iproute2 conntrack containernetworking-plugins ca-certificates"
 READY_SECONDS_MAX=120
 
+say() { printf '%s\n' "$*"; }
+fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+has_systemd() { [ -d /run/systemd/system ]; }
+
+[ "$(id -u)" = 0 ] || fail "needs root: run sudo sh $0"
+
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(dirname "$here")
 changed=no
 drafts=$(mktemp -d)
 trap 'rm -rf "$drafts"' EXIT
-
-say() { printf '%s\n' "$*"; }
-fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
-has() { command -v "$1" >/dev/null 2>&1; }
-has_systemd() { [ -d /run/systemd/system ]; }
 
 # ── What is wanted ────────────────────────────────────────────────────────────
 
@@ -43,7 +45,6 @@ else exec_line=server; fi
 role=${exec_line%% *}
 
 check() {
-  [ "$(id -u)" = 0 ] || fail "needs root: run sudo sh $0"
   case $role in
     server | agent) ;;
     *) fail "INSTALL_KEDGE_EXEC: \"$role\" is neither server nor agent: begin with one of them" ;;
