@@ -212,13 +212,15 @@ test('the namespaces of the host are used where the pod asks for them', async ()
   await one.remove()
 })
 
-test('a terminal is one, can be typed into, and learns its size', async () => {
-  const one = await start('sh', { container: { tty: true, stdin: true } })
+test('a terminal is one, can be typed into, and learns the last of its sizes', async () => {
+  const one = await start('echo early; exec sh', { container: { tty: true, stdin: true } })
   const session = await world.runtime.attach(one.id, { tty: true, stdin: true }, signal)
-  session.resize(100, 40)
+  for (let rows = 20; rows <= 40; rows++) session.resize(100, rows)
   const type = (text: string) => session.write(Buffer.from(text))
   await type('while [ "$(stty size)" != "40 100" ]; do sleep 0.02; done; exit 5\n')
   expect(await session.exitCode).toBe(5)
+  // One carriage return, from the one terminal.
+  expect(one.log()).toContain('early\r')
   await one.remove()
 })
 

@@ -36,6 +36,10 @@ export function attachTo(
     for (const queue of [stdout, stderr]) queue.end()
   }
   signal.addEventListener('abort', close, { once: true })
+  const { pid } = target
+  const setSize = newestOnly(async ({ columns, rows }: Size) => {
+    if (pid !== undefined) await resizeTerminal(processes, pid, { columns, rows }, signal)
+  })
   return {
     stdout: stdout.readable,
     stderr: options.tty ? emptyStream() : stderr.readable,
@@ -44,12 +48,7 @@ export function attachTo(
       input?.close()
       target.inputEnded()
     },
-    resize: (columns, rows) => {
-      if (target.pid !== undefined) {
-        const resized = resizeTerminal(processes, target.pid, columns, rows, signal)
-        void resized.catch(() => {}) // The container has just ended.
-      }
-    },
+    resize: (columns, rows) => setSize({ columns, rows }),
     exitCode: target.exitCode.finally(() => {
       signal.removeEventListener('abort', close)
       close()
@@ -79,12 +78,31 @@ function openInput(fifo: string) {
   }
 }
 
+type Size = { columns: number; rows: number }
+
+/** One call at a time, and then the last of those that came in between: sizes must not overtake. */
+function newestOnly<T>(set: (value: T) => Promise<void>): (value: T) => void {
+  let isSetting = false
+  let next: { value: T } | undefined
+  const run = async () => {
+    for (isSetting = true; next !== undefined; ) {
+      const { value } = next
+      next = undefined
+      await set(value).catch(() => {}) // The container has just ended.
+    }
+    isSetting = false
+  }
+  return (value) => {
+    next = { value }
+    if (!isSetting) void run()
+  }
+}
+
 /** The terminal is reached through the process's own view of /dev/pts. */
 async function resizeTerminal(
   processes: Processes,
   pid: number,
-  columns: number,
-  rows: number,
+  { columns, rows }: Size,
   signal: AbortSignal,
 ): Promise<void> {
   const terminal = await findTerminal(pid)

@@ -57,7 +57,8 @@ export async function runWithTerminal(
     await symlink(join(folder, name, `${id}-stdin`), join(folder, 'in'))
     await symlink(join(folder, name, `${id}-stdout`), join(folder, 'out'))
   }
-  return text
+  // The terminal of ctr itself puts a carriage return before every end of a line.
+  return Buffer.from(text.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
 }
 
 /** Ends the process that holds the input of a container. */
