@@ -20,6 +20,7 @@ export function changingSuite(get: () => Cluster, program: string, namespace: st
     configTests(own)
     rolloutTests(own, get)
     podTests(own, get)
+    terminalTests(own)
     deleteTests(own, get)
   })
 }
@@ -175,6 +176,23 @@ function podTests(own: GetKubectl, get: () => Cluster): void {
     expect(said.stdout).toContain('pod "once" deleted')
     expect(said.code).toBe(0)
     expect((await own().try(['get', 'pod', 'once'])).stderr).toContain('not found')
+  })
+}
+
+function terminalTests(own: GetKubectl): void {
+  test('runs a shell in a terminal, and shows how it ended', async () => {
+    const shell = ['run', 'shell', '-it', '--restart=Never', '--image=kedge-test/busybox:1']
+    await using terminal = follow(own().argv([...shell, '--', 'sh']), {
+      terminal: { cols: 91, rows: 33 },
+    })
+    await terminal.until(/[#$] /)
+    terminal.terminal!.write('tty; until [ "$(stty size)" = "33 91" ]; do :; done; echo $((6*7))\n')
+    await terminal.until(/\/dev\/(pts\/0|console)[\s\S]*42\r\n/)
+    terminal.terminal!.write('exit 4\n')
+    expect(await terminal.exited).toBe(4)
+    const code = '-o=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}'
+    expect(await own()(['get', 'pod', 'shell', code])).toBe('4')
+    expect(await own()(['logs', 'shell'])).toContain('42')
   })
 }
 

@@ -34,12 +34,12 @@ export function nodesSuite(get: () => Cluster): void {
       const pods = await get().podsReady('app=web', 3)
       expect(new Set(pods.map(({ node }) => node))).toEqual(new Set(['server']))
       await kubectl('uncordon', 'edge')
-      await kubectl('rollout', 'restart', 'deployment/web')
-      await kubectl('rollout', 'status', 'deployment/web', '--timeout=90s')
-      await until('pods on both nodes', async () => {
-        const after = await get().podsReady('app=web', 3)
-        return new Set(after.map(({ node }) => node)).size === 2
-      })
+      for (const count of [0, 3]) {
+        await kubectl('scale', 'deployment/web', `--replicas=${count}`)
+        await get().podsReady('app=web', count)
+      }
+      const after = await get().podsReady('app=web', 3)
+      expect(new Set(after.map(({ node }) => node))).toEqual(new Set(['server', 'edge']))
     })
   })
 }

@@ -24,7 +24,7 @@ export function survivalSuite(get: () => Cluster): void {
       await kubectl('delete', 'namespace', NAMESPACE, '--timeout=60s')
     }, 70_000)
 
-    killTests(get)
+    killTests(get, own)
     watchTests(get, own)
     containerTests(get)
 
@@ -44,7 +44,7 @@ export function survivalSuite(get: () => Cluster): void {
   })
 }
 
-function killTests(get: () => Cluster): void {
+function killTests(get: () => Cluster, own: () => Cluster['kubectl']): void {
   const identities = async () => {
     const { items } = await get().kubectl.json(['get', 'pods', '-A'])
     return items.map(podView).map(({ name, id, restarts }: PodId) => ({ name, id, restarts }))
@@ -74,6 +74,10 @@ function killTests(get: () => Cluster): void {
       expect(await identities()).toEqual(before)
       for (const name of ['server', 'edge']) {
         expect(answersOf(lab.folder, name).filter((answer) => answer !== 'ok')).toEqual([])
+        const exec = ['exec', `poll-${name}`, '--', 'echo', 'well']
+        await until('its connection', async () => (await own()(exec)) === 'well\n')
+        const counted = (await own()(['logs', `poll-${name}`])).trim().split('\n').map(Number)
+        expect(counted).toEqual(counted.map((_, i) => i + 1))
       }
     })
   }
@@ -85,10 +89,11 @@ function watchTests(get: () => Cluster, own: () => Cluster['kubectl']): void {
   test('a watch resumes where it was when the server was killed', async () => {
     const { server } = get()
     const kubectl = (...args: string[]) => own()(args)
-    const path = `/api/v1/namespaces/${NAMESPACE}/configmaps?watch=1`
-    const { metadata } = await own().json(['get', 'configmaps'])
-    const since = (revision: string) => own().argv(['get', '--raw', `${path}&${revision}`])
-    await using first = follow(since(`resourceVersion=${metadata.resourceVersion}`))
+    const path = `/api/v1/namespaces/${NAMESPACE}/configmaps`
+    const { metadata } = JSON.parse(await kubectl('get', '--raw', path))
+    const since = (revision: string) =>
+      own().argv(['get', '--raw', `${path}?watch=1&resourceVersion=${revision}`])
+    await using first = follow(since(metadata.resourceVersion))
     await kubectl('create', 'configmap', 'before')
     await first.until('"name":"before"')
     const { resourceVersion } = JSON.parse(first.text.trim().split('\n').at(-1)!).object.metadata
@@ -96,7 +101,7 @@ function watchTests(get: () => Cluster, own: () => Cluster['kubectl']): void {
     await server.signal('SIGKILL')
     server.startAgain()
     await isWell(get())
-    await using second = follow(since(`resourceVersion=${resourceVersion}`))
+    await using second = follow(since(resourceVersion))
     await kubectl('create', 'configmap', 'after')
     await second.until('"name":"after"')
     const lines = second.text.trim().split('\n')
@@ -159,11 +164,14 @@ async function isWell({ kubectl, podsReady }: Cluster): Promise<void> {
   await podsReady('app=web', 3)
 }
 
-/** A pod on each node that asks the web Service all the time, and notes every answer on its machine. */
+/**
+ * A pod on each node that asks the web Service all the time, notes every answer on its machine, and
+ * counts in its log.
+ */
 async function startPollers(cluster: Cluster, kubectl: Cluster['kubectl']): Promise<void> {
   const ip = await cluster.kubectl(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'])
   const ask = `timeout 5 wget -q -O /dev/null http://${ip}/index.html && echo ok || echo failed`
-  const script = `while :; do ${ask}; sleep .05; done >> /answers/$NODE`
+  const script = `i=0; while :; do (${ask}) >> /answers/$NODE; echo $((i += 1)); sleep .05; done`
   const path = answersFolder(cluster.lab.folder)
   mkdirSync(path)
   chmodSync(path, 0o777)

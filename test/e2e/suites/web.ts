@@ -69,6 +69,17 @@ export function webSuite(get: () => Cluster): void {
       }
     })
 
+    test('lets pods reach what is not in the cluster', async () => {
+      const { lab, inPod, podsReady } = get()
+      const fetch = (request: Request, server: Bun.Server<undefined>) =>
+        new Response(server.requestIP(request)?.address ?? '')
+      using world = Bun.serve({ hostname: lab.gateway, port: 0, fetch })
+      for (const pod of await podsReady('app=web', 3)) {
+        const asked = await inPod(pod.name, `wget -qO- http://${lab.gateway}:${world.port}/`)
+        expect(asked).toBe(get()[pod.node as 'server' | 'edge'].ip)
+      }
+    })
+
     test('lets every pod reach every other, on both nodes', async () => {
       const { inPod, podsReady } = get()
       const pods = await podsReady('app=web', 3)
