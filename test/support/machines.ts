@@ -12,8 +12,14 @@ export const KEDGE = join(import.meta.dir, '../../dist/kedge')
 export function cannotRun(): string | undefined {
   if (process.getuid?.() !== 0) return 'root is needed'
   const missing = ['containerd', 'runc', 'nft', 'kubectl', 'ip'].filter((name) => !Bun.which(name))
-  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined
+  if (missing.length > 0) return `not installed: ${missing.join(', ')}`
+  const { version } = kubectlPrograms()[0]!
+  const isOld = Number(version.split('.')[1]) < KUBECTL_MINOR_MIN
+  return isOld ? `kubectl ${version} is too old: 1.${KUBECTL_MINOR_MIN} is needed` : undefined
 }
+
+/** The oldest that is promised to work. */
+const KUBECTL_MINOR_MIN = 27
 
 export type Ran = { code: number; stdout: string; stderr: string }
 
