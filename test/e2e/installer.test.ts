@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ociArchive } from '../images/image.ts'
 import { testImages } from '../images/recipes.ts'
 import { Box, plugTogether, type Snapshot, snapshotOf } from '../support/box.ts'
-import { cannotRun, KEDGE } from '../support/machines.ts'
+import { cannotRun, KEDGE, KUBECTL } from '../support/machines.ts'
 
 const INSTALL = ['sh', 'installer/install.sh']
 const UNINSTALL = ['sh', 'installer/uninstall.sh']
@@ -101,7 +101,7 @@ describe.skipIf(reason !== undefined)(`the installer ${reason ?? ''}`, () => {
     await server?.[Symbol.asyncDispose]()
   }, 30_000)
 
-  const kubectl = (...args: string[]) => server.ok(['kubectl', '--kubeconfig', KUBECONFIG, ...args])
+  const kubectl = (...args: string[]) => server.ok([KUBECTL, '--kubeconfig', KUBECONFIG, ...args])
   const ready = async () =>
     (await kubectl('get', 'nodes', '--no-headers')).match(/^\S+ +Ready /gm)?.length ?? 0
 
@@ -217,7 +217,7 @@ describe.skipIf(reason !== undefined)(`the installer ${reason ?? ''}`, () => {
         /name: (heavy|host) /g,
         `name: $1-${box.name} `,
       )
-      const argv = ['kubectl', '--kubeconfig', KUBECONFIG, 'apply', '-f', '-']
+      const argv = [KUBECTL, '--kubeconfig', KUBECONFIG, 'apply', '-f', '-']
       await server.ok(argv, { stdin: pods })
     }
     await kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s')
