@@ -156,6 +156,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly answersDeleted: boolean
   /** Written to disk rarely: see store.WriteOptions.volatile. */
   readonly volatile: boolean
+  /** Whether an update says no more than "still here". Such a one is volatile, the others are not. */
+  readonly isHeartbeat: ((object: O, old: O) => boolean) | undefined
   /** Removed this long after its last write, in ms. */
   readonly ttlMs: number | undefined
 }
@@ -244,6 +246,7 @@ export function defineResource<O extends KubeObject>(
     orphansByDefault: false,
     answersDeleted: false,
     volatile: false,
+    isHeartbeat: undefined,
     ttlMs: undefined,
     ...rest,
     rules,

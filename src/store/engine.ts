@@ -125,6 +125,9 @@ export class Engine {
     const revision = ++this.#assigned
     const version = nextVersion(write, current, revision, nowMs)
     this.#insert(version, this.#areaFor(write), done)
+    if ('options' in write && write.options.volatileLater) {
+      this.#ledger.noteVolatile(write.key, revision)
+    }
     const event = eventBetween(version, current)
     done.events.push(event)
     return { ok: true, entry: event.entry }

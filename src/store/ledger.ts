@@ -57,7 +57,7 @@ export class Ledger {
     return lost.folders.some((folder) => overlap(folder, prefix)) ? lost.before : compacted
   }
 
-  /** Notes that a revision went to a volatile write of `key`. */
+  /** Notes that a revision went, or some day will go, to a volatile write of `key`. */
   noteVolatile(key: string, revision: number): void {
     if (revision > this.#notes.reserved) this.#change({ reserved: revision + RESERVED_BLOCK })
     const folders = this.#notes.volatile

@@ -118,6 +118,22 @@ test('volatile keys alone cause no sync, once their folder is known', async () =
   await store.close()
 })
 
+test('volatile versions of a key that was written for them cost no sync at all', async () => {
+  let syncCount = 0
+  const store = await openStore({ path, clock, syncFile: async () => void syncCount++ })
+  await store.create('/nodes/a', 'x', { volatileLater: true })
+  const written = syncCount
+  const first = await store.update('/nodes/a', 'y', store.revision, { volatile: true })
+  expect(first).toMatchObject({ ok: true, entry: { value: 'y' } })
+  expect(syncCount).toBe(written)
+  const image = await crashImage()
+  await store.close()
+  const after = await openStore({ path: image, clock })
+  expect(after.get('/nodes/a')?.value).toBe('x')
+  expect(() => after.watch('/nodes/', 2)).toThrow(CompactedError)
+  await after.close()
+})
+
 test('the file is for its owner only, and there is one process for it', async () => {
   const store = await openStore({ path, clock })
   await store.create('/a', '1')

@@ -26,6 +26,8 @@ export type WriteOptions = {
    * heartbeats and events. A crash may lose it; a clean stop does not.
    */
   volatile?: boolean
+  /** Later versions of the key may be volatile; said here, the first of them costs no sync either. */
+  volatileLater?: boolean
   /** The key is removed this long after its last write with a time to live, in ms. */
   ttlMs?: number
 }

@@ -36,7 +36,7 @@ export async function ownCluster(options: {
     const tar = join(lab.folder, 'images.tar')
     writeFileSync(tar, ociArchive(await testImages()))
     for (const machine of edge ? [server, edge] : [server]) {
-      const where = ['--data-dir', machine.dataDir, '--run-dir', machine.runDir]
+      const where = ['--run-dir', machine.runDir]
       await ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
     }
   }

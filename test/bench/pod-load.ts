@@ -3,9 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { loadAll } from 'js-yaml'
 import { median } from './compare.ts'
-import type { Cluster } from './peer.ts'
+import { type Cluster, msUntil } from './peer.ts'
 
 const NAMESPACE = 'kedge-bench-pods'
+/** A kubelet takes its time to end pods. */
+const GONE_MS_MAX = 120_000
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`
 
 type Tls = { ca: string; cert: string; key: string }
@@ -36,14 +38,12 @@ export class PodLoad implements AsyncDisposable {
     return load
   }
 
+  /** Takes the namespace away, and waits until it is gone: the next load makes it again. */
   async [Symbol.asyncDispose]() {
     this.#stop.abort()
-    await this.#send(
-      'DELETE',
-      `/api/v1/namespaces/${NAMESPACE}`,
-      undefined,
-      new AbortController().signal,
-    )
+    const path = `/api/v1/namespaces/${NAMESPACE}`
+    await this.#request('DELETE', path)
+    await msUntil(async () => (await this.#request('GET', path)).status === 404, GONE_MS_MAX)
   }
 
   /** Medians over `count` pods: request to Running, and request to gone, in ms. */
@@ -118,7 +118,8 @@ export class PodLoad implements AsyncDisposable {
         for (const line of lines) this.#see(JSON.parse(line))
       }
     } catch (error) {
-      if (!this.#stop.signal.aborted) throw error
+      // Who waits hears of it; a server that is killed while nobody does is what a bench may want.
+      for (const pending of this.#awaited.values()) pending.reject(error)
     }
   }
 
@@ -129,9 +130,9 @@ export class PodLoad implements AsyncDisposable {
     if (type === 'DELETED') this.#await(`${name} gone`).resolve(performance.now())
   }
 
-  async #send(method: string, path: string, body?: object, signal = this.#stop.signal) {
-    const response = await fetch(this.#cluster.url + path, {
-      ...{ method, signal, tls: this.#tls },
+  async #send(method: string, path: string, body?: object): Promise<Response> {
+    const response = await this.#request(method, path, {
+      signal: this.#stop.signal,
       ...(body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
@@ -139,6 +140,10 @@ export class PodLoad implements AsyncDisposable {
     if (!response.ok)
       throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
     return response
+  }
+
+  #request(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.#cluster.url + path, { ...init, method, tls: this.#tls })
   }
 }
 

@@ -3,6 +3,7 @@ import { defineResource } from '../resource.ts'
 import { cidrWarnings } from './check/addresses.ts'
 import { ruleOf } from './check/faults.ts'
 import { nodeColumns } from './node/columns.ts'
+import { isHeartbeat } from './node/heartbeat.ts'
 import { checkNode, checkNodeStatus } from './node/rules.ts'
 
 export const nodes = defineResource<Node>({
@@ -15,6 +16,7 @@ export const nodes = defineResource<Node>({
   scope: 'Cluster',
   shortNames: ['no'],
   generationOf: false,
+  isHeartbeat,
   createsWithStatus: true,
   defaults: ({ spec, status }) => {
     if (spec.podCIDRs?.[0] && !spec.podCIDR) spec.podCIDR = spec.podCIDRs[0]

@@ -4,7 +4,7 @@ import type { AnyObject } from '../../api/object.ts'
 import { ApiError, alreadyExists, badRequest, invalid } from '../../api/status.ts'
 import { formatTime } from '../../api/time.ts'
 import { randomSuffix } from '../../lib/random.ts'
-import type { Entry } from '../../store/store.ts'
+import type { Entry, WriteOptions as StoreWriteOptions } from '../../store/store.ts'
 import type { Attributes } from '../admission/chain.ts'
 import type { Answer } from '../call.ts'
 import { decodeBody } from '../decode.ts'
@@ -121,9 +121,16 @@ function prepare(request: ResourceRequest, object: AnyObject): void {
   request.warnings.push(...row.warnings(object, undefined))
 }
 
-export function writeRules({ row }: ResourceRequest) {
+/** `change` is what an update makes of what stood there. */
+export function writeRules(
+  { row }: ResourceRequest,
+  change?: { object: AnyObject; old: AnyObject },
+): StoreWriteOptions {
+  const { isHeartbeat } = row
+  const isVolatile = row.volatile || (change && isHeartbeat?.(change.object, change.old))
   return {
-    ...(row.volatile ? { volatile: true } : {}),
+    ...(isVolatile ? { volatile: true } : {}),
+    ...(isHeartbeat && !isVolatile ? { volatileLater: true } : {}),
     ...(row.ttlMs === undefined ? {} : { ttlMs: row.ttlMs }),
   }
 }

@@ -152,7 +152,8 @@ async function writeChange(
     return result.ok || result.current === undefined ? { object } : undefined
   }
   const text = encodeStored(row, object)
-  const result = await server.store.update(entry.key, text, entry.revision, writeRules(request))
+  const rules = writeRules(request, { object, old })
+  const result = await server.store.update(entry.key, text, entry.revision, rules)
   return result.ok ? { entry: result.entry } : undefined
 }
 

@@ -1,0 +1,62 @@
+import { expect, test } from 'bun:test'
+import type { Node } from '../../generated/types.ts'
+import { isHeartbeat } from './heartbeat.ts'
+
+const node: Node = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: {
+    name: 'a',
+    resourceVersion: '7',
+    managedFields: [{ manager: 'kedge', operation: 'Update', time: '2026-01-01T00:00:00Z' }],
+  },
+  spec: {},
+  status: {
+    capacity: { cpu: '4' },
+    conditions: [
+      {
+        ...{ type: 'Ready', status: 'True', reason: 'KubeletReady' },
+        ...{ lastHeartbeatTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' },
+      },
+    ],
+  },
+}
+
+function changed(change: (node: Node) => void): Node {
+  const copy = structuredClone(node)
+  change(copy)
+  return copy
+}
+
+test('times of heartbeats and of owners alone make a heartbeat', () => {
+  const later = changed(({ metadata, status }) => {
+    metadata.resourceVersion = '8'
+    metadata.managedFields![0]!.time = '2026-01-01T00:05:00Z'
+    status!.conditions![0]!.lastHeartbeatTime = '2026-01-01T00:05:00Z'
+  })
+  expect(isHeartbeat(later, node)).toBe(true)
+})
+
+test('anything else does not', () => {
+  const changes: ((node: Node) => void)[] = [
+    ({ status }) => {
+      status!.conditions![0]!.status = 'False'
+    },
+    ({ status }) => {
+      status!.conditions![0]!.lastTransitionTime = '2026-01-01T00:05:00Z'
+    },
+    ({ status }) => {
+      status!.capacity = { cpu: '3' }
+    },
+    ({ metadata }) => {
+      metadata.labels = { zone: 'a' }
+    },
+    ({ metadata }) => {
+      metadata.managedFields![0]!.manager = 'kubectl'
+    },
+    ({ spec }) => {
+      spec.unschedulable = true
+    },
+  ]
+  for (const change of changes) expect(isHeartbeat(changed(change), node)).toBe(false)
+})
