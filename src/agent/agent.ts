@@ -14,7 +14,7 @@ import type { Client } from '../kit/client.ts'
 import type { Recorder } from '../kit/events.ts'
 import type { Informer } from '../kit/informer.ts'
 import type { InformerSet } from '../kit/informer-set.ts'
-import { aborted, isAbort } from '../lib/abort.ts'
+import { aborted, isAbort, orAbort } from '../lib/abort.ts'
 import { type Clock, timeLimit } from '../lib/clock.ts'
 import type { Component, Running } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
@@ -63,11 +63,16 @@ export class Agent implements Component {
   readonly #deps: AgentDeps
   readonly #node: NodeReporter
   #pods: Pods | undefined
-  #registered = Promise.withResolvers<void>()
+  readonly #known = Promise.withResolvers<void>()
+  readonly #registered = Promise.withResolvers<void>()
 
   constructor(deps: AgentDeps) {
     this.#deps = deps
     this.#node = new NodeReporter(deps)
+  }
+
+  known(signal: AbortSignal): Promise<void> {
+    return orAbort(this.#known.promise, signal)
   }
 
   /** With the status as this node sees it now. */
@@ -189,6 +194,7 @@ export class Agent implements Component {
         if (change.type !== 'deleted') state.keepPod(change.object)
         world.pods.podChanged(change)
       })
+      this.#known.resolve()
       await clearUp(world, bound, state, signal)
     })
     start(async (signal) => {

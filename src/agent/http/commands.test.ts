@@ -71,6 +71,7 @@ function world(process = new FakeProcess()) {
   const node = {
     ...{ clock, log: silentLog, logsPath: '/nowhere', stats: async () => ({}) },
     pods: {
+      known: async () => {},
       find: (_: string, name: string) => (name === 'p' ? POD : undefined),
       list: () => [POD],
     },

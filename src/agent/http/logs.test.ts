@@ -36,13 +36,16 @@ const line = (n: number, text = `line ${n}`, tag = 'F') => {
   return `2026-01-01T00:00:${String(n).padStart(2, '0')}.000000000Z ${stream} ${tag} ${text}\n`
 }
 
-function world() {
+function world(options: { isKnown?: boolean } = {}) {
   const path = join(root, 'd_p_u/c/0.log')
   const changed = new Set<(uid: string) => void>()
+  const known = Promise.withResolvers<void>()
+  if (options.isKnown !== false) known.resolve()
   const seen = { id: 'c1', name: 'c', state: 'running', attempt: 0 }
   const node = {
     ...{ clock: new SimClock(Date.UTC(2026, 0, 1, 0, 0, 10)), log: silentLog, logsPath: root },
     pods: {
+      known: () => known.promise,
       find: (_: string, name: string) => (name === 'p' ? POD : undefined),
       list: () => [POD],
     },
@@ -71,7 +74,7 @@ function world() {
     seen.state = 'exited'
     for (const call of changed) call('u')
   }
-  return { path, get, logs, stop, listeners: changed }
+  return { path, get, logs, stop, known, listeners: changed }
 }
 
 test.each([
@@ -88,6 +91,15 @@ test.each([
   const w = world()
   writeFileSync(w.path, line(0) + line(1) + line(2))
   expect(await w.logs(query)).toBe(expected)
+})
+
+test('who asks while the agent starts gets the answer when the pods are known', async () => {
+  const w = world({ isKnown: false })
+  writeFileSync(w.path, line(0))
+  const asked = w.logs('')
+  expect(await Promise.race([asked, Bun.sleep(5).then(() => 'waits')])).toBe('waits')
+  w.known.resolve()
+  expect(await asked).toBe('line 0\n')
 })
 
 test('the tail of a large file is found from its end', async () => {

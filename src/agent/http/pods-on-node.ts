@@ -7,6 +7,8 @@ import type { ContainerSeen, Runtime } from '../runtime/runtime.ts'
 import { HttpError } from './request.ts'
 
 export interface PodsOnNode {
+  /** Resolves when the pods are known; after a start of the agent that takes a moment. */
+  known(signal: AbortSignal): Promise<void>
   /** With the status as this node sees it now. */
   find(namespace: string, name: string): Pod | undefined
   list(): readonly Pod[]

@@ -18,18 +18,25 @@ type Handler = (
   signal: AbortSignal,
 ) => Promise<void>
 
+type Route = {
+  /** How many the path has. */
+  segments: number
+  handle: Handler
+  upgrades: boolean
+  asksPods: boolean
+}
+
 /** First segment of the path, and how many segments there must be. */
-const HANDLERS: Readonly<Record<string, { segments: number; handle: Handler; upgrades: boolean }>> =
-  {
-    containerLogs: { segments: 4, handle: handleLogs, upgrades: false },
-    exec: { segments: 4, handle: handleExec, upgrades: true },
-    attach: { segments: 4, handle: handleAttach, upgrades: true },
-    portForward: { segments: 3, handle: handlePortForward, upgrades: true },
-    healthz: { segments: 1, handle: handleHealth, upgrades: false },
-    pods: { segments: 1, handle: handlePods, upgrades: false },
-    metrics: { segments: 1, handle: handleMetrics, upgrades: false },
-    stats: { segments: 2, handle: handleStats, upgrades: false },
-  }
+const HANDLERS: Readonly<Record<string, Route>> = {
+  containerLogs: { segments: 4, handle: handleLogs, upgrades: false, asksPods: true },
+  exec: { segments: 4, handle: handleExec, upgrades: true, asksPods: true },
+  attach: { segments: 4, handle: handleAttach, upgrades: true, asksPods: true },
+  portForward: { segments: 3, handle: handlePortForward, upgrades: true, asksPods: true },
+  healthz: { segments: 1, handle: handleHealth, upgrades: false, asksPods: false },
+  pods: { segments: 1, handle: handlePods, upgrades: false, asksPods: true },
+  metrics: { segments: 1, handle: handleMetrics, upgrades: false, asksPods: false },
+  stats: { segments: 2, handle: handleStats, upgrades: false, asksPods: true },
+}
 
 /** One request and its answer. Never rejects; the stream is over when it resolves. */
 export async function serveNode(
@@ -74,6 +81,7 @@ async function dispatch(
   if (route === undefined || route.segments !== request.segments.length) {
     throw new HttpError(404, '404 page not found')
   }
+  if (route.asksPods) await node.pods.known(signal)
   if (route.upgrades) {
     // What the client has sent already belongs to the protocol that comes next.
     return route.handle(node, request, { ...answer, readable: reader.remaining() }, signal)

@@ -71,8 +71,7 @@ export class NodeReporter {
 
   /** The node as it would be reported now, before the server has been asked for anything. */
   async look(signal: AbortSignal): Promise<Node> {
-    const view = await this.#view(signal)
-    this.#node ??= newNode(view)
+    this.#node ??= newNode(await this.#view(signal))
     return this.#node
   }
 
@@ -140,6 +139,7 @@ export class NodeReporter {
     const { client, clock, settings } = this.#deps
     if (this.#isGone) await this.#register(signal)
     const node = this.#node!
+    await this.#refreshImages(signal)
     const status = nodeStatus(await this.#view(signal), node.status)
     const body = planNodePatch(node, status, clock.nowMs())
     if (body === undefined) return
@@ -181,21 +181,20 @@ export class NodeReporter {
       load: await readLoad(settings.dataFolder),
       runtimeVersion,
       problems: checks.flatMap((check) => check() ?? []),
-      images: await this.#listImages(signal),
+      images: this.#images?.seen ?? [],
       nowMs: clock.nowMs(),
     }
   }
 
-  async #listImages(signal: AbortSignal): Promise<readonly ImageSeen[]> {
+  /** Reading what images there are takes a process for each: nothing that starts waits for it. */
+  async #refreshImages(signal: AbortSignal): Promise<void> {
     const nowMs = this.#deps.clock.monotonicMs()
-    if (this.#images !== undefined && nowMs - this.#images.atMs < IMAGES_MS)
-      return this.#images.seen
-    const seen = await this.#deps.images.list(signal).catch((error) => {
+    if (this.#images !== undefined && nowMs - this.#images.atMs < IMAGES_MS) return
+    try {
+      this.#images = { seen: await this.#deps.images.list(signal), atMs: nowMs }
+    } catch (error) {
       signal.throwIfAborted()
       this.#deps.log.warn('list images failed', { error })
-      return this.#images?.seen ?? []
-    })
-    this.#images = { seen, atMs: nowMs }
-    return seen
+    }
   }
 }

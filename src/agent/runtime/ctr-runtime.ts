@@ -68,6 +68,8 @@ export type CtrRuntimeOptions = {
   arch: string
 }
 
+/** A containerd that hangs with its connections open is found out after this long. */
+const VERSION_MS = 60_000
 /** Containers of one pod that are removed at once. */
 const PARALLEL_MAX = 4
 
@@ -78,6 +80,8 @@ export class CtrRuntime implements Runtime, Component {
   readonly #options: CtrRuntimeOptions
   readonly #listeners = new Set<(podUid: string) => void>()
   #parts: Parts | undefined
+  #isFollowing = false
+  #version: { text: string; untilMs: number } | undefined
 
   constructor(options: CtrRuntimeOptions) {
     this.#options = options
@@ -101,14 +105,25 @@ export class CtrRuntime implements Runtime, Component {
       await parts.containers.synchronise(await this.#tasks(joint), joint)
     }
     const events = { containerd, clock, log, onEvent, synchronise }
-    const done = followEvents(events, up.resolve, signal).finally(() => parts.containers.detach())
+    const onState = (isUp: boolean) => {
+      this.#version = undefined
+      this.#isFollowing = isUp
+      if (isUp) up.resolve()
+    }
+    const done = followEvents(events, onState, signal).finally(() => parts.containers.detach())
     // Whoever waits for `done` hears of it too.
     await orAbort(Promise.race([up.promise, done]), signal)
     return { done }
   }
 
-  version(signal: AbortSignal): Promise<string> {
-    return this.#options.containerd.version(signal)
+  /** Asked now and then; at once when the stream of events is not there to vouch for containerd. */
+  async version(signal: AbortSignal): Promise<string> {
+    const { containerd, clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (this.#version !== undefined && nowMs < this.#version.untilMs) return this.#version.text
+    const text = await containerd.version(signal)
+    this.#version = this.#isFollowing ? { text, untilMs: nowMs + VERSION_MS } : undefined
+    return text
   }
 
   async observeAll(signal: AbortSignal): Promise<ReadonlyMap<string, PodSeen>> {

@@ -39,17 +39,18 @@ export type EventsOptions = {
 }
 
 const MARK_LABEL = 'kedge.dev/seen'
-const MARK_EVERY_MS = 250
+/** Between marks: short at first, because the subscription is mostly there at once. */
+const MARK_WAIT = { firstMs: 25, maxMs: 250 }
 const MARK_MS_MAX = 20_000
 const RETRY = { firstMs: 100, maxMs: 10_000 }
 const FILTERS = ['/tasks/', '/images/', '/namespaces/update'].map(
   (topic) => `namespace==kedge,topic~=^${topic}`,
 )
 
-/** Follows events until `signal` aborts. `onUp` is called each time the stream has caught up. */
+/** Follows events until `signal` aborts. Says each time that it has caught up, or has broken. */
 export async function followEvents(
   options: EventsOptions,
-  onUp: () => void,
+  onState: (isUp: boolean) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log } = options
@@ -57,10 +58,11 @@ export async function followEvents(
   while (!signal.aborted) {
     try {
       await options.containerd.ensure(signal)
-      await followOnce(options, onUp, signal)
+      await followOnce(options, () => onState(true), signal)
     } catch (error) {
       if (signal.aborted && isAbort(error, signal)) return
       signal.throwIfAborted()
+      onState(false)
       const waitMs = backoff.next('events')
       log.warn('the stream of container events broke', { error, retryInMs: waitMs })
       await clock.sleep(waitMs, signal).catch(() => {}) // An abort ends the loop above.
@@ -107,7 +109,8 @@ async function putMark(
     for (let round = 0; ; round++) {
       const labels = [`${MARK_LABEL}=${mark}`, `kedge.dev/round=${round}`]
       await containerd.ctr.run(['namespaces', 'label', containerd.ctr.namespace, ...labels], signal)
-      const pause = clock.sleep(MARK_EVERY_MS, limit.signal).then(() => false)
+      const pauseMs = Math.min(MARK_WAIT.firstMs * 2 ** round, MARK_WAIT.maxMs)
+      const pause = clock.sleep(pauseMs, limit.signal).then(() => false)
       if (await Promise.race([isSeen, pause])) return
     }
   } finally {

@@ -16,7 +16,10 @@ const node: Node = {
     conditions: [
       {
         ...{ type: 'Ready', status: 'True', reason: 'KubeletReady' },
-        ...{ lastHeartbeatTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' },
+        ...{
+          lastHeartbeatTime: '2026-01-01T00:00:00Z',
+          lastTransitionTime: '2026-01-01T00:00:00Z',
+        },
       },
     ],
   },
