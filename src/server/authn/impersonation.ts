@@ -68,7 +68,8 @@ export function impersonated(call: Call, access: Access, authorizer: Authorizer)
 function wantedIn(call: Call): Wanted | undefined {
   const username = call.header('impersonate-user') ?? ''
   const uid = call.header('impersonate-uid') ?? ''
-  const groups = linesOf(call, 'impersonate-group')
+  const hasGroups = call.header('impersonate-group') !== undefined
+  const groups = hasGroups ? linesOf(call, 'impersonate-group') : []
   if (username === '' && uid === '' && groups.length === 0) return undefined
   const extra = extrasOf(call, EXTRA)
   if (username !== '') return { username, groups, uid, extra }

@@ -21,16 +21,18 @@ type AnyRole = Role | ClusterRole
 type AnyBinding = RoleBinding | ClusterRoleBinding
 type Subject = NonNullable<AnyBinding['subjects']>[number]
 
-/** A binding that is about a user, and the subject of it that says so. */
-type Grant = { binding: AnyBinding; subject: Subject; rules: readonly PolicyRule[] | undefined }
+/** A binding as one of its subjects finds it. */
+type Bound = { binding: AnyBinding; subject: Subject; roleKey: string }
+
+/** By namespace, then by subject, then by key of the binding. */
+type Index = Map<string, Map<string, Map<string, Bound>>>
 
 /** Bindings of a namespace, or of the whole cluster under the empty one. */
 const CLUSTER = ''
 
 export class Rbac implements AccessCheck {
   readonly #roles = new Map<string, AnyRole>()
-  /** By namespace, then by subject. */
-  readonly #bindings = new Map<string, Map<string, Map<string, AnyBinding>>>()
+  readonly #bindings: Index = new Map()
 
   /** To be given the store's changes. */
   readonly followers: readonly Follower[] = [
@@ -42,10 +44,11 @@ export class Rbac implements AccessCheck {
 
   decide(access: Access): Decision {
     const missing: string[] = []
-    for (const grant of this.#grants(access.user, access.isResource ? access.namespace : CLUSTER)) {
-      if (grant.rules === undefined) missing.push(missingRole(grant.binding))
-      else if (grant.rules.some((rule) => allows(rule, access))) {
-        return { allowed: true, reason: describeGrant(grant) }
+    for (const bound of this.#bound(access.user, access.isResource ? access.namespace : CLUSTER)) {
+      const rules = this.#rulesOf(bound)
+      if (rules === undefined) missing.push(missingRole(bound.binding))
+      else if (rules.some((rule) => allows(rule, access))) {
+        return { allowed: true, reason: describe(bound) }
       }
     }
     const reason = missing.length === 0 ? '' : `RBAC: ${aggregate(missing)}`
@@ -54,29 +57,38 @@ export class Rbac implements AccessCheck {
 
   /** Every rule that holds for `user` in `namespace`, those of the cluster included. */
   rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
-    return [...this.#grants(user, namespace)].flatMap(({ rules }) => rules ?? [])
+    return this.#bound(user, namespace).flatMap((bound) => this.#rulesOf(bound) ?? [])
   }
 
   /** The rules of a role; undefined when there is no such role. */
   roleRules(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined {
-    const key = kind === 'ClusterRole' ? `clusterroles/${name}` : `roles/${namespace}/${name}`
-    const role = this.#roles.get(key)
+    const role = this.#roles.get(roleKey(kind, namespace, name))
     return role === undefined ? undefined : (role.rules ?? [])
   }
 
-  *#grants(user: UserInfo, namespace: string): Generator<Grant> {
+  #rulesOf(bound: Bound): readonly PolicyRule[] | undefined {
+    const role = this.#roles.get(bound.roleKey)
+    return role === undefined ? undefined : (role.rules ?? [])
+  }
+
+  /** Those of the whole cluster first. */
+  #bound(user: UserInfo, namespace: string): Bound[] {
+    const found: Bound[] = []
+    const keys = subjectKeys(user)
     for (const scope of namespace === CLUSTER ? [CLUSTER] : [CLUSTER, namespace]) {
       const bySubject = this.#bindings.get(scope)
       if (bySubject === undefined) continue
-      for (const key of subjectKeys(user)) {
-        for (const binding of bySubject.get(key)?.values() ?? []) {
-          const { kind, name } = binding.roleRef
-          const subject = subjectsOf(binding).find((one) => subjectKey(one) === key)!
-          yield { binding, subject, rules: this.roleRules(kind, scope, name) }
-        }
+      for (const key of keys) {
+        const bound = bySubject.get(key)
+        if (bound !== undefined) found.push(...bound.values())
       }
     }
+    return found
   }
+}
+
+function roleKey(kind: string, namespace: string, name: string): string {
+  return kind === 'ClusterRole' ? `clusterroles/${name}` : `roles/${namespace}/${name}`
 }
 
 class RoleFollower implements Follower {
@@ -105,10 +117,10 @@ class RoleFollower implements Follower {
 
 class BindingFollower implements Follower {
   readonly folder: string
-  readonly #index: Map<string, Map<string, Map<string, AnyBinding>>>
+  readonly #index: Index
   readonly #known = new Map<string, AnyBinding>()
 
-  constructor(folder: string, index: Map<string, Map<string, Map<string, AnyBinding>>>) {
+  constructor(folder: string, index: Index) {
     this.folder = folder
     this.#index = index
   }
@@ -122,11 +134,15 @@ class BindingFollower implements Follower {
     const binding: AnyBinding = JSON.parse(value)
     this.#known.set(key, binding)
     const scope = scopeOf(binding)
-    const bySubject = this.#index.get(scope) ?? new Map<string, Map<string, AnyBinding>>()
+    const bySubject = this.#index.get(scope) ?? new Map<string, Map<string, Bound>>()
     this.#index.set(scope, bySubject)
+    const { kind, name } = binding.roleRef
     for (const subject of subjectsOf(binding)) {
-      const bindings = bySubject.get(subjectKey(subject)) ?? new Map<string, AnyBinding>()
-      bySubject.set(subjectKey(subject), bindings.set(key, binding))
+      const bindings = bySubject.get(subjectKey(subject)) ?? new Map<string, Bound>()
+      bySubject.set(subjectKey(subject), bindings)
+      // Named twice, the first counts: decisions quote it.
+      const bound = { binding, subject, roleKey: roleKey(kind, scope, name) }
+      if (!bindings.has(key)) bindings.set(key, bound)
     }
   }
 
@@ -181,7 +197,7 @@ function aggregate(texts: readonly string[]): string {
   return distinct.length === 1 ? distinct[0]! : `[${distinct.join(', ')}]`
 }
 
-function describeGrant({ binding, subject }: Grant): string {
+function describe({ binding, subject }: Bound): string {
   const { kind, name, namespace } = subject
   const who = kind === 'ServiceAccount' ? `${name}/${namespace}` : name
   const isCluster = binding.metadata.namespace === undefined

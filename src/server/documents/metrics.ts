@@ -1,6 +1,6 @@
 // Numbers about requests and about this process, under upstream's names where there is one.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Gauge, type Metric, Registry } from 'prom-client'
 import { KUBERNETES_VERSION } from '../../lib/version.ts'
 import { type Answer, isPush, type Push } from '../call.ts'
 import type { InFlight } from '../limits.ts'
@@ -8,6 +8,7 @@ import type { RequestInfo } from '../request-info.ts'
 import type { Admitted } from '../resources.ts'
 import type { Server } from '../server.ts'
 import { storePrefix } from '../stored.ts'
+import { type Labels, RequestTally, type Sample } from './request-tally.ts'
 import { GIT_VERSION } from './version.ts'
 
 /** Upstream's, in seconds. */
@@ -22,35 +23,36 @@ const VERBS: Record<string, string> = {
   ...{ delete: 'DELETE', deletecollection: 'DELETECOLLECTION' },
 }
 
-/** More than all that is served, and few enough to be kept. */
-const LABELS_MAX = 4096
-
-type Labels = Record<(typeof WHAT)[number], string>
-
 const OTHER: Labels = {
   ...{ verb: 'other', group: '', version: '', resource: '', subresource: '', scope: '' },
-  component: 'apiserver',
+  ...{ component: 'apiserver', dry_run: '' },
 }
+const TOTAL = 'apiserver_request_total'
+const DURATION = 'apiserver_request_duration_seconds'
 
 export class ServerMetrics {
   readonly #registry = new Registry()
-  readonly #total = this.#counter()
-  readonly #duration = this.#histogram()
+  readonly #tally = new RequestTally(DURATION_BUCKETS, OTHER)
   readonly #lasting = this.#gauge('apiserver_longrunning_requests', 'Watches and streams', WHAT)
-  /** Labels are the same objects again and again; making them is most of the cost. */
-  readonly #labels = new Map<string, Labels>()
+
+  constructor() {
+    const counts = () => this.#tally.counts()
+    const durations = () => this.#tally.durations(DURATION)
+    this.#registry.registerMetric(computed(TOTAL, 'counter', 'Requests answered', counts))
+    this.#registry.registerMetric(computed(DURATION, 'histogram', 'Time until answered', durations))
+  }
 
   note(info: RequestInfo, code: number, seconds: number): void {
-    const labels = this.#labelsOf(info)
-    this.#total.inc({ ...labels, dry_run: '', code: String(code) })
-    if (info.verb !== 'watch') this.#duration.observe({ ...labels, dry_run: '' }, seconds)
+    const { verb, group, version, resource, subresource } = info
+    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${scopeOf(info)}`
+    this.#tally.note(key, () => labelsOf(info), code, verb === 'watch' ? undefined : seconds)
   }
 
   /** Counts `answer` as long as it is being written, when it is one that lasts. */
   whileWritten(info: RequestInfo, answer: Answer): Answer {
     const { body } = answer
     if (!isPush(body) || body.isDocument) return answer
-    const labels = this.#labelsOf(info)
+    const { dry_run: _, ...labels } = labelsOf(info)
     const counted: Push = {
       push: async (sink) => {
         this.#lasting.inc(labels)
@@ -96,43 +98,29 @@ export class ServerMetrics {
 
   #collect: () => void = () => {}
 
-  #labelsOf(info: RequestInfo): Labels {
-    const { verb, group, version, resource, subresource } = info
-    const scope = info.namedByPath ? 'resource' : info.namespace === '' ? 'cluster' : 'namespace'
-    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${scope}`
-    let labels = this.#labels.get(key)
-    if (labels === undefined) {
-      // Paths come from outside: whoever makes them up must not fill the memory.
-      if (this.#labels.size >= LABELS_MAX) return OTHER
-      labels = {
-        ...{ verb: VERBS[verb] ?? verb.toUpperCase(), group, version, resource, subresource },
-        ...{ scope: info.isResource ? scope : '', component: 'apiserver' },
-      }
-      this.#labels.set(key, labels)
-    }
-    return labels
-  }
-
-  #counter() {
-    return new Counter({
-      ...{ name: 'apiserver_request_total', help: 'Requests answered' },
-      labelNames: [...WHAT, 'dry_run', 'code'],
-      registers: [this.#registry],
-    })
-  }
-
-  #histogram() {
-    return new Histogram({
-      ...{ name: 'apiserver_request_duration_seconds', help: 'Time until answered' },
-      labelNames: [...WHAT, 'dry_run'],
-      buckets: DURATION_BUCKETS,
-      registers: [this.#registry],
-    })
-  }
-
   #gauge<T extends string>(name: string, help: string, labelNames: readonly T[]) {
     return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.#registry] })
   }
+}
+
+function labelsOf(info: RequestInfo): Labels {
+  const { verb, group, version, resource, subresource } = info
+  return {
+    ...{ verb: VERBS[verb] ?? verb.toUpperCase(), group, version, resource, subresource },
+    ...{ scope: scopeOf(info), component: 'apiserver', dry_run: '' },
+  }
+}
+
+function scopeOf({ isResource, namedByPath, namespace }: RequestInfo): string {
+  if (!isResource) return ''
+  if (namedByPath) return 'resource'
+  return namespace === '' ? 'cluster' : 'namespace'
+}
+
+/** A metric whose lines are made when somebody asks. */
+function computed(name: string, type: string, help: string, lines: () => Sample[]) {
+  const metric = { name, get: async () => ({ name, type, help, values: lines() }) }
+  return metric as unknown as Metric
 }
 
 function processGauges(gauge: (name: string, help: string) => Gauge<never>) {
