@@ -94,6 +94,8 @@ function selectedName(selector: string | undefined): string | undefined {
 }
 
 function splitPath(path: string): string[] {
-  const trimmed = path.replace(/^\/+|\/+$/g, '')
-  return trimmed === '' ? [] : trimmed.split('/')
+  let [from, to] = [0, path.length]
+  while (path[from] === '/') from++
+  while (to > from && path[to - 1] === '/') to--
+  return from === to ? [] : path.slice(from, to).split('/')
 }
