@@ -156,7 +156,7 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly answersDeleted: boolean
   /** Written to disk rarely: see store.WriteOptions.volatile. */
   readonly volatile: boolean
-  /** Whether an update says no more than "still here". Such a one is volatile, the others are not. */
+  /** Whether an update says no more than "still here": such a one is volatile. */
   readonly isHeartbeat: ((object: O, old: O) => boolean) | undefined
   /** Removed this long after its last write, in ms. */
   readonly ttlMs: number | undefined

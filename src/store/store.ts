@@ -26,7 +26,7 @@ export type WriteOptions = {
    * heartbeats and events. A crash may lose it; a clean stop does not.
    */
   volatile?: boolean
-  /** Later versions of the key may be volatile; said here, the first of them costs no sync either. */
+  /** Later versions of the key may be volatile; said here, the first of those costs no sync. */
   volatileLater?: boolean
   /** The key is removed this long after its last write with a time to live, in ms. */
   ttlMs?: number
