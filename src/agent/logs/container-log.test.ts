@@ -49,6 +49,17 @@ function lines(): string[] {
     .map((line) => line.replace(/^\S+ /, ''))
 }
 
+test('a container that says nothing has an empty log', async () => {
+  const log = logOf()
+  await log.create()
+  log.start(true)
+  const one = container()
+  log.release()
+  expect(readFileSync(path, 'utf8')).toBe('')
+  one.end()
+  await log.finish()
+})
+
 test('both streams end in one file, and the end of the container is the end', async () => {
   const log = logOf()
   log.start(true)

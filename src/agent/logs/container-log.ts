@@ -50,6 +50,13 @@ export class ContainerLog {
     this.#file = new LogFile(options.path, options.clock, rotation)
   }
 
+  /** To be called before a container runs: one that has not said anything yet has a log as well. */
+  async create(): Promise<void> {
+    const { log, path } = this.#options
+    // It is tried again with the first line, and no reason not to start a container.
+    await this.#file.create().catch((error) => log.warn('creating a log failed', { path, error }))
+  }
+
   /**
    * Starts reading. With `isNew` the FIFOs are also held open for writing until `release`, because
    * the container has not opened them yet and they would look finished.

@@ -25,6 +25,11 @@ export class LogFile {
     this.#rotation = rotation
   }
 
+  /** Makes the file, empty, when it is not there. Throws what the file system says. */
+  async create(): Promise<void> {
+    if (this.#file === undefined) await this.#open()
+  }
+
   /** Resolves when the records are with the kernel. Throws what the file system says. */
   append(records: Uint8Array): Promise<void> {
     if (records.length === 0) return this.#last

@@ -250,6 +250,7 @@ export class Containers {
   async #run(draft: ContainerRecord, signal: AbortSignal): Promise<ContainerRecord> {
     const { ctr, clock } = this.#options
     const live = this.#follow(draft)
+    await live.log.create()
     if (!draft.tty) live.log.start(true)
     const pidFile = join(this.#fifoRoot(), draft.id, 'pid')
     try {

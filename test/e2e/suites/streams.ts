@@ -141,6 +141,14 @@ function logTests(onEachNode: OnEachNode, kubectl: GetKubectl): void {
     expect(all.match(/\[pod\/web-\S+\/web\] listening on 8080/g)).toHaveLength(3)
   })
 
+  test('logs of a container that has said nothing are empty, not missing', async () => {
+    const image = '--image=kedge-test/busybox:1'
+    await kubectl()(['run', 'quiet', image, '--restart=Never', '--', 'sleep', '3600'])
+    await kubectl()(['wait', 'pod/quiet', '--for=condition=Ready', '--timeout=30s'])
+    expect(await kubectl()(['logs', 'quiet'])).toBe('')
+    await kubectl()(['delete', 'pod', 'quiet', '--now'])
+  })
+
   test('logs -f shows lines as they are written', () =>
     onEachNode(async ({ name }) => {
       await using followed = follow(kubectl().argv(['logs', '-f', name]))
