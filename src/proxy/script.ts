@@ -167,16 +167,12 @@ function countChain(family: ChainFamily, count: number): string[] {
   const endpoints = `${ENDPOINT_MAP[family]}${count}`
   const choice = `${key} . numgen random mod ${count}`
   return [
-    map(endpoints, `typeof ${typeOf(choice)} : ip daddr . tcp dport`),
+    // `th`, not `tcp`: nft would let the chain work for TCP alone.
+    map(endpoints, `typeof ${choice} : ip daddr . th dport`),
     chain(`${family}${count}`),
     ...(before === '' ? [] : [rule(`${family}${count}`, before)]),
     rule(`${family}${count}`, `dnat ip to ${choice} map @${endpoints}`),
   ]
-}
-
-/** nft 1.0.6 cannot read a map back whose type says `th`; that of tcp is the same. */
-function typeOf(expression: string): string {
-  return expression.replaceAll('th dport', 'tcp dport')
 }
 
 function removals(from: Elements, to: Elements): string[] {

@@ -31,7 +31,9 @@ function plan(spec: ServiceSpec, ips: string[], previous?: Ruleset): Ruleset {
       labels: { 'kubernetes.io/service-name': 'web' },
     },
     addressType: 'IPv4',
-    ports: [{ port: 8080, protocol: 'TCP' }],
+    ports: (spec.ports ?? []).map(({ name, protocol }) => ({
+      ...{ port: 8080, ...(protocol && { protocol }), ...(name && { name }) },
+    })),
     endpoints: ips.map((ip) => ({ addresses: [ip], nodeName: 'n', conditions: { ready: true } })),
   }
   return planRules({ services: [service], slices: [slice], nodeName: 'n' }, previous)
@@ -42,6 +44,17 @@ const load = (script: string) => ok(on('router', 'nft', '-f', '-'), { stdin: scr
 async function ask(from: string, url: string): Promise<string> {
   const { code, stdout } = await run(on(from, 'curl', '-sS', '--max-time', '2', url))
   return code === 0 ? stdout : `exit ${code}`
+}
+
+/** One datagram and what comes back; empty when nothing does. */
+async function askByDatagram(from: string, address: string, port: number): Promise<string> {
+  const code = `
+    const end = (text) => { console.log(text); process.exit() }
+    const data = (_socket, bytes) => end(bytes.toString())
+    const socket = await Bun.udpSocket({ socket: { data } })
+    socket.send('who', ${port}, '${address}')
+    setTimeout(() => end(''), 2000)`
+  return (await ok(on(from, process.execPath, '-e', code))).trim()
 }
 
 const HTTP = 80
@@ -67,7 +80,10 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
       await ok(['ip', '-n', ns(name), 'route', 'add', 'default', 'via', `${net}.1`])
     }
     for (const name of ['one', 'two']) {
-      const code = `Bun.serve({port:8080,fetch:(r,s)=>new Response('${name} '+s.requestIP(r).address)})`
+      const code = `
+        Bun.serve({port:8080,fetch:(r,s)=>new Response('${name} '+s.requestIP(r).address)})
+        const data = (socket, _bytes, port, address) => socket.send('${name}', port, address)
+        await Bun.udpSocket({ hostname: '0.0.0.0', port: 8080, socket: { data } })`
       servers.push(Bun.spawn(on(name, process.execPath, '-e', code), { stdout: 'ignore' }))
     }
     for (const ip of both) {
@@ -90,6 +106,18 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
     expect(atNode).toMatch(
       /^(one ::ffff:10\.42\.2\.1|two ::ffff:10\.42\.3\.1|one 10\.42\.2\.1|two 10\.42\.3\.1)$/,
     )
+  })
+
+  test('a Service of both protocols serves both at one port, with and without affinity', async () => {
+    for (const sessionAffinity of ['None', 'ClientIP']) {
+      const ports = ['TCP', 'UDP'].map((protocol) => ({
+        ...{ name: protocol.toLowerCase(), protocol, port: 80, nodePort: 30080 },
+      }))
+      await load(planTable(plan({ ports, sessionAffinity }, both), ranges))
+      expect(await ask('client', 'http://10.43.0.5')).toMatch(/^(one|two) /)
+      expect(await askByDatagram('client', '10.43.0.5', 80)).toMatch(/^(one|two)$/)
+      expect(await askByDatagram('client', '192.168.9.1', 30080)).toMatch(/^(one|two)$/)
+    }
   })
 
   test('a pod reaches itself through its Service', async () => {
