@@ -30,7 +30,7 @@ const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
   lib: ['node:fs', 'node:fs/promises', 'node:os', 'node:net'],
   api: [],
-  pki: [],
+  pki: ['@peculiar/x509', 'reflect-metadata'],
   store: ['bun:sqlite', 'node:fs'],
   kit: [],
   server: [
@@ -66,6 +66,11 @@ const BANNED = [
     text: /\bBun\.spawn|child_process/,
     except: /^(lib\/process|agent\/runtime\/pty)\.ts$/,
     use: 'Processes of lib/process.ts',
+  },
+  {
+    text: /'(@peculiar\/x509|reflect-metadata)'/,
+    except: /^pki\/x509\.ts$/,
+    use: 'loadX509 of pki/x509.ts, so that a start does not wait for it,',
   },
   { text: /\bprocess\.exit\(/, except: /^main\.ts$/, use: 'an error' },
   { text: /\bprocess\.env\b/, except: /^daemon\/config\.ts$/, use: 'the configuration' },
@@ -112,7 +117,7 @@ checkFolders()
 
 function checkImports(path: string, text: string) {
   const folder = path.split('/')[0]!
-  for (const [, target] of text.matchAll(/(?:from|import) '([^']+)'/g)) {
+  for (const [, target] of text.matchAll(/(?:from |import |import\()'([^']+)'/g)) {
     if (target === '../../package.json') continue
     if (target!.startsWith('.')) {
       const imported = new URL(target!, `file:///${path}`).pathname.split('/')[1]!

@@ -34,7 +34,7 @@ export type ControllersDeps = ControllerDeps & {
   /** PEM of the authorities that may have signed the server's certificate. */
   rootCa: () => string
   /** Signs with the authority of the signer that the wish names; returns PEM. */
-  signCsr: (wish: SigningWish) => string
+  signCsr: (wish: SigningWish) => Promise<string>
   /** Where pods and Services get their addresses; one range for each family. */
   clusterCidrs: readonly Cidr[]
   serviceCidrs: readonly Cidr[]

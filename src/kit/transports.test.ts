@@ -23,7 +23,7 @@ const clock = new SystemClock()
 const dir = await mkdtemp(join(tmpdir(), 'kedge-kit-'))
 const sources = { clock, random: new SeededRandom(1) }
 const authority = await ensureAuthority({ dir, name: 'ca', commonName: 'ca' }, sources)
-const identity = issueCredential(
+const identity = await issueCredential(
   { subject: { commonName: 'server' }, names: { dns: ['localhost'], ips: ['127.0.0.1'] } },
   authority,
   sources,

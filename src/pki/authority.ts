@@ -7,7 +7,6 @@ import type { Random } from '../lib/random.ts'
 import { UserError } from '../lib/user-error.ts'
 import { type Authority, isIssuedBy, issueCertificate, type Validity } from './certificate.ts'
 import { generateKey, type Key, readKey } from './keys.ts'
-import { encodeSubject } from './names.ts'
 
 const YEAR_MS = 365 * 24 * 3600 * 1000
 /** Longer than the box lives: replacing an authority means touching every node. */
@@ -38,7 +37,7 @@ export async function ensureAuthority(
     if (isOwn(authority)) return authority
     throw new UserError(`${files.certificate} and ${files.key} do not belong together`)
   }
-  const made = { certificatePem: makeAuthority(commonName, key, sources), key }
+  const made = { certificatePem: await makeAuthority(commonName, key, sources), key }
   await writeFileAtomic(files.certificate, made.certificatePem)
   return made
 }
@@ -65,10 +64,10 @@ export function soundNow(nowMs: number): number {
   return Math.max(nowMs, PRESENT_MS)
 }
 
-function makeAuthority(commonName: string, key: Key, { clock, random }: Sources): string {
+function makeAuthority(commonName: string, key: Key, { clock, random }: Sources): Promise<string> {
   return issueCertificate(
     {
-      subject: encodeSubject({ commonName }),
+      subject: { commonName },
       publicKey: key.public,
       validity: authorityValidity(clock.nowMs()),
       usages: ['digital signature', 'key encipherment', 'cert sign'],

@@ -1,33 +1,11 @@
-// Certificates: made and read (RFC 5280).
+// Certificates: made with @peculiar/x509, read and checked with the runtime (RFC 5280).
 
-import { createHash, type KeyObject, sign, X509Certificate } from 'node:crypto'
+import { type KeyObject, X509Certificate } from 'node:crypto'
 import type { Random } from '../lib/random.ts'
-import {
-  bitString,
-  boolean,
-  child,
-  context,
-  decode,
-  encode,
-  integer,
-  objectId,
-  octetString,
-  readBitString,
-  readTime,
-  sequence,
-  TAG,
-  time,
-} from './der.ts'
-import { fromPem, type Key, publicDer, toPem } from './keys.ts'
-import {
-  encodeServerNames,
-  type FoundNames,
-  readServerNames,
-  readSubject,
-  type ServerNames,
-  type Subject,
-} from './names.ts'
-import { critical, encodeUsages } from './usages.ts'
+import { importKey, type Key, publicDer, SIGNING } from './keys.ts'
+import { nameExtensions, plainIp, type ServerNames, type Subject, subjectName } from './names.ts'
+import { usageExtensions } from './usages.ts'
+import { type Extension, loadX509, type Name, type X509 } from './x509.ts'
 
 /** Milliseconds since 1970. */
 export type Validity = { notBeforeMs: number; notAfterMs: number }
@@ -36,8 +14,8 @@ export type Validity = { notBeforeMs: number; notAfterMs: number }
 export type Authority = { certificatePem: string; key: Key }
 
 export type CertificateDraft = {
-  /** DER of a Name. */
-  subject: Uint8Array
+  /** As DER it is kept to the letter: what somebody asked for. */
+  subject: Subject | Uint8Array<ArrayBuffer>
   publicKey: KeyObject
   validity: Validity
   /** Words of the certificates API. */
@@ -46,76 +24,93 @@ export type CertificateDraft = {
   isAuthority?: boolean
 }
 
-export type CertificateFacts = Validity &
-  Required<Subject> & {
-    /** DER of the Name. */
-    subject: Uint8Array
-    names: FoundNames
-  }
+export type CertificateFacts = Validity & Required<Subject> & { names: ServerNames }
 
-const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2'
 /** RFC 5280, 4.1.2.2 allows 20 bytes; 16 of them random are what upstream uses. */
 const SERIAL_BYTES = 16
 
 /** Signs a certificate and returns it as PEM. An authority signs its own with `selfKey`. */
-export function issueCertificate(
+export async function issueCertificate(
   draft: CertificateDraft,
   signer: Authority | { selfKey: Key },
   random: Random,
-): string {
+): Promise<string> {
+  const x509 = await loadX509()
   const isSelf = 'selfKey' in signer
   const key = isSelf ? signer.selfKey : signer.key
-  const issuer = isSelf ? draft.subject : readCertificate(signer.certificatePem).subject
-  const algorithm = sequence(objectId(ECDSA_WITH_SHA256))
-  const body = sequence(
-    context(0, integer(Uint8Array.of(2))),
-    integer(random.bytes(SERIAL_BYTES)),
-    algorithm,
-    issuer,
-    sequence(time(draft.validity.notBeforeMs), time(draft.validity.notAfterMs)),
-    draft.subject,
-    publicDer(draft.publicKey),
-    context(3, sequence(...extensionsOf(draft, key.public))),
-  )
-  const signature = sign('sha256', body, key.private)
-  return toPem('CERTIFICATE', sequence(body, algorithm, bitString(signature)))
+  const subject = nameOf(x509, draft.subject)
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: Buffer.from(random.bytes(SERIAL_BYTES)).toString('hex'),
+    subject,
+    issuer: isSelf ? subject : new x509.X509Certificate(signer.certificatePem).subjectName,
+    notBefore: new Date(draft.validity.notBeforeMs),
+    notAfter: new Date(draft.validity.notAfterMs),
+    publicKey: publicDer(draft.publicKey),
+    signingKey: (await importKey(key)).privateKey,
+    signingAlgorithm: SIGNING,
+    extensions: await extensionsOf(x509, draft, key.public),
+  })
+  return `${certificate.toString('pem')}\n`
 }
 
-function extensionsOf(draft: CertificateDraft, issuerKey: KeyObject): Uint8Array[] {
+function nameOf(x509: X509, subject: CertificateDraft['subject']): Name {
+  return subject instanceof Uint8Array ? new x509.Name(subject) : subjectName(x509, subject)
+}
+
+async function extensionsOf(
+  x509: X509,
+  draft: CertificateDraft,
+  issuerKey: KeyObject,
+): Promise<Extension[]> {
   const isAuthority = draft.isAuthority ?? false
-  const constraints = sequence(...(isAuthority ? [boolean(true)] : []))
-  const issuerId = encode(0x80, keyIdOf(issuerKey))
   return [
-    ...encodeUsages(draft.usages),
-    sequence(objectId('2.5.29.19'), critical(), octetString(constraints)),
-    ...(isAuthority
-      ? [sequence(objectId('2.5.29.14'), octetString(octetString(keyIdOf(draft.publicKey))))]
-      : [sequence(objectId('2.5.29.35'), octetString(sequence(issuerId)))]),
-    ...encodeServerNames(draft.names ?? { dns: [], ips: [] }),
+    ...usageExtensions(x509, draft.usages),
+    new x509.BasicConstraintsExtension(isAuthority, undefined, true),
+    // Both are made by method 1 of RFC 5280, 4.2.1.2.
+    isAuthority
+      ? await x509.SubjectKeyIdentifierExtension.create(publicDer(draft.publicKey))
+      : await x509.AuthorityKeyIdentifierExtension.create(publicDer(issuerKey)),
+    ...nameExtensions(x509, draft.names ?? { dns: [], ips: [] }),
   ]
-}
-
-/** RFC 5280, 4.2.1.2, method 1. It only tells keys apart, so SHA-1 is good enough. */
-function keyIdOf(key: KeyObject): Uint8Array {
-  const bits = readBitString(child(decode(publicDer(key)), 1))
-  return createHash('sha1').update(bits).digest()
 }
 
 /** Throws when the text holds no certificate. */
 export function readCertificate(pem: string): CertificateFacts {
-  const der = fromPem('CERTIFICATE', pem)
-  if (der === undefined) throw new Error('there is no certificate')
-  const body = child(decode(der), 0, TAG.sequence)
-  const validity = child(body, 4, TAG.sequence)
-  const subject = child(body, 5, TAG.sequence)
-  const extensions = body.children.find(({ tag }) => tag === 0xa3)?.children[0]
-  return {
-    notBeforeMs: readTime(child(validity, 0)),
-    notAfterMs: readTime(child(validity, 1)),
-    subject: subject.raw,
-    ...readSubject(subject),
-    names: readServerNames(extensions),
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(pem)
+  } catch (cause) {
+    throw new Error('there is no certificate', { cause })
   }
+  return factsOf(certificate)
+}
+
+/** What is asked of a certificate here. Throws when it cannot be told. */
+export function factsOf(certificate: X509Certificate): CertificateFacts {
+  // Not the text of the subject: here each value stands alone, whatever is written in it.
+  const { CN, O } = certificate.toLegacyObject().subject
+  return {
+    notBeforeMs: certificate.validFromDate.getTime(),
+    notAfterMs: certificate.validToDate.getTime(),
+    // Of several the last counts, as in Go.
+    commonName: listOf(CN).at(-1) ?? '',
+    organizations: listOf(O),
+    names: readServerNames(certificate.subjectAltName ?? ''),
+  }
+}
+
+function listOf(value: string | string[] | undefined): string[] {
+  if (value === undefined) return []
+  return typeof value === 'string' ? [value] : value
+}
+
+/** Reads `DNS:box, IP Address:10.0.0.1`; a name with a comma in it is quoted, and that escaped. */
+function readServerNames(text: string): ServerNames {
+  const names = text === '' ? [] : text.split(', ')
+  const valuesOf = (prefix: string) =>
+    names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
+  const unquoted = (value: string) => (value.startsWith('"') ? JSON.parse(value) : value) as string
+  return { dns: valuesOf('DNS:').map(unquoted), ips: valuesOf('IP Address:').map(plainIp) }
 }
 
 /** Whether the certificate was signed by `authority` and belongs to `key`. */

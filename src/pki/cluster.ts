@@ -8,7 +8,6 @@
 
 import { join } from 'node:path'
 import type { Component } from '../lib/component.ts'
-import { formatIp, parseIp } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import { ensureAuthority, ensureKey, type Sources } from './authority.ts'
 import type { Authority } from './certificate.ts'
@@ -21,7 +20,7 @@ import {
   saveCredential,
 } from './credential.ts'
 import type { Key } from './keys.ts'
-import type { ServerNames } from './names.ts'
+import { plainIp, type ServerNames } from './names.ts'
 
 /** What is renewed while running. */
 export type CredentialName = 'server' | 'admin' | 'front-proxy-client'
@@ -97,7 +96,7 @@ export class ClusterPki {
       const [draft, authority] = this.#order(name)
       const fault = faultOf(credential, draft, authority, this.#parts.clock.nowMs())
       if (fault === undefined) continue
-      const made = issueCredential(draft, authority, this.#parts)
+      const made = await issueCredential(draft, authority, this.#parts)
       await saveCredential({ dir: this.#parts.dir, name }, made)
       this.#credentials.set(name, made)
       renewed.push(name)
@@ -144,10 +143,6 @@ export function pkiRenewal(
 function serverNames({ names, serviceIp, domain = 'cluster.local' }: ClusterPkiOptions) {
   const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc']
   const dns = [...service, `kubernetes.default.svc.${domain}`, 'localhost', ...names.dns]
-  const ips = ['127.0.0.1', '::1', serviceIp, ...names.ips].map((ip) => {
-    const parsed = parseIp(ip)
-    if (parsed === undefined) throw new Error(`not an IP address: ${ip}`)
-    return formatIp(parsed)
-  })
+  const ips = ['127.0.0.1', '::1', serviceIp, ...names.ips].map(plainIp)
   return { dns: [...new Set(dns)], ips: [...new Set(ips)] }
 }

@@ -5,7 +5,7 @@ import { readFileIfAny, writeFileAtomic } from '../lib/files.ts'
 import { type Sources, soundNow } from './authority.ts'
 import { type Authority, isIssuedBy, issueCertificate, readCertificate } from './certificate.ts'
 import { generateKey, readKey } from './keys.ts'
-import { encodeSubject, type ServerNames, type Subject } from './names.ts'
+import type { ServerNames, Subject } from './names.ts'
 
 export type Credential = { certificatePem: string; privateKeyPem: string }
 
@@ -20,17 +20,17 @@ const DAY_MS = 24 * 3600 * 1000
 export const CREDENTIAL_LIFE_MS = 365 * DAY_MS
 
 /** Signs a certificate for a fresh key. */
-export function issueCredential(
+export async function issueCredential(
   draft: CredentialDraft,
   authority: Authority,
   { clock, random }: Sources,
-): Credential {
+): Promise<Credential> {
   const key = generateKey()
   const limits = readCertificate(authority.certificatePem)
   const notAfterMs = Math.min(soundNow(clock.nowMs()) + CREDENTIAL_LIFE_MS, limits.notAfterMs)
-  const certificatePem = issueCertificate(
+  const certificatePem = await issueCertificate(
     {
-      subject: encodeSubject(draft.subject),
+      subject: draft.subject,
       publicKey: key.public,
       // As old as its authority: a peer whose clock is slow must not find it from the future.
       validity: { notBeforeMs: limits.notBeforeMs, notAfterMs },
@@ -83,7 +83,7 @@ export async function ensureCredential(
     const found = { certificatePem, privateKeyPem }
     if (faultOf(found, draft, authority, sources.clock.nowMs()) === undefined) return found
   }
-  const made = issueCredential(draft, authority, sources)
+  const made = await issueCredential(draft, authority, sources)
   await saveCredential(where, made)
   return made
 }

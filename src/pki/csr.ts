@@ -1,119 +1,110 @@
 // Certificate signing requests (RFC 2986): made by agents, read and checked by the signer.
 
-import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { fromPem, generateKey, importKey, type Key, SIGNING } from './keys.ts'
 import {
-  bitString,
-  child,
-  context,
-  DerError,
-  decode,
-  type Element,
-  encode,
-  integer,
-  objectId,
-  readBitString,
-  readObjectId,
-  sequence,
-  TAG,
-} from './der.ts'
-import { fromPem, generateKey, type Key, publicDer, toPem } from './keys.ts'
-import {
-  encodeServerNames,
-  encodeSubject,
   type FoundNames,
-  readServerNames,
-  readSubject,
+  foundNames,
+  nameExtensions,
   type ServerNames,
   type Subject,
+  subjectName,
+  subjectOf,
 } from './names.ts'
+import { loadX509, type Pkcs10CertificateRequest, type X509 } from './x509.ts'
 
 export type SigningRequest = Required<Subject> & {
   /** DER of the Name. */
-  subject: Uint8Array
+  subject: Uint8Array<ArrayBuffer>
   publicKey: KeyObject
   names: FoundNames
 }
 
-const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
-const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2'
-/**
- * The hash of each signature algorithm that is accepted; null where the algorithm brings its own.
- */
-const HASHES: Record<string, string | null> = {
-  [ECDSA_WITH_SHA256]: 'sha256',
-  '1.2.840.10045.4.3.3': 'sha384',
-  '1.2.840.10045.4.3.4': 'sha512',
-  '1.2.840.113549.1.1.11': 'sha256',
-  '1.2.840.113549.1.1.12': 'sha384',
-  '1.2.840.113549.1.1.13': 'sha512',
-  '1.3.101.112': null,
-}
+/** As the library has it; its own type is made of types for browsers, which are not here. */
+type SignatureAlgorithm = { name: string; hash?: { name: string } }
+
+const SUBJECT_ALT_NAME = '2.5.29.17'
+/** Enough for RSA keys of any length that is checked, and for hundreds of names. */
+const REQUEST_BYTES_MAX = 64 * 1024
+/** Signatures that are accepted, by algorithm and hash; the last one brings its own hash. */
+const ALGORITHMS = [
+  ...['ECDSA with SHA-256', 'ECDSA with SHA-384', 'ECDSA with SHA-512'],
+  ...['SHA-256', 'SHA-384', 'SHA-512'].map((hash) => `RSASSA-PKCS1-v1_5 with ${hash}`),
+  'Ed25519',
+]
 
 /** A new key, which stays with us, and the request for its certificate; both as PEM. */
-export function createCsr(subject: Subject, names?: ServerNames): { csr: string; key: string } {
+export async function createCsr(
+  subject: Subject,
+  names?: ServerNames,
+): Promise<{ csr: string; key: string }> {
   const key = generateKey()
-  return { csr: formatCsr(key, subject, names), key: key.privatePem }
+  return { csr: await formatCsr(key, subject, names), key: key.privatePem }
 }
 
 /** A request for the public half of `key`, as PEM. */
-export function formatCsr(key: Key, subject: Subject, names?: ServerNames): string {
-  const extensions = encodeServerNames(names ?? { dns: [], ips: [] })
-  const wish = sequence(objectId(EXTENSION_REQUEST), encode(TAG.set, sequence(...extensions)))
-  const body = sequence(
-    integer(Uint8Array.of(0)),
-    encodeSubject(subject),
-    publicDer(key.public),
-    context(0, ...(extensions.length > 0 ? [wish] : [])),
-  )
-  const algorithm = sequence(objectId(ECDSA_WITH_SHA256))
-  const signature = sign('sha256', body, key.private)
-  return toPem('CERTIFICATE REQUEST', sequence(body, algorithm, bitString(signature)))
+export async function formatCsr(key: Key, subject: Subject, names?: ServerNames): Promise<string> {
+  const x509 = await loadX509()
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: subjectName(x509, subject),
+    keys: await importKey(key),
+    signingAlgorithm: SIGNING,
+    extensions: nameExtensions(x509, names ?? { dns: [], ips: [] }),
+  })
+  return `${request.toString('pem')}\n`
 }
 
 /** Reads a request and checks that its sender holds the key. Throws an error fit for people. */
-export function readCsr(pem: string): SigningRequest {
+export async function readCsr(pem: string): Promise<SigningRequest> {
   const der = fromPem('CERTIFICATE REQUEST', pem)
   if (der === undefined) throw new Error('PEM block type must be CERTIFICATE REQUEST')
-  try {
-    return readRequest(decode(der))
-  } catch (cause) {
-    if (cause instanceof DerError) {
-      throw new Error(`the certificate request is malformed: ${cause.message}`, { cause })
-    }
-    throw cause
-  }
-}
-
-function readRequest(request: Element): SigningRequest {
-  if (request.tag !== TAG.sequence) throw new DerError('an element of another type')
-  const body = child(request, 0, TAG.sequence)
-  const subject = child(body, 1, TAG.sequence)
-  const publicKey = readPublicKey(child(body, 2, TAG.sequence))
-  const algorithm = readObjectId(child(child(request, 1, TAG.sequence), 0))
-  const signature = readBitString(child(request, 2))
-  const hash = HASHES[algorithm]
-  if (hash === undefined) throw new Error(`unknown signature algorithm ${algorithm}`)
-  if (!verify(hash, body.raw, publicKey, signature)) {
+  const { request, algorithm, publicDer, facts } = decode(await loadX509(), der)
+  if (!ALGORITHMS.includes(algorithm)) throw new Error(`unknown signature algorithm ${algorithm}`)
+  const publicKey = readPublicKey(publicDer)
+  if (!(await isGenuine(request))) {
     throw new Error('the signature of the certificate request is wrong')
   }
-  const wishes = body.children.find(({ tag }) => tag === 0xa0)?.children ?? []
-  const wish = wishes.find(({ children }) => isExtensionRequest(children))
-  return {
-    subject: subject.raw,
-    publicKey,
-    ...readSubject(subject),
-    names: readServerNames(wish?.children[1]?.children[0]),
+  return { ...facts, publicKey }
+}
+
+/** The library decodes each part when it is asked for; here all are, so that none fails later. */
+function decode(x509: X509, der: Uint8Array<ArrayBuffer>) {
+  try {
+    // The library would take other bytes for a text, and look for a request in that.
+    if (der[0] !== 0x30) throw new Error('it is no sequence')
+    if (der.length > REQUEST_BYTES_MAX) throw new Error('it is too long')
+    const request = new x509.Pkcs10CertificateRequest(der)
+    const facts = {
+      ...subjectOf(request.subjectName),
+      subject: new Uint8Array(request.subjectName.toArrayBuffer()),
+      names: foundNames(x509, request.getExtension(SUBJECT_ALT_NAME)),
+    }
+    const publicDer = Buffer.from(request.publicKey.rawData)
+    const algorithm = describe(request.signatureAlgorithm as unknown as SignatureAlgorithm)
+    return { request, facts, publicDer, algorithm }
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`the certificate request is malformed: ${message}`, { cause })
   }
 }
 
-function readPublicKey(info: Element): KeyObject {
+function describe({ name, hash }: SignatureAlgorithm): string {
+  return hash === undefined ? name : `${name} with ${hash.name}`
+}
+
+function readPublicKey(der: Buffer): KeyObject {
   try {
-    return createPublicKey({ key: Buffer.from(info.raw), format: 'der', type: 'spki' })
+    return createPublicKey({ key: der, format: 'der', type: 'spki' })
   } catch (cause) {
     throw new Error('the public key of the certificate request cannot be used', { cause })
   }
 }
 
-function isExtensionRequest(children: readonly Element[]): boolean {
-  return children[0] !== undefined && readObjectId(children[0]) === EXTENSION_REQUEST
+async function isGenuine(request: Pkcs10CertificateRequest): Promise<boolean> {
+  try {
+    return await request.verify()
+  } catch {
+    // A key of another kind than the signature, or a signature that is no pair of numbers.
+    return false
+  }
 }

@@ -1,20 +1,7 @@
 // Who a certificate speaks of: the subject, and the names a server answers to.
 
-import { formatIp, type Ip, parseIp } from '../lib/ip.ts'
-import {
-  child,
-  DerError,
-  decode,
-  type Element,
-  encode,
-  objectId,
-  octetString,
-  readObjectId,
-  readText,
-  sequence,
-  TAG,
-  utf8String,
-} from './der.ts'
+import { formatIp, parseIp } from '../lib/ip.ts'
+import type { Extension, Name, X509 } from './x509.ts'
 
 /** Kubernetes reads a user name and groups from these. */
 export type Subject = { commonName: string; organizations?: readonly string[] }
@@ -25,68 +12,57 @@ export type ServerNames = { dns: readonly string[]; ips: readonly string[] }
 /** Alternative names as found; of the kinds that nobody uses here only the number. */
 export type FoundNames = { dns: string[]; ips: string[]; emailCount: number; uriCount: number }
 
-const COMMON_NAME = '2.5.4.3'
-const ORGANIZATION = '2.5.4.10'
-const SUBJECT_ALT_NAME = '2.5.29.17'
-/** Context-specific tags of GeneralName. */
-const NAME_TAG = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const
-
-/** DER of the Name; organizations come first, as in the certificates of upstream. */
-export function encodeSubject({ commonName, organizations = [] }: Subject): Uint8Array {
-  const attribute = (oid: string, text: string) => sequence(objectId(oid), utf8String(text))
-  const members = organizations.map((organization) => attribute(ORGANIZATION, organization))
-  return sequence(
-    ...(members.length > 0 ? [encode(TAG.set, ...members.toSorted(Buffer.compare))] : []),
-    encode(TAG.set, attribute(COMMON_NAME, commonName)),
-  )
+/** Organizations come first, as in the certificates of upstream. */
+export function subjectName(x509: X509, { commonName, organizations = [] }: Subject): Name {
+  // Given by its type, a text stays as it is; any other is searched for escapes.
+  const members = organizations.toSorted(compareEncoded).map((text) => ({ utf8String: text }))
+  return new x509.Name([
+    ...(members.length > 0 ? [{ O: members }] : []),
+    { CN: [{ utf8String: commonName }] },
+  ])
 }
 
-export function readSubject(name: Element): Required<Subject> {
-  const found = { commonName: '', organizations: [] as string[] }
-  for (const attribute of name.children.flatMap((rdn) => rdn.children)) {
-    const type = readObjectId(child(attribute, 0))
-    if (type === COMMON_NAME) found.commonName = readText(child(attribute, 1))
-    if (type === ORGANIZATION) found.organizations.push(readText(child(attribute, 1)))
+/** DER wants the members of a set in the order of their encoding, where the length comes first. */
+function compareEncoded(a: string, b: string): number {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length - right.length || Buffer.compare(left, right)
+}
+
+/** The subject that a name stands for. Of several common names the last counts, as in Go. */
+export function subjectOf(name: Name): Required<Subject> {
+  return {
+    commonName: name.getField('CN').at(-1) ?? '',
+    organizations: name.getField('O'),
   }
-  return found
 }
 
-/** DER of the extension, or nothing when there are no names. */
-export function encodeServerNames({ dns, ips }: ServerNames): Uint8Array[] {
+/** The extension, or nothing when there are no names. */
+export function nameExtensions(x509: X509, { dns, ips }: ServerNames): Extension[] {
   if (dns.length + ips.length === 0) return []
   const names = [
-    ...dns.map((name) => encode(NAME_TAG.dns, Buffer.from(name, 'latin1'))),
-    ...ips.map((ip) => encode(NAME_TAG.ip, ipBytes(ip))),
+    ...dns.map((value) => ({ type: 'dns' as const, value })),
+    ...ips.map((text) => ({ type: 'ip' as const, value: plainIp(text) })),
   ]
-  return [sequence(objectId(SUBJECT_ALT_NAME), octetString(sequence(...names)))]
+  return [new x509.SubjectAlternativeNameExtension(names)]
 }
 
-/** Reads the alternative names out of a list of extensions, which may be missing. */
-export function readServerNames(extensions: Element | undefined): FoundNames {
-  const found: FoundNames = { dns: [], ips: [], emailCount: 0, uriCount: 0 }
-  const extension = extensions?.children.find(
-    (candidate) => readObjectId(child(candidate, 0)) === SUBJECT_ALT_NAME,
-  )
-  const value = extension?.children.at(-1)
-  for (const name of value ? decode(value.content).children : []) {
-    if (name.tag === NAME_TAG.dns) found.dns.push(Buffer.from(name.content).toString('latin1'))
-    if (name.tag === NAME_TAG.ip) found.ips.push(ipText(name.content))
-    if (name.tag === NAME_TAG.email) found.emailCount++
-    if (name.tag === NAME_TAG.uri) found.uriCount++
+/** The alternative names in an extension, which may be missing. */
+export function foundNames(x509: X509, extension: Extension | null): FoundNames {
+  const isNames = extension instanceof x509.SubjectAlternativeNameExtension
+  const names = isNames ? extension.names.items : []
+  const valuesOf = (type: string) =>
+    names.filter((name) => name.type === type).map(({ value }) => value)
+  return {
+    dns: valuesOf('dns'),
+    ips: valuesOf('ip').map(plainIp),
+    emailCount: valuesOf('email').length,
+    uriCount: valuesOf('url').length,
   }
-  return found
 }
 
-function ipBytes(text: string): Uint8Array {
+/** The one way to write that address. Throws when it is none. */
+export function plainIp(text: string): string {
   const ip = parseIp(text)
-  if (ip === undefined) throw new DerError(`not an IP address: ${text}`)
-  const digits = ip.value.toString(16).padStart(ip.family === 4 ? 8 : 32, '0')
-  return Buffer.from(digits, 'hex')
-}
-
-function ipText(bytes: Uint8Array): string {
-  if (bytes.length !== 4 && bytes.length !== 16) throw new DerError('an IP address of odd length')
-  const value = BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
-  const ip: Ip = { family: bytes.length === 4 ? 4 : 6, value }
+  if (ip === undefined) throw new Error(`not an IP address: ${text}`)
   return formatIp(ip)
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import { type Authority, issueCertificate, readCertificate, type Validity } from './certificate.ts'
 import { readCsr, type SigningRequest } from './csr.ts'
+import type { Subject } from './names.ts'
 
 export const SIGNER = {
   kubeletClient: 'kubernetes.io/kube-apiserver-client-kubelet',
@@ -32,29 +33,22 @@ const SHORT_SECONDS = 8 * 3600
  * Why that signer refuses the request, in upstream's words; undefined when it signs. Throws when
  * the request cannot be read.
  */
-export function refusalOf(wish: SigningWish): string | undefined {
-  const request = readCsr(wish.requestPem)
-  switch (wish.signerName) {
-    case SIGNER.kubeletClient:
-      return refuseKubeletClient(request, wish.usages)
-    case SIGNER.kubeletServing:
-      return refuseKubeletServing(request, wish.usages)
-    case SIGNER.client:
-      return refuseClient(wish.usages)
-    default:
-      return `unrecognized signerName: ${JSON.stringify(wish.signerName)}`
-  }
+export async function refusalOf(wish: SigningWish): Promise<string | undefined> {
+  return refuse(await readCsr(wish.requestPem), wish)
 }
 
 export type SignOptions = { authority: Authority; clock: Clock; random: Random }
 
 /** Signs what `refusalOf` accepts; throws what it refuses. Returns PEM. */
-export function signCsr(wish: SigningWish, { authority, clock, random }: SignOptions): string {
-  const refusal = refusalOf(wish)
+export async function signCsr(
+  wish: SigningWish,
+  { authority, clock, random }: SignOptions,
+): Promise<string> {
+  const request = await readCsr(wish.requestPem)
+  const refusal = refuse(request, wish)
   if (refusal !== undefined) throw new Error(refusal)
-  const request = readCsr(wish.requestPem)
   const { notAfterMs } = readCertificate(authority.certificatePem)
-  return issueCertificate(
+  const signed = await issueCertificate(
     {
       subject: request.subject,
       publicKey: request.publicKey,
@@ -65,6 +59,20 @@ export function signCsr(wish: SigningWish, { authority, clock, random }: SignOpt
     authority,
     random,
   )
+  if (!isSameSubject(readCertificate(signed), request)) {
+    throw new Error('the subject of the certificate request is ambiguous')
+  }
+  return signed
+}
+
+/**
+ * A request is read by another reader than the certificate that its bearer shows later. Whatever
+ * the two do not read alike could be judged as one user and let in as another.
+ */
+function isSameSubject(a: Required<Subject>, b: Required<Subject>): boolean {
+  const textOf = ({ commonName, organizations }: Required<Subject>) =>
+    JSON.stringify([commonName, organizations.toSorted()])
+  return textOf(a) === textOf(b)
 }
 
 export function planValidity(
@@ -78,6 +86,19 @@ export function planValidity(
   return {
     notBeforeMs: nowMs - BACKDATE_SECONDS * 1000,
     notAfterMs: Math.min(nowMs + (seconds - cut) * 1000, authorityEndMs),
+  }
+}
+
+function refuse(request: SigningRequest, { signerName, usages }: SigningWish) {
+  switch (signerName) {
+    case SIGNER.kubeletClient:
+      return refuseKubeletClient(request, usages)
+    case SIGNER.kubeletServing:
+      return refuseKubeletServing(request, usages)
+    case SIGNER.client:
+      return refuseClient(usages)
+    default:
+      return `unrecognized signerName: ${JSON.stringify(signerName)}`
   }
 }
 

@@ -11,29 +11,28 @@ import { authorityValidity } from '../pki/authority.ts'
 import { type Authority, issueCertificate } from '../pki/certificate.ts'
 import { type Credential, issueCredential } from '../pki/credential.ts'
 import { generateKey } from '../pki/keys.ts'
-import { encodeSubject } from '../pki/names.ts'
 import { type Listening, listen } from './listen.ts'
 
 const sources = { clock: new SystemClock(), random: new SystemRandom() }
 const MAPS = '/api/v1/namespaces/default/configmaps'
 
-function authority(commonName: string): Authority {
+async function authority(commonName: string): Promise<Authority> {
   const key = generateKey()
   const draft = {
-    ...{ subject: encodeSubject({ commonName }), publicKey: key.public },
+    ...{ subject: { commonName }, publicKey: key.public },
     ...{ validity: authorityValidity(sources.clock.nowMs()), isAuthority: true },
     usages: ['digital signature', 'cert sign'],
   }
-  return { certificatePem: issueCertificate(draft, { selfKey: key }, sources.random), key }
+  return { certificatePem: await issueCertificate(draft, { selfKey: key }, sources.random), key }
 }
 
-const ca = authority('cluster')
-const frontProxyCa = authority('front-proxy')
-const strangers = authority('cluster')
+const ca = await authority('cluster')
+const frontProxyCa = await authority('front-proxy')
+const strangers = await authority('cluster')
 const names = { dns: ['localhost'], ips: ['127.0.0.1'] }
-const serving = issueCredential({ subject: { commonName: 'first' }, names }, ca, sources)
+const serving = await issueCredential({ subject: { commonName: 'first' }, names }, ca, sources)
 const subject = { commonName: 'ann', organizations: ['system:masters'] }
-const ann = issueCredential({ subject }, ca, sources)
+const ann = await issueCredential({ subject }, ca, sources)
 
 let server: TestServer
 let listening: Listening
@@ -136,11 +135,11 @@ test('a certificate counts when an authority of the cluster issued it', async ()
   }
   expect(await whoAmI(ann)).toBe('ann')
   expect(await whoAmI()).toBe(403)
-  expect(await whoAmI(issueCredential({ subject }, strangers, sources))).toBe(403)
-  const asServer = issueCredential({ subject, names }, ca, sources)
+  expect(await whoAmI(await issueCredential({ subject }, strangers, sources))).toBe(403)
+  const asServer = await issueCredential({ subject, names }, ca, sources)
   expect(await whoAmI(asServer)).toBe(403)
 
-  const proxy = issueCredential({ subject: { commonName: 'proxy' } }, frontProxyCa, sources)
+  const proxy = await issueCredential({ subject: { commonName: 'proxy' } }, frontProxyCa, sources)
   expect(await whoAmI(proxy, { 'x-remote-user': 'ben' })).toBe('ben')
   expect(await whoAmI(proxy)).toBe(403)
   expect(await whoAmI(undefined, { 'x-remote-user': 'ben' })).toBe(403)
@@ -172,7 +171,7 @@ test('a watch delivers while it lasts, and its reader may leave', async () => {
 
 test('a new certificate serves from the next connection on', async () => {
   expect((await ask('/readyz')).servedBy).toBe('first')
-  const next = issueCredential({ subject: { commonName: 'second' }, names }, ca, sources)
+  const next = await issueCredential({ subject: { commonName: 'second' }, names }, ca, sources)
   listening.renew(next)
   expect((await ask('/readyz')).servedBy).toBe('second')
   listening.renew(serving)

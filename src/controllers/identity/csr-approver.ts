@@ -22,10 +22,10 @@ const OTHER: Right = {
 }
 
 /** The rights of which one is enough, in the order to be tried; none for what we do not judge. */
-export function rightsFor(csr: CertificateSigningRequest): Right[] {
-  if (csr.spec.signerName !== SIGNER.kubeletClient || refusalOf(wishOf(csr)) !== undefined)
-    return []
-  const { commonName } = readCsr(requestPem(csr))
+export async function rightsFor(csr: CertificateSigningRequest): Promise<Right[]> {
+  if (csr.spec.signerName !== SIGNER.kubeletClient) return []
+  if ((await refusalOf(wishOf(csr))) !== undefined) return []
+  const { commonName } = await readCsr(requestPem(csr))
   return csr.spec.username === commonName ? [SELF, OTHER] : [OTHER]
 }
 
@@ -36,7 +36,7 @@ export const csrApprovingController = defineController<CertificateSigningRequest
 
   async reconcile(csr, kit, signal) {
     if (csr.status?.certificate || isDecided(csr)) return
-    for (const right of rightsFor(csr)) {
+    for (const right of await rightsFor(csr)) {
       if (!(await mayHave(csr, right, kit, signal))) continue
       await approve(csr, right, kit, signal)
       return

@@ -11,7 +11,7 @@ const SIGNERS: readonly string[] = Object.values(SIGNER)
 
 /** `sign` makes the certificate, as PEM, with the authority of the signer that the wish names. */
 export function csrSigningController(
-  sign: (wish: SigningWish) => string,
+  sign: (wish: SigningWish) => Promise<string>,
 ): Controller<CertificateSigningRequest> {
   return defineController<CertificateSigningRequest>({
     name: 'certificate-controller',
@@ -23,9 +23,9 @@ export function csrSigningController(
       const isDone = Boolean(csr.status?.certificate) || hasCondition(csr, 'Failed')
       if (!isDue || isDone || !SIGNERS.includes(csr.spec.signerName)) return
       const wish = wishOf(csr)
-      const refusal = refusalOf(wish)
+      const refusal = await refusalOf(wish)
       if (refusal === undefined) {
-        const certificate = Buffer.from(sign(wish)).toString('base64')
+        const certificate = Buffer.from(await sign(wish)).toString('base64')
         const status = { ...csr.status, certificate }
         await writer.putStatus(certificateSigningRequests, csr, status, signal)
         return

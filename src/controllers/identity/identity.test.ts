@@ -29,11 +29,11 @@ import { tokenSecretController } from './token-secret.ts'
 
 const NODE = 'system:node:a'
 
-function aRequest(
+async function aRequest(
   spec: Partial<CertificateSigningRequest['spec']> = {},
   commonName = NODE,
-): CertificateSigningRequest {
-  const { csr } = createCsr({ commonName, organizations: ['system:nodes'] })
+): Promise<CertificateSigningRequest> {
+  const { csr } = await createCsr({ commonName, organizations: ['system:nodes'] })
   return {
     metadata: { name: 'csr-a' },
     spec: {
@@ -56,7 +56,7 @@ describe('a request for a certificate', () => {
   test('is approved for a kubelet that may have one, and signed', async () => {
     const controllers = [csrApprovingController, csrSigningController(sign)]
     await using cluster = await TestCluster.start({ controllers })
-    await cluster.create(certificateSigningRequests, aRequest())
+    await cluster.create(certificateSigningRequests, await aRequest())
     const { status } = (await cluster.get(certificateSigningRequests, 'csr-a'))!
     expect(status!.conditions![0]).toMatchObject({
       ...{ type: 'Approved', status: 'True', reason: 'AutoApproved' },
@@ -72,24 +72,29 @@ describe('a request for a certificate', () => {
     await using cluster = await TestCluster.start({ controllers: [csrApprovingController] })
     const usages = ['digital signature', 'client auth']
     const other = { signerName: SIGNER.client, usages }
-    await cluster.create(certificateSigningRequests, aRequest(other, 'jane'))
+    await cluster.create(certificateSigningRequests, await aRequest(other, 'jane'))
     const { status } = (await cluster.get(certificateSigningRequests, 'csr-a'))!
     expect(status?.conditions ?? []).toEqual([])
   })
 
-  test('is tried by the right of its sender: for itself, or for others', () => {
-    const rights = (csr: CertificateSigningRequest) =>
-      rightsFor(csr).map((right) => right.subresource)
-    expect(rights(aRequest({ username: NODE }))).toEqual(['selfnodeclient', 'nodeclient'])
-    expect(rights(aRequest({ username: 'system:bootstrap:abcdef' }))).toEqual(['nodeclient'])
-    expect(rights(aRequest({ usages: ['server auth'] }))).toEqual([])
-    expect(rights(aRequest({ signerName: SIGNER.client }))).toEqual([])
+  test('is tried by the right of its sender: for itself, or for others', async () => {
+    const rights = async (csr: CertificateSigningRequest) =>
+      (await rightsFor(csr)).map((right) => right.subresource)
+    expect(await rights(await aRequest({ username: NODE }))).toEqual([
+      'selfnodeclient',
+      'nodeclient',
+    ])
+    expect(await rights(await aRequest({ username: 'system:bootstrap:abcdef' }))).toEqual([
+      'nodeclient',
+    ])
+    expect(await rights(await aRequest({ usages: ['server auth'] }))).toEqual([])
+    expect(await rights(await aRequest({ signerName: SIGNER.client }))).toEqual([])
   })
 
-  test('is kept for a day, and for an hour once it was decided', () => {
+  test('is kept for a day, and for an hour once it was decided', async () => {
     const creationTimestamp = '2026-01-01T00:00:00Z'
     const startMs = Date.UTC(2026, 0, 1)
-    const csr = aRequest()
+    const csr = await aRequest()
     csr.metadata.creationTimestamp = creationTimestamp
     const hours = (status?: CertificateSigningRequest['status']) =>
       (endsAtMs({ ...csr, ...(status ? { status } : {}) })! - startMs) / 3_600_000
@@ -104,7 +109,7 @@ describe('a request for a certificate', () => {
 
   test('that nobody decided is removed after a day, and not before', async () => {
     await using cluster = await TestCluster.start({ controllers: [csrCleaningController] })
-    await cluster.create(certificateSigningRequests, aRequest())
+    await cluster.create(certificateSigningRequests, await aRequest())
     await cluster.clock.advance(23 * 3_600_000)
     await cluster.settle()
     expect(await cluster.get(certificateSigningRequests, 'csr-a')).toBeDefined()
@@ -118,7 +123,7 @@ describe('a request for a certificate', () => {
     await using cluster = await TestCluster.start({ controllers })
     const csr = await cluster.create(
       certificateSigningRequests,
-      aRequest({ signerName: SIGNER.client, usages: ['server auth'] }),
+      await aRequest({ signerName: SIGNER.client, usages: ['server auth'] }),
     )
     const approved = { type: 'Approved', status: 'True', reason: 'Test', message: '' }
     const object = { ...csr, status: { conditions: [approved] } }

@@ -1,7 +1,7 @@
 // The certificate of a TLS client: which of our authorities issued it, and whom it names.
 
 import { createHash, X509Certificate } from 'node:crypto'
-import { readCertificate } from '../../pki/certificate.ts'
+import { factsOf } from '../../pki/certificate.ts'
 import type { RequestEnv } from '../contract.ts'
 
 export type ClientCas = {
@@ -60,8 +60,7 @@ export class PeerCertificates {
     const certificate = new X509Certificate(raw)
     const issuedBy = this.#issuerOf(certificate)
     if (issuedBy === undefined || !mayBeClient(certificate)) return undefined
-    const facts = readCertificate(certificate.toString())
-    const { commonName, organizations, notBeforeMs, notAfterMs } = facts
+    const { commonName, organizations, notBeforeMs, notAfterMs } = factsOf(certificate)
     const sha256 = createHash('sha256').update(raw).digest('hex')
     return { verified: { commonName, organizations, issuedBy, sha256 }, notBeforeMs, notAfterMs }
   }
