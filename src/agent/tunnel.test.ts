@@ -35,7 +35,7 @@ function world() {
     ])
     return { ended, cut: () => atNode.abort(new Error('cable pulled')) }
   }
-  return { tunnels, join }
+  return { clock, tunnels, join }
 }
 
 async function echo(tunnels: Tunnels, name: string): Promise<string> {
@@ -74,15 +74,28 @@ test('the server reaches addresses in the network of a node', async () => {
 })
 
 test('a node that has gone is not connected, and its streams are broken', async () => {
-  const { tunnels, join } = world()
+  const { clock, tunnels, join } = world()
   const node = join('a')
   const stream = await tunnels.dialNode('a', never)
   const reading = textOf(stream)
   node.cut()
   await node.ended
   await expect(reading).rejects.toThrow()
+  await clock.advance(10_000)
   await expect(tunnels.dialNode('a', never)).rejects.toThrow('node "a" is not connected')
   await expect(tunnels.dialFrom('', { host: 'x', port: 1 }, never)).rejects.toThrow('no node')
+})
+
+test('who asks for a node in the moment that it is away gets it when it is back', async () => {
+  const { tunnels, join } = world()
+  const early = echo(tunnels, 'a')
+  const node = join('a')
+  expect(await early).toBe('a hello')
+  node.cut()
+  await node.ended
+  const late = echo(tunnels, 'a')
+  join('a')
+  expect(await late).toBe('a hello')
 })
 
 test('a node that comes back takes the place of its old connection', async () => {

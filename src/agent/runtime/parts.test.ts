@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execProcess } from './exec.ts'
@@ -85,11 +96,17 @@ test('the wrapper becomes runc, with the output of a new container in our FIFOs'
     Bun.spawn([wrapper, ...args], { env, stdout: 'pipe', stderr: 'ignore' })
   expect(await ask('state', 'id-1').stdout.text()).toBe('runc state id-1\n')
   expect(await ask('create', '--bundle', 'b', 'other').stdout.text()).toContain('other')
-  const reading = Bun.spawn(['cat', `${fifos}/id-1/out`], { stdout: 'pipe' })
-  const errors = Bun.spawn(['cat', `${fifos}/id-1/err`], { stdout: 'pipe' })
+  // Held open, as the agent does it: what is in a FIFO is lost when nobody has it open.
+  const flags = constants.O_RDWR | constants.O_NONBLOCK
+  const [out, err] = ['out', 'err'].map((name) => openSync(join(fifos, 'id-1', name), flags))
+  const textIn = (fd: number) => {
+    const buffer = Buffer.alloc(1000)
+    return buffer.subarray(0, readSync(fd, buffer)).toString()
+  }
   expect(await ask('create', '--bundle', 'b', 'id-1').stdout.text()).toBe('')
-  expect(await reading.stdout.text()).toBe('runc create --bundle b id-1\n')
-  expect(await errors.stdout.text()).toBe('problem\n')
+  expect(textIn(out!)).toBe('runc create --bundle b id-1\n')
+  expect(textIn(err!)).toBe('problem\n')
+  for (const fd of [out!, err!]) closeSync(fd)
 })
 
 test('the wrapper cannot be made to run something else', () => {

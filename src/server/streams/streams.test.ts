@@ -55,13 +55,14 @@ function world(answer: string, { isConnected = true } = {}) {
     void serve(far).catch(() => {})
     return near
   }
-  const tunnels = new Tunnels({ clock: new SimClock(), log: silentLog })
+  const clock = new SimClock()
+  const tunnels = new Tunnels({ clock, log: silentLog })
   if (isConnected) tunnels.setLocal({ name: 'n', dial, dialAddress: dial })
   const deps = {
-    ...{ nodes: tunnels, clock: new SimClock(), log: silentLog, random: () => 0 },
+    ...{ nodes: tunnels, clock, log: silentLog, random: () => 0 },
     objects: { pod: () => POD, node: () => ({}) },
   } as unknown as StreamDeps
-  return { deps, asked }
+  return { deps, asked, clock }
 }
 
 type Fields = { headers?: Record<string, string>; body?: string; signal?: AbortSignal }
@@ -103,9 +104,20 @@ test.each([
 })
 
 test('a node that is not connected is an error at once', async () => {
-  const { deps } = world('', { isConnected: false })
+  const { deps, clock } = world('', { isConnected: false })
+  await clock.advance(10_000)
   const refused = await ask(deps, callOf('GET', pods('p/log'))).catch((error) => error)
   expect(refused.message).toBe('error dialing backend: node "n" is not connected')
+})
+
+test('a node is waited for while it is expected back, and no longer', async () => {
+  const { deps, clock } = world('', { isConnected: false })
+  await clock.advance(5_000)
+  const asked = ask(deps, callOf('GET', pods('p/log'))).catch((error) => error.message)
+  await clock.advance(2_900)
+  expect(await Promise.race([asked, Bun.sleep(5).then(() => 'waits')])).toBe('waits')
+  await clock.advance(200)
+  expect(await asked).toBe('error dialing backend: node "n" is not connected')
 })
 
 test('a request to a pod goes on without what is between the caller and us', async () => {
@@ -202,7 +214,8 @@ test('the refusal of a node reaches the client in its own words', async () => {
 })
 
 test('what the server itself refuses is a Status', async () => {
-  const { deps } = world('', { isConnected: false })
+  const { deps, clock } = world('', { isConnected: false })
+  await clock.advance(10_000)
   const { reader, relayed } = upgradeTo(deps, pods('p/portforward'), { upgrade: 'SPDY/3.1' })
   expect((await readHead(reader))!.line).toStartWith('HTTP/1.1 500 ')
   const status = JSON.parse(Buffer.from((await reader.some())!).toString())

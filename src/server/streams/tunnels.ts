@@ -12,6 +12,7 @@ import { socketStream } from '../../lib/net/socket-stream.ts'
 import { acceptKey, WebSocketStream } from '../../lib/net/websocket.ts'
 import type { Call } from '../call.ts'
 import type { NodeDialer } from '../contract.ts'
+import { Comebacks } from './comebacks.ts'
 
 export const TUNNEL_PATH = '/kedge/v1/tunnel'
 export const TUNNEL_PROTOCOL = 'tunnel.kedge.dev'
@@ -30,12 +31,14 @@ export class Tunnels implements NodeDialer {
   readonly #clock: Clock
   readonly #log: Log
   readonly #tunnels = new Map<string, Mux>()
+  readonly #comebacks: Comebacks<Mux>
   readonly #stop = new AbortController()
   #local: LocalNode | undefined
 
   constructor({ clock, log }: { clock: Clock; log: Log }) {
     this.#clock = clock
     this.#log = log
+    this.#comebacks = new Comebacks(clock)
   }
 
   /** Names the agent of this process; undefined takes it away. */
@@ -87,10 +90,14 @@ export class Tunnels implements NodeDialer {
     const mux = new Mux(pipe, { initiator: true, clock: this.#clock, accept })
     const older = this.#tunnels.get(nodeName)
     this.#tunnels.set(nodeName, mux)
+    this.#comebacks.came(nodeName, mux)
     older?.close(new Error('node has opened a new tunnel'))
     this.#log.info('node connected', { node: nodeName })
     await mux.run(this.#stop.signal)
-    if (this.#tunnels.get(nodeName) === mux) this.#tunnels.delete(nodeName)
+    if (this.#tunnels.get(nodeName) === mux) {
+      this.#tunnels.delete(nodeName)
+      this.#comebacks.lost(nodeName)
+    }
     this.#log.info('node disconnected', { node: nodeName })
   }
 
@@ -108,7 +115,7 @@ export class Tunnels implements NodeDialer {
   }
 
   async #tunnelTo(nodeName: string, signal: AbortSignal, purpose: object): Promise<ByteStream> {
-    const tunnel = this.#tunnels.get(nodeName)
+    const tunnel = this.#tunnels.get(nodeName) ?? (await this.#comebacks.of(nodeName, signal))
     if (tunnel === undefined) throw new Error(`node ${JSON.stringify(nodeName)} is not connected`)
     return await tunnel.open(JSON.stringify(purpose), signal)
   }
