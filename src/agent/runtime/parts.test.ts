@@ -103,7 +103,9 @@ test('the wrapper becomes runc, with the output of a new container in our FIFOs'
     const buffer = Buffer.alloc(1000)
     return buffer.subarray(0, readSync(fd, buffer)).toString()
   }
-  expect(await ask('create', '--bundle', 'b', 'id-1').stdout.text()).toBe('')
+  const created = ask('create', '--bundle', 'b', 'id-1')
+  expect(await created.stdout.text()).toBe('')
+  await created.exited
   expect(textIn(out!)).toBe('runc create --bundle b id-1\n')
   expect(textIn(err!)).toBe('problem\n')
   for (const fd of [out!, err!]) closeSync(fd)
