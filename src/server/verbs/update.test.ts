@@ -1,5 +1,7 @@
-import { expect, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
 import { type TestServer, testServer } from '../../../test/support/server.ts'
+import { formatTime } from '../../api/time.ts'
+import { SimClock } from '../../lib/clock.ts'
 
 const MAPS = '/api/v1/namespaces/default/configmaps'
 const MERGE = { 'content-type': 'application/merge-patch+json' }
@@ -129,4 +131,28 @@ test('a patch of a type that nobody knows is refused', async () => {
   await withMap(server)
   const { code } = await server.call('PATCH', `${MAPS}/a`, { body: {} })
   expect(code).toBe(415)
+})
+
+test("a node's heartbeat is a write that may be lost, a change of its state is not", async () => {
+  const clock = new SimClock(Date.UTC(2026, 0, 1))
+  await using server = await testServer({ clock })
+  const condition = (status: string) => {
+    const now = formatTime(clock.nowMs())
+    const times = { lastHeartbeatTime: now, lastTransitionTime: '2026-01-01T00:00:00Z' }
+    return { type: 'Ready', status, reason: 'r', message: 'm', ...times }
+  }
+  const body = { metadata: { name: 'n' }, status: { conditions: [condition('True')] } }
+  await server.call('POST', '/api/v1/nodes', { body })
+  const writes = spyOn(server.store, 'update')
+  const report = async (status: string) => {
+    await clock.advance(300_000)
+    const answer = await server.call('PATCH', '/api/v1/nodes/n/status', {
+      body: { status: { conditions: [condition(status)] } },
+      headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    })
+    expect(answer.code).toBe(200)
+    return writes.mock.calls.at(-1)?.[3]
+  }
+  expect(await report('True')).toEqual({ volatile: true })
+  expect(await report('False')).toEqual({ volatileLater: true })
 })

@@ -31,16 +31,26 @@ function changed(change: (node: Node) => void): Node {
   return copy
 }
 
-test('times of heartbeats and of owners alone make a heartbeat', () => {
-  const later = changed(({ metadata, status }) => {
+function beat({ status }: Node) {
+  status!.conditions![0]!.lastHeartbeatTime = '2026-01-01T00:05:00Z'
+}
+
+test('times of heartbeats, and who owns the status, make a heartbeat', () => {
+  const later = changed((copy) => {
+    beat(copy)
+    const { metadata } = copy
     metadata.resourceVersion = '8'
     metadata.managedFields![0]!.time = '2026-01-01T00:05:00Z'
-    status!.conditions![0]!.lastHeartbeatTime = '2026-01-01T00:05:00Z'
+    metadata.managedFields!.push({ manager: 'agent', operation: 'Update', subresource: 'status' })
   })
   expect(isHeartbeat(later, node)).toBe(true)
 })
 
-test('anything else does not', () => {
+test('without a new time there is none', () => {
+  expect(isHeartbeat(structuredClone(node), node)).toBe(false)
+})
+
+test('anything else beside it makes it more', () => {
   const changes: ((node: Node) => void)[] = [
     ({ status }) => {
       status!.conditions![0]!.status = 'False'
@@ -61,5 +71,11 @@ test('anything else does not', () => {
       spec.unschedulable = true
     },
   ]
-  for (const change of changes) expect(isHeartbeat(changed(change), node)).toBe(false)
+  for (const change of changes) {
+    const more = changed((copy) => {
+      beat(copy)
+      change(copy)
+    })
+    expect(isHeartbeat(more, node)).toBe(false)
+  }
 })

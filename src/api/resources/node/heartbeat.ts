@@ -3,19 +3,21 @@
 import type { Node } from '../../generated/types.ts'
 import { equalJson } from '../../patch/value.ts'
 
-/** `node` differs from `old` in the times of its conditions' heartbeats alone. */
+/** `node` differs from `old` in the times of heartbeats, and who wrote them, and in nothing else. */
 export function isHeartbeat(node: Node, old: Node): boolean {
-  return equalJson(timeless(node), timeless(old))
+  return !equalJson(beatsOf(node), beatsOf(old)) && equalJson(timeless(node), timeless(old))
+}
+
+function beatsOf({ status }: Node) {
+  return status?.conditions?.map(({ lastHeartbeatTime }) => lastHeartbeatTime)
 }
 
 function timeless({ metadata, status, ...rest }: Node) {
   const { resourceVersion: _revision, managedFields, ...identity } = metadata
+  const owners = managedFields?.filter(({ subresource }) => subresource !== 'status')
   return {
     ...rest,
-    metadata: {
-      ...identity,
-      managedFields: managedFields?.map(({ time: _time, ...owner }) => owner),
-    },
+    metadata: { ...identity, managedFields: owners?.map(({ time: _time, ...owner }) => owner) },
     status: {
       ...status,
       conditions: status?.conditions?.map(({ lastHeartbeatTime: _beat, ...said }) => said),
