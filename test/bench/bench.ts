@@ -43,7 +43,7 @@ function formatRows(rows: readonly Row[]): string {
     row.peer === null ? 'missing' : `${number(row.peer)} ${row.unit}`,
     row.ratio === null ? '' : `${number(row.ratio)} x`,
     row.spread === null ? '' : `${number(row.spread[0])}-${number(row.spread[1])}`,
-    `${row.better === 'higher' ? '>=' : '<='} ${row.target} x`,
+    `${row.better === 'higher' ? '>=' : '<='} ${row.target} ${row.isAbsolute ? row.unit : 'x'}`,
     row.note ?? (isMet(row) ? 'met' : 'MISSED'),
   ])
   const widths = head.map((title, i) =>

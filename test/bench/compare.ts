@@ -9,6 +9,8 @@ export type Row = {
   ratio: number | null
   /** What the ratio shall be: at least, or for what should be small, at most. */
   target: number
+  /** The target is for ours itself, whatever the peer's. */
+  isAbsolute?: boolean
   better: 'higher' | 'lower'
   unit: string
   /** Lowest and highest ratio of the rounds. */
@@ -72,7 +74,8 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-export function isMet({ ratio, target, better }: Row): boolean | undefined {
+export function isMet({ ours, ratio, target, better, isAbsolute }: Row): boolean | undefined {
+  if (isAbsolute) return better === 'higher' ? ours >= target : ours <= target
   if (ratio === null) return undefined
   return better === 'higher' ? ratio >= target : ratio <= target
 }

@@ -87,19 +87,25 @@ async function countSyncs(pids: readonly number[]): Promise<number> {
 }
 
 function rowsOf(name: string, ours: Rest, theirs: Rest | { missing: string }): Row[] {
-  const row = (what: string, value: keyof Rest, unit: string, target: number): Row => {
+  const row = (
+    what: string,
+    value: keyof Rest,
+    unit: string,
+    target: number,
+    isAbsolute = false,
+  ) => {
     const peer = 'missing' in theirs ? null : theirs[value]
     const ratio = peer === null || peer === 0 ? null : ours[value] / peer
     return {
       ...{ name: `${name}: ${what}`, ours: ours[value], peer, ratio, target, unit },
-      ...{ better: 'lower', spread: null },
+      ...{ better: 'lower' as const, spread: null, isAbsolute },
       ...('missing' in theirs ? { note: theirs.missing } : {}),
     }
   }
   return [
     row('memory (RSS)', 'rssMiB', 'MiB', 0.2),
     row('processor', 'cpuPercent', '% of a core', 0.2),
-    row(`written in ${SECONDS} s`, 'writtenKiB', 'KiB', 0.01),
-    row(`syncs in ${SECONDS} s`, 'syncs', '', 0),
+    row(`written in ${SECONDS} s`, 'writtenKiB', 'KiB', 40, true),
+    row(`syncs in ${SECONDS} s`, 'syncs', '', 0, true),
   ]
 }

@@ -3,7 +3,7 @@
 import type { Node } from '../../generated/types.ts'
 import { equalJson } from '../../patch/value.ts'
 
-/** `node` differs from `old` in the times of heartbeats, and who wrote them, and in nothing else. */
+/** `node` differs from `old` in the times of heartbeats and who wrote them, and in nothing else. */
 export function isHeartbeat(node: Node, old: Node): boolean {
   return !equalJson(beatsOf(node), beatsOf(old)) && equalJson(timeless(node), timeless(old))
 }
