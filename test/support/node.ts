@@ -24,6 +24,8 @@ import { FakeImages, FakeRuntime } from './fake-runtime.ts'
 import { ADMIN, type TestServer, testServer } from './server.ts'
 
 /** Only so that a test which waits in vain says for what; nothing is judged by it. */
+/** Of about a millisecond each. */
+const TURNS_TO_END_MAX = 100
 const WAIT_MS_MAX = 20_000
 const NAMESPACE = 'default'
 
@@ -216,7 +218,12 @@ export class TestNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await this.settle(20)
+    // What hangs on the clock may never end. What is being written does, and must not come late.
+    const ended = Promise.allSettled(this.#running).then(() => true)
+    for (let turn = 0; turn < TURNS_TO_END_MAX; turn++) {
+      await this.settle(20)
+      if (await Promise.race([ended, Bun.sleep(1)])) break
+    }
     await this.#server.close()
     await rm(this.folder, { recursive: true, force: true })
   }
