@@ -4,19 +4,36 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ociArchive } from '../images/image.ts'
 import { testImages } from '../images/recipes.ts'
-import { createLab, KEDGE, kubectlOf, type Machine, ok, until } from '../support/machines.ts'
+import {
+  createLab,
+  KEDGE,
+  kubectlOf,
+  type Lab,
+  type Machine,
+  ok,
+  until,
+} from '../support/machines.ts'
 import { type Cluster, urlOf } from './peer.ts'
 
 export type OwnCluster = Cluster & AsyncDisposable & { server: Machine; edge: Machine | undefined }
 
 export const OWN_IMAGE = 'kedge-test/busybox:1'
 
+type OwnOptions = { withNode: boolean; withEdge?: boolean }
+
 /** A server, with a node unless `withNode` is false; `withEdge` adds a second machine. */
-export async function ownCluster(options: {
-  withNode: boolean
-  withEdge?: boolean
-}): Promise<OwnCluster> {
+export async function ownCluster(options: OwnOptions): Promise<OwnCluster> {
   const lab = await createLab({ prefix: 'kb', subnet: '10.89.8' })
+  const dispose = () => lab[Symbol.asyncDispose]()
+  try {
+    return { ...(await startCluster(lab, options)), [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+async function startCluster(lab: Lab, options: OwnOptions) {
   const server = await lab.addMachine('server')
   server.start(server.serverArgv(options.withNode ? [] : ['--disable-agent']))
   const kubeconfig = await server.adminKubeconfig()
@@ -40,8 +57,5 @@ export async function ownCluster(options: {
       await ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
     }
   }
-  return {
-    ...{ kubeconfig, server, edge, image: OWN_IMAGE, url: urlOf(kubeconfig) },
-    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
-  }
+  return { kubeconfig, server, edge, image: OWN_IMAGE, url: urlOf(kubeconfig) }
 }
