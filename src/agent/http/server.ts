@@ -26,7 +26,7 @@ type Route = {
   asksPods: boolean
 }
 
-/** First segment of the path, and how many segments there must be. */
+/** By the first segment of the path. */
 const HANDLERS: Readonly<Record<string, Route>> = {
   containerLogs: { segments: 4, handle: handleLogs, upgrades: false, asksPods: true },
   exec: { segments: 4, handle: handleExec, upgrades: true, asksPods: true },

@@ -45,7 +45,7 @@ export class Rbac implements AccessCheck {
   decide(access: Access): Decision {
     const missing: string[] = []
     for (const bound of this.#bound(access.user, access.isResource ? access.namespace : CLUSTER)) {
-      const rules = this.#rulesOf(bound)
+      const rules = this.#rulesAt(bound.roleKey)
       if (rules === undefined) missing.push(missingRole(bound.binding))
       else if (rules.some((rule) => allows(rule, access))) {
         return allowedBy(bound)
@@ -57,17 +57,16 @@ export class Rbac implements AccessCheck {
 
   /** Every rule that holds for `user` in `namespace`, those of the cluster included. */
   rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
-    return this.#bound(user, namespace).flatMap((bound) => this.#rulesOf(bound) ?? [])
+    return this.#bound(user, namespace).flatMap((bound) => this.#rulesAt(bound.roleKey) ?? [])
   }
 
   /** The rules of a role; undefined when there is no such role. */
   roleRules(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined {
-    const role = this.#roles.get(roleKey(kind, namespace, name))
-    return role === undefined ? undefined : (role.rules ?? [])
+    return this.#rulesAt(roleKey(kind, namespace, name))
   }
 
-  #rulesOf(bound: Bound): readonly PolicyRule[] | undefined {
-    const role = this.#roles.get(bound.roleKey)
+  #rulesAt(key: string): readonly PolicyRule[] | undefined {
+    const role = this.#roles.get(key)
     return role === undefined ? undefined : (role.rules ?? [])
   }
 

@@ -120,6 +120,13 @@ test('a node is waited for while it is expected back, and no longer', async () =
   expect(await asked).toBe('error dialing backend: node "n" is not connected')
 })
 
+test('who has left already does not wait for a node', async () => {
+  const { deps } = world('', { isConnected: false })
+  const signal = AbortSignal.abort(new Error('gone'))
+  const asked = ask(deps, callOf('GET', pods('p/log'), { signal })).catch((error) => error.message)
+  expect(await asked).toBe('error dialing backend: node "n" is not connected')
+})
+
 test('a request to a pod goes on without what is between the caller and us', async () => {
   const { deps, asked } = world(
     'HTTP/1.1 201 Created\nX-A: 1\nAccess-Control-Allow-Origin: *\n\nok',
