@@ -4,15 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ociArchive } from '../images/image.ts'
 import { testImages } from '../images/recipes.ts'
-import {
-  createLab,
-  KEDGE,
-  kubectlOf,
-  type Lab,
-  type Machine,
-  ok,
-  until,
-} from '../support/machines.ts'
+import { createLab, kubectlOf, type Lab, type Machine, until } from '../support/machines.ts'
 import { type Cluster, urlOf } from './peer.ts'
 
 export type OwnCluster = Cluster & AsyncDisposable & { server: Machine; edge: Machine | undefined }
@@ -42,8 +34,7 @@ async function startCluster(lab: Lab, options: OwnOptions) {
   let edge: Machine | undefined
   if (options.withEdge) {
     edge = await lab.addMachine('edge')
-    const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
-    edge.start(edge.agentArgv(`https://${server.ip}:6443`, token.trim()))
+    await edge.join(server, kubeconfig)
   }
   if (options.withNode) {
     const nodes = ['node/server', ...(edge ? ['node/edge'] : [])]
@@ -52,10 +43,7 @@ async function startCluster(lab: Lab, options: OwnOptions) {
     await until('Ready nodes', ready)
     const tar = join(lab.folder, 'images.tar')
     writeFileSync(tar, ociArchive(await testImages()))
-    for (const machine of edge ? [server, edge] : [server]) {
-      const where = ['--run-dir', machine.runDir]
-      await ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
-    }
+    for (const machine of edge ? [server, edge] : [server]) await machine.importImages(tar)
   }
   return { kubeconfig, server, edge, image: OWN_IMAGE, url: urlOf(kubeconfig) }
 }

@@ -1,12 +1,12 @@
 // A cluster of two machines for the suites: `server` runs everything, `edge` is reached by nobody.
 
+import { afterAll, beforeAll } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ociArchive } from '../images/image.ts'
 import { testImages } from '../images/recipes.ts'
 import {
   createLab,
-  KEDGE,
   type Kubectl,
   kubectlOf,
   type Lab,
@@ -49,14 +49,13 @@ async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
   const kubeconfig = await server.adminKubeconfig()
   const kubectl = kubectlOf(kubeconfig)
   await until('the API', async () => (await kubectl.try(['get', '--raw', '/readyz'])).code === 0)
-  const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
   await edge.closeInboundPorts()
-  edge.start(edge.agentArgv(`https://${server.ip}:6443`, token.trim()))
+  await edge.join(server, kubeconfig)
   await nodesReady(kubectl, 2).catch(async (cause) => {
     const logs = [server, edge].map(({ logPath }) => readFileSync(logPath, 'utf8').slice(-4000))
     throw new Error(`the nodes are not Ready:\n${logs.join('\n---\n')}`, { cause })
   })
-  for (const machine of [server, edge]) await importImages(machine, imagesTar)
+  for (const machine of [server, edge]) await machine.importImages(imagesTar)
   return {
     ...{ lab, server, edge, kubectl, imagesTar },
     inPod: (pod, script, own = kubectl) => own(['exec', pod, '--', 'sh', '-c', script]),
@@ -66,9 +65,14 @@ async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
   }
 }
 
-export async function importImages(machine: Machine, tar: string): Promise<string> {
-  const where = ['--run-dir', machine.runDir]
-  return ok(machine.on([KEDGE, 'images', 'import', ...where, tar]))
+/** A suite's own namespace: there before its tests, gone after them. */
+export function useNamespace(get: () => Cluster, name: string): void {
+  beforeAll(async () => {
+    await get().kubectl(['create', 'namespace', name])
+  }, 30_000)
+  afterAll(async () => {
+    await get().kubectl(['delete', 'namespace', name, '--timeout=60s'])
+  }, 70_000)
 }
 
 /** Waits until this many nodes are there and all of them are Ready. */

@@ -215,6 +215,17 @@ export class Machine {
     closeSync(fd)
   }
 
+  /** Starts kedge as a further node of the cluster of `server`. */
+  async join(server: Machine, kubeconfig: string): Promise<void> {
+    const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
+    this.start(this.agentArgv(`https://${server.ip}:6443`, token.trim()))
+  }
+
+  /** Returns what kedge prints. */
+  importImages(tar: string): Promise<string> {
+    return ok(this.on([KEDGE, 'images', 'import', '--run-dir', this.runDir, tar]))
+  }
+
   startAgain(): void {
     this.start(this.#argv)
   }

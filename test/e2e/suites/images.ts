@@ -7,7 +7,7 @@ import { dockerArchive, type Image } from '../../images/image.ts'
 import { freshImage } from '../../images/recipes.ts'
 import { type Registry, startRegistry } from '../../images/registry.ts'
 import { KEDGE, ok, until } from '../../support/machines.ts'
-import { type Cluster, importImages } from '../cluster.ts'
+import { type Cluster, useNamespace } from '../cluster.ts'
 
 const NAMESPACE = 'ke-images'
 const ACCOUNT = { username: 'puller', password: "pass word'$1" }
@@ -17,18 +17,13 @@ export function imagesSuite(get: () => Cluster): void {
   const kubectl = (...args: string[]) => own()(args)
 
   describe('images', () => {
-    beforeAll(async () => {
-      await kubectl('create', 'namespace', NAMESPACE)
-    }, 30_000)
-    afterAll(async () => {
-      await kubectl('delete', 'namespace', NAMESPACE, '--timeout=60s')
-    }, 70_000)
+    useNamespace(get, NAMESPACE)
 
     test('come by archive, in both formats', async () => {
       const { lab, edge } = get()
       const tar = join(lab.folder, 'docker.tar')
       writeFileSync(tar, dockerArchive([await freshImage('kedge-test/brought:1', 'brought\n')]))
-      expect(await importImages(edge, tar)).toBe('imported docker.io/kedge-test/brought:1\n')
+      expect(await edge.importImages(tar)).toBe('imported docker.io/kedge-test/brought:1\n')
       const list = await ok(edge.on([KEDGE, 'images', 'list', '--run-dir', edge.runDir]))
       expect(list).toMatch(/docker\.io\/kedge-test\/brought:1 +[0-9a-f]{12} +\d\.\d MB/)
       expect(list).toMatch(/docker\.io\/kedge-test\/web:1 /)

@@ -1,10 +1,10 @@
 // What a pod may ask for: hooks, probes, volumes, rights, orders. Few pods, many questions.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ok, until } from '../../support/machines.ts'
-import type { Cluster } from '../cluster.ts'
+import { type Cluster, useNamespace } from '../cluster.ts'
 import { headlessPods, longPod, probedPod, shortPod } from './pod-manifests.ts'
 
 const NAMESPACE = 'ke-pods'
@@ -33,12 +33,7 @@ export function podsSuite(get: () => Cluster): void {
     kubectl('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=90s')
 
   describe('pods', () => {
-    beforeAll(async () => {
-      await kubectl('create', 'namespace', NAMESPACE)
-    }, 30_000)
-    afterAll(async () => {
-      await kubectl('delete', 'namespace', NAMESPACE, '--timeout=60s')
-    }, 70_000)
+    useNamespace(get, NAMESPACE)
 
     describe('with everything', () => {
       const folder = () => join(get().lab.folder, 'host-path')

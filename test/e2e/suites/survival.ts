@@ -1,11 +1,11 @@
 // What a kill -9 does: to kedge nothing that a pod would notice, to a container a restart.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { follow } from '../../support/follow.ts'
 import { ok, until } from '../../support/machines.ts'
-import { type Cluster, nodesReady, podView } from '../cluster.ts'
+import { type Cluster, nodesReady, podView, useNamespace } from '../cluster.ts'
 
 const NAMESPACE = 'ke-survival'
 /** How often the Service must have answered to each poller while kedge was dead. */
@@ -13,16 +13,10 @@ const ANSWERS_MIN = 20
 
 export function survivalSuite(get: () => Cluster): void {
   const own = () => get().kubectl.with({ namespace: NAMESPACE })
-  const kubectl = (...args: string[]) => own()(args)
 
   describe('survival', () => {
-    beforeAll(async () => {
-      await kubectl('create', 'namespace', NAMESPACE)
-      await startPollers(get(), own())
-    }, 90_000)
-    afterAll(async () => {
-      await kubectl('delete', 'namespace', NAMESPACE, '--timeout=60s')
-    }, 70_000)
+    useNamespace(get, NAMESPACE)
+    beforeAll(() => startPollers(get(), own()), 90_000)
 
     killTests(get, own)
     watchTests(get, own)
