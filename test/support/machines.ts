@@ -266,7 +266,7 @@ export class Machine {
     for (const path of ours.toReversed()) await run(['umount', '-l', path])
     await run(['ip', 'link', 'del', this.#link])
     await run(['ip', 'netns', 'del', this.namespace])
-    for (const path of groups) await rmdir(path)
+    for (const path of groups) await rmdir(path).catch(ignoreGone)
   }
 
   /** Processes that hold this machine's folder in their command line, or live in its network. */
@@ -288,9 +288,14 @@ async function cgroupsOf(podUids: readonly string[]): Promise<string[]> {
 
 async function pidsIn(cgroups: readonly string[]): Promise<number[]> {
   const lists = await Promise.all(
-    cgroups.map((path) => readFile(join(path, 'cgroup.procs'), 'utf8')),
+    cgroups.map((path) => readFile(join(path, 'cgroup.procs'), 'utf8').catch(ignoreGone)),
   )
-  return [...new Set(lists.flatMap((list) => list.split('\n').filter(Boolean).map(Number)))]
+  return [...new Set(lists.flatMap((list) => (list ?? '').split('\n').filter(Boolean).map(Number)))]
+}
+
+/** What runs a container removes its group when it ends, also while we look. */
+function ignoreGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENODEV') throw error
 }
 
 function tryKill(pid: number): void {
