@@ -12,8 +12,9 @@ const PEM = /-----BEGIN ([A-Z ]+)-----[\s\S]*?-----END \1-----\n?/g
 const HASH = /(?<=X509SHA256=)[0-9a-f]{64}/g
 const JWT = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
-/** How long ago something was, in a table. */
+/** How long ago something was, in a table: a cell of its own, or beside a count of restarts. */
 const AGE = /^(\d+[smhdy])+$/
+const AGO = /(?<=^\d+ \()(\d+[smhdy])+(?= ago\)$)/
 
 const VARYING = new Set([
   ...['uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'time', 'continue'],
@@ -26,7 +27,7 @@ export function normal(value: unknown, namespace: string, { ignore, unordered }:
   const walk = (json: Json, path: string): Json => {
     if (ignore.includes(path)) return '<ignored>'
     if (typeof json === 'string') {
-      return path.endsWith('.rows[].cells[]') && AGE.test(json) ? '<age>' : normalText(json, namespace)
+      return path.endsWith('.rows[].cells[]') ? normalCell(json, namespace) : normalText(json, namespace)
     }
     if (Array.isArray(json)) {
       const items = json.map((item) => walk(item, `${path}[]`))
@@ -41,6 +42,11 @@ export function normal(value: unknown, namespace: string, { ignore, unordered }:
     return result
   }
   return walk(value as Json, '')
+}
+
+function normalCell(cell: string, namespace: string): string {
+  if (AGE.test(cell)) return '<age>'
+  return normalText(cell, namespace).replace(AGO, '<age>')
 }
 
 function isScalar(value: Json): boolean {
