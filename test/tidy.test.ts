@@ -28,7 +28,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 // Third-party and system modules, by folder. Modules of `node:` that only compute are free for all.
 const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
-  lib: ['node:fs', 'node:fs/promises', 'node:os', 'node:net'],
+  lib: [
+    ...['node:fs', 'node:fs/promises', 'node:http', 'node:net', 'node:os', 'node:stream'],
+    'ws-real',
+  ],
   api: [],
   pki: ['@peculiar/x509', 'reflect-metadata'],
   store: ['bun:sqlite', 'node:fs'],
