@@ -1,6 +1,7 @@
 // What the value of an option must look like. A check says how to mend a wrong value, and nothing
 // when it is fine. Pure: whether the value fits this machine is for `preflight.ts`.
 
+import { sysctlPatternProblem } from '../agent/runtime/spec/sysctls.ts'
 import { labelValueFaults, qualifiedNameFaults } from '../api/names.ts'
 import { contains, parseCidr, parseIp } from '../lib/ip.ts'
 
@@ -89,6 +90,11 @@ export function taint(value: Value): string | undefined {
   return isFine && ['NoSchedule', 'PreferNoSchedule', 'NoExecute'].includes(effect ?? '')
     ? undefined
     : 'give key=value:NoSchedule, PreferNoSchedule or NoExecute'
+}
+
+export function sysctlPattern(value: Value): string | undefined {
+  const isFine = sysctlPatternProblem(String(value)) === undefined
+  return isFine ? undefined : 'give a sysctl of the network or of IPC, such as net.core.somaxconn'
 }
 
 export function oneOf(...words: string[]) {
