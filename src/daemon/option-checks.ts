@@ -1,9 +1,9 @@
 // What the value of an option must look like. A check says how to mend a wrong value, and nothing
 // when it is fine. Pure: whether the value fits this machine is for `preflight.ts`.
 
-import { sysctlPatternProblem } from '../agent/runtime/spec/sysctls.ts'
 import { labelValueFaults, qualifiedNameFaults } from '../api/names.ts'
 import { contains, parseCidr, parseIp } from '../lib/ip.ts'
+import { sysctlPatternProblem } from '../runtime/spec/sysctls.ts'
 
 type Value = string | number
 

@@ -4,7 +4,7 @@
 // with a check are tried at the door, on every pod, whatever the server has let through.
 
 import { parseIp } from '../../lib/ip.ts'
-import { type SysctlList, sysctlProblem } from '../runtime/spec/sysctls.ts'
+import { type SysctlList, sysctlProblem } from '../../runtime/spec/sysctls.ts'
 
 /** What a check may look at besides the value. */
 export type Door = {
