@@ -76,7 +76,7 @@ const MERGED_KEYS_MAX = 100_000
 const ALIAS_NODES_LOW = 400_000
 const ALIAS_NODES_HIGH = 4_000_000
 /** Text that aliases repeat, all together: as much as a body may have without them. */
-const ALIASED_BYTES_MAX = 3 * 1024 * 1024
+const ALIASED_LETTERS_MAX = 3 * 1024 * 1024
 
 export type ParsedYaml = {
   value: unknown
@@ -138,7 +138,7 @@ function parse(text: string): ParsedYaml {
     json: true,
     maxTotalMergeKeys: MERGED_KEYS_MAX,
   })
-  return { value: hasAliases ? new Expansion().of(value) : value, duplicates }
+  return { value: hasAliases ? new Expansion(source.length).of(value) : value, duplicates }
 }
 
 /** JSON is YAML, what most programs send, and read ten times as fast. */
@@ -242,31 +242,36 @@ class Expansion {
   readonly #seen = new Set<object>()
   #nodes = 0
   #aliased = 0
-  #aliasedBytes = 0
+  #letters: number
+
+  /** `letters` is the length of the text: without aliases the values cannot be longer. */
+  constructor(letters: number) {
+    this.#letters = letters + ALIASED_LETTERS_MAX
+  }
 
   of(value: unknown, within = false): unknown {
-    this.#nodes++
-    if (within) this.#count(value)
+    this.#count(value, within)
     if (typeof value !== 'object' || value === null) return value
     const isAlias = within || this.#seen.has(value)
     this.#seen.add(value)
     if (Array.isArray(value)) return value.map((item) => this.of(item, isAlias))
     const copy: Record<string, unknown> = {}
     for (const key of Object.keys(value)) {
-      if (isAlias) this.#count(key)
+      this.#count(key, isAlias)
       setOwn(copy, key, this.of((value as Record<string, unknown>)[key], isAlias))
     }
     return copy
   }
 
-  #count(value: unknown): void {
-    this.#aliased++
-    if (typeof value === 'string') this.#aliasedBytes += value.length
+  #count(value: unknown, isAlias: boolean): void {
+    this.#nodes++
+    if (isAlias) this.#aliased++
+    if (typeof value === 'string') this.#letters -= value.length
     const isExcessive =
       this.#aliased > 100 &&
       this.#nodes > 1000 &&
       this.#aliased / this.#nodes > allowedShare(this.#nodes)
-    if (isExcessive || this.#aliasedBytes > ALIASED_BYTES_MAX) {
+    if (isExcessive || this.#letters < 0) {
       throw new YamlError('document contains excessive aliasing')
     }
   }
