@@ -70,6 +70,8 @@ function parseInteger(source: string): number | undefined {
 const GO_YAML = CORE_SCHEMA.withTags(mergeTag, bool, int, float)
 
 const DEPTH_MAX = 1000
+/** More repeated keys than these are not told; as many as the decoder of JSON tells. */
+const DUPLICATES_MAX = 100
 /** Keys that `<<` brings in, all together. */
 const MERGED_KEYS_MAX = 100_000
 /** How many nodes a document may have whose aliases are counted leniently, and strictly. */
@@ -187,7 +189,8 @@ function survey(text: string, events: readonly Event[]) {
     const level = levels.at(-1)
     if (level?.keys === undefined) return
     if (level.expectsKey && key !== undefined) {
-      if (level.keys.has(key)) duplicates.push({ line: lineOf(at), key })
+      const isTold = duplicates.length < DUPLICATES_MAX
+      if (isTold && level.keys.has(key)) duplicates.push({ line: lineOf(at), key })
       level.keys.add(key)
     }
     level.expectsKey = !level.expectsKey
