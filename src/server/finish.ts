@@ -6,7 +6,7 @@ import { pushZipped } from './output/zipped.ts'
 
 /** Smaller bodies are not worth the work; upstream's number. */
 const GZIP_BYTES_MIN = 128 * 1024
-/** All warnings of one answer together; where they are longer, each is cut and the last are left out. */
+/** All warnings of one answer; where they are longer, each is cut and the last are left out. */
 const WARNING_LETTERS_MAX = 4096
 const WARNING_CUT_LETTERS = 256
 

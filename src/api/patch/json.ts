@@ -14,8 +14,8 @@ type Operation = { op?: unknown; path?: unknown; from?: unknown; value?: unknown
 type Container = JsonObject | unknown[]
 
 /**
- * Throws 400 for a body that is no patch, 413 for one that is too long or too much work, 422 when it
- * does not apply.
+ * Throws 400 for a body that is no patch, 413 for one that is too long or too much work, 422 when
+ * it does not apply.
  */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {

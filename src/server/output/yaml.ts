@@ -280,7 +280,7 @@ class Expansion {
   }
 }
 
-/** Nearly all of a small document may come from aliases, a tenth of a large one (go-yaml's rule). */
+/** Nearly all of a small document may come from aliases, a tenth of a large one: go-yaml. */
 function allowedShare(nodes: number): number {
   const [low, high] = [ALIAS_NODES_LOW, ALIAS_NODES_HIGH]
   if (nodes <= low) return 0.99
