@@ -11,6 +11,7 @@ import { CtrImages } from '../agent/images/ctr-images.ts'
 import { imageArchitecture } from '../agent/images/image-content.ts'
 import { FollowNodes } from '../agent/network/follow-nodes.ts'
 import { NodeNetwork } from '../agent/network/node-network.ts'
+import { PeerFeed } from '../agent/network/peer-feed.ts'
 import { type MachineFacts, readMachine } from '../agent/node/machine.ts'
 import { Containerd } from '../agent/runtime/containerd.ts'
 import { CtrRuntime } from '../agent/runtime/ctr-runtime.ts'
@@ -22,7 +23,7 @@ import { LinuxPathOpener } from '../agent/volumes/subpath.ts'
 import type { Node, Taint } from '../api/generated/types.ts'
 import { nodes } from '../api/resources/nodes.ts'
 import { createDns } from '../dns/component.ts'
-import type { Client } from '../kit/client.ts'
+import type { Client, Transport } from '../kit/client.ts'
 import { EventSink } from '../kit/events.ts'
 import type { InformerSet } from '../kit/informer-set.ts'
 import { aborted, isAbort } from '../lib/abort.ts'
@@ -42,8 +43,9 @@ export type NodeOptions = {
   cluster: ClusterSettings
   nodeName: string
   nodeIp: string
-  /** Speaks as this node. */
+  /** Speak as this node. */
   client: Client
+  transport: Transport
   informers: InformerSet
 }
 
@@ -76,7 +78,8 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const runtime = createRuntime(options)
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ informers, network: runtime.network, clock, log, nodeName },
+    ...{ network: runtime.network, clock, log, nodeName },
+    peers: new PeerFeed({ transport: options.transport, clock, random, log }),
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
     onChange: () => agent.nudgeNode(),

@@ -17,6 +17,7 @@ import type { Rbac } from './authz/rbac.ts'
 import type { Answer, Call } from './call.ts'
 import type { NodeDialer } from './contract.ts'
 import type { ServerMetrics } from './documents/metrics.ts'
+import type { Peers } from './documents/peers.ts'
 import type { ObjectHooks } from './hooks.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { StreamDeps } from './streams/contract.ts'
@@ -60,6 +61,7 @@ export type ServerDeps = {
 export type Server = ServerDeps & {
   issuer: string
   metrics: ServerMetrics
+  peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers
