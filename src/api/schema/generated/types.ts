@@ -3598,7 +3598,8 @@ export interface CustomResourceSubresourceScale {
   labelSelectorPath?: string
 }
 
-export type CustomResourceSubresourceStatus = {}
+export interface CustomResourceSubresourceStatus {
+}
 
 export interface CustomResourceSubresources {
   status?: CustomResourceSubresourceStatus
@@ -3616,8 +3617,8 @@ export interface ExternalDocumentation {
 
 export interface JSONSchemaProps {
   id?: string
-  $schema?: string
-  $ref?: string
+  "$schema"?: string
+  "$ref"?: string
   description?: string
   type?: string
   format?: string
@@ -3652,13 +3653,13 @@ export interface JSONSchemaProps {
   externalDocs?: ExternalDocumentation
   example?: unknown
   nullable?: boolean
-  'x-kubernetes-preserve-unknown-fields'?: boolean
-  'x-kubernetes-embedded-resource'?: boolean
-  'x-kubernetes-int-or-string'?: boolean
-  'x-kubernetes-list-map-keys'?: string[]
-  'x-kubernetes-list-type'?: string
-  'x-kubernetes-map-type'?: string
-  'x-kubernetes-validations'?: ValidationRule[]
+  "x-kubernetes-preserve-unknown-fields"?: boolean
+  "x-kubernetes-embedded-resource"?: boolean
+  "x-kubernetes-int-or-string"?: boolean
+  "x-kubernetes-list-map-keys"?: string[]
+  "x-kubernetes-list-type"?: string
+  "x-kubernetes-map-type"?: string
+  "x-kubernetes-validations"?: ValidationRule[]
 }
 
 export interface SelectableField {
