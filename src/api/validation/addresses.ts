@@ -1,7 +1,15 @@
 // Addresses and ranges in fields that were once read loosely, as strictly as 1.36 takes them
 // (apimachinery/pkg/util/validation/ip.go, gate StrictIPCIDRValidation).
 
-import { formatCidr, formatIp, isMapped, parseCidr, parseIp, unmapped } from '../../lib/ip.ts'
+import {
+  formatCidr,
+  formatIp,
+  type Ip,
+  isMapped,
+  parseCidr,
+  parseIp,
+  unmapped,
+} from '../../lib/ip.ts'
 import type { Faults } from './faults.ts'
 
 const NO_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
