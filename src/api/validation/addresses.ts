@@ -4,7 +4,6 @@
 import {
   formatCidr,
   formatIp,
-  type Ip,
   isMapped,
   parseCidr,
   parseIp,
