@@ -14,6 +14,8 @@ export function pathsOf(settings: Pick<Settings, 'data-dir' | 'run-dir'>) {
     server: {
       root: server,
       store: join(server, 'db', 'state.db'),
+      /** What Secrets are encrypted with in the store. */
+      encryptionKeys: join(server, 'encryption-keys.json'),
       pki: join(server, 'tls'),
       /** The join token, for whoever may read the server's state. */
       token: join(server, 'token'),

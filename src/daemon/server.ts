@@ -7,6 +7,7 @@ import { dialAddress } from '../agent/tunnel.ts'
 import { createRegistry, type Registry } from '../api/registry.ts'
 import type { UserInfo } from '../api/resource.ts'
 import { builtInRows } from '../api/resources/all.ts'
+import { secrets } from '../api/resources/secrets.ts'
 import { controllers } from '../controllers/all.ts'
 import { createClient } from '../kit/client-impl.ts'
 import { EventSink } from '../kit/events.ts'
@@ -24,7 +25,9 @@ import { signCsr } from '../pki/signer.ts'
 import { createScheduler } from '../scheduler/loop.ts'
 import { createApp } from '../server/app.ts'
 import { ensureBootstrap } from '../server/bootstrap/ensure.ts'
+import { openEncrypted } from '../server/encryption/open-encrypted.ts'
 import { type Listening, listen } from '../server/listen.ts'
+import { storePrefix } from '../server/stored.ts'
 import { Tunnels } from '../server/streams/tunnels.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
@@ -51,7 +54,13 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
   timeline.done('checks')
 
   const paths = pathsOf(settings)
-  const store = await openStore({ path: paths.server.store, clock, log, onFailure: storeFailed })
+  const store = await openEncrypted({
+    open: () => openStore({ path: paths.server.store, clock, log, onFailure: storeFailed }),
+    keysPath: paths.server.encryptionKeys,
+    prefixes: [storePrefix(secrets, '')],
+    random: environment.random,
+    log,
+  })
   timeline.done('store')
   const plane = await createPlane({ environment, settings, store, nodeName, nodeIp })
   timeline.done('identities')
