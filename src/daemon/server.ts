@@ -33,10 +33,11 @@ import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { clusterSettingsOf } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
+import { tightenFolder } from './folders.ts'
 import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
-import { pathsOf } from './paths.ts'
+import { DATA_FOLDERS, pathsOf } from './paths.ts'
 import { checkMachine } from './preflight.ts'
 import { ensureJoinToken } from './server-token.ts'
 import { supervise } from './supervise.ts'
@@ -51,6 +52,7 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
   const { clock, log, processes } = environment
   const timeline = new Timeline(clock)
   const { nodeName, nodeIp } = await checkMachine('server', settings, processes, signal)
+  await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
 
   const paths = pathsOf(settings)

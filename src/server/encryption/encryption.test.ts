@@ -65,7 +65,7 @@ const password = async (server: TestServer) =>
   atob((await server.call('GET', `${SECRETS}/a`)).json.data.password)
 
 async function takeSnapshot(server: TestServer): Promise<void> {
-  clock.advance(DAY_MS)
+  await clock.advance(DAY_MS)
   const body = { metadata: { name: `at-${clock.nowMs()}` } }
   await server.call('POST', '/api/v1/namespaces/default/configmaps', { body })
 }
