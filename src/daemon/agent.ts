@@ -65,7 +65,7 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   const client = createClient(transport)
   const informers = new InformerSet({ client, clock, random, log })
   const node = await createNode({
-    ...{ environment, settings, cluster, nodeName, nodeIp, client, informers },
+    ...{ environment, settings, cluster, nodeName, nodeIp, client, transport, informers },
   })
   const components = [
     tunnel(environment, joining.url, holder, node.serve),

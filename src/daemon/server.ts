@@ -125,13 +125,15 @@ async function createPlane(options: PlaneOptions) {
       advertisePort: settings['https-listen-port'],
     },
   })
+  const transportFor = (user: UserInfo, userAgent: string) =>
+    localTransport((request, env) => app.fetch(request, env), user, userAgent)
   const clientFor = (user: UserInfo, userAgent: string) =>
-    createClient(localTransport((request, env) => app.fetch(request, env), user, userAgent))
+    createClient(transportFor(user, userAgent))
   const admin = clientFor({ username: 'system:admin', groups: ['system:masters'] }, 'kedge')
   const informers = new InformerSet({ client: admin, clock, random, log })
   return {
     ...options,
-    ...{ pki, app, registry, tunnels, clientFor, admin, informers },
+    ...{ pki, app, registry, tunnels, transportFor, clientFor, admin, informers },
     ...{ serviceCidr, advertiseAddress },
   }
 }
@@ -247,12 +249,13 @@ function listener(plane: Plane): Component {
 
 /** The node in this process: the same as any other, but for how the server reaches it. */
 async function createOwnNode(plane: Plane): Promise<Component[]> {
-  const { environment, settings, informers, tunnels, nodeName, nodeIp, clientFor } = plane
+  const { environment, settings, informers, tunnels, nodeName, nodeIp, transportFor } = plane
   const { clock } = environment
   const user = { username: `system:node:${nodeName}`, ...FOR_NODES }
-  const client = clientFor(user, 'kubelet')
+  const transport = transportFor(user, 'kubelet')
+  const client = createClient(transport)
   const cluster = clusterSettingsOf(settings)
-  const shared = { environment, settings, cluster, nodeName, nodeIp, client, informers }
+  const shared = { environment, settings, cluster, nodeName, nodeIp, client, transport, informers }
   const { components, serve } = await createNode(shared)
   const reachable: Component = {
     name: 'own node',
