@@ -37,7 +37,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   kit: [],
   server: [
     ...['hono', '@hono/node-server', 'js-yaml', 'prom-client', 'node:events'],
-    ...['node:http', 'node:http2', 'node:net', 'node:tls', 'node:stream'],
+    ...['node:http', 'node:http2', 'node:net', 'node:tls', 'node:stream', 'node:fs/promises'],
   ],
   controllers: [],
   scheduler: [],
