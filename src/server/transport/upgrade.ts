@@ -10,7 +10,9 @@ import { acceptWebSocket, type WebSocketStream } from '../../lib/net/websocket.t
 import { impersonated } from '../authn/impersonation.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { accessOf, forbiddenAccess } from '../authz/request-access.ts'
-import { serveResource } from '../dispatch.ts'
+import { resourceRequest, serveResource } from '../dispatch.ts'
+import { PEERS_PATH } from '../nonresource/peers.ts'
+import { connect } from '../objects/subresources/connect.ts'
 import { type RequestInfo, requestInfo } from '../request/request-info.ts'
 import { pageNotFound } from '../response/errors.ts'
 import type { Server } from '../server.ts'
@@ -48,8 +50,10 @@ export async function upgrade(
       const node = nodeNameOf(user)
       if (node === undefined || tunnels === undefined) throw badRequest('only nodes have tunnels')
       use = () => tunnels.accept(node, call, socket, head)
-    } else if (isStreamRequest(info)) use = () => relayUpgrade(streams, call, info, socket, head)
-    else {
+    } else if (isStreamRequest(info)) {
+      const request = resourceRequest(server, { call, info, user, warnings: [] })
+      use = await connect(request, () => () => relayUpgrade(streams, call, info, socket, head))
+    } else {
       const answer = await watchAnswer(server, call, info, user)
       use = () => sendWatch(answer, call, socket, head)
     }
@@ -71,6 +75,7 @@ function authorize(server: Server, call: Call, info: RequestInfo, user: UserInfo
 
 /** A watch as a list of messages; anything else cannot be upgraded. */
 async function watchAnswer(server: Server, call: Call, info: RequestInfo, user: UserInfo) {
+  if (call.path === PEERS_PATH) return { body: server.peers.answer().body, isText: true }
   if (info.verb !== 'watch') throw badRequest('this request cannot be upgraded')
   const answer = await serveResource(server, { call, info, user, warnings: [] })
   const { body, headers } = answer
