@@ -7,7 +7,6 @@ import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { formatHead, type HttpHead, type HttpHeaders, readHead } from '../../lib/net/http1.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
 import type { StreamDeps, Target } from './contract.ts'
-import { duplexOf } from './duplex.ts'
 import { isProxyable } from './targets.ts'
 
 export type Backend = {
