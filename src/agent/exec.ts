@@ -1,50 +1,80 @@
 // Runs a command in a container to its end, for probes and hooks.
 
+import { orAbort } from '../lib/abort.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Runtime } from '../runtime/contract.ts'
 
 export type ExecResult = { readonly exitCode: number; readonly output: string }
 
+export type ExecWish = {
+  readonly containerId: string
+  readonly command: readonly string[]
+  /** What the command leaves running is ended with it: right for probes, not for hooks. */
+  readonly killsRest: boolean
+}
+
 /** More than this of what a command prints is thrown away. */
 const OUTPUT_BYTES_MAX = 10 * 1024
+/** Whoever still holds the output of a command that has ended is not waited for any longer. */
+const DRAIN_MS = 1_000
 
-/** `output` is what came on both streams. Rejects when the command cannot be run. */
+/**
+ * `output` is what came on both streams. Rejects when the command cannot be run, and at once when
+ * `signal` aborts; whatever the command has started then is ended too.
+ */
 export async function runInContainer(
-  runtime: Runtime,
-  containerId: string,
-  command: readonly string[],
+  { runtime, clock }: { readonly runtime: Runtime; readonly clock: Clock },
+  { containerId, command, killsRest }: ExecWish,
   signal: AbortSignal,
 ): Promise<ExecResult> {
-  const options = { command, tty: false, stdin: false }
+  const options = { command, tty: false, stdin: false, killsRest }
   const session = await runtime.exec(containerId, options, signal)
-  const onAbort = () => session.close()
-  signal.addEventListener('abort', onAbort, { once: true })
+  const gather = new Gather([session.stdout, session.stderr])
   try {
-    const gather = new Gather()
-    const [exitCode] = await Promise.all([
-      session.exitCode,
-      gather.read(session.stdout),
-      gather.read(session.stderr),
-    ])
-    signal.throwIfAborted()
+    const exitCode = await orAbort(session.exitCode, signal)
+    const drained = new AbortController()
+    const limit = clock.sleep(DRAIN_MS, drained.signal).catch(() => {}) // All of it has come.
+    await orAbort(Promise.race([gather.done, limit]), signal)
+    drained.abort()
+    // A hook may leave behind what goes on writing. It is read, so that it does not die of that.
+    if (killsRest) gather.stop()
     return { exitCode, output: gather.text() }
+  } catch (error) {
+    gather.stop()
+    throw error
   } finally {
-    signal.removeEventListener('abort', onAbort)
     session.close()
   }
 }
 
 class Gather {
+  /** Resolves at the end of all streams. Never rejects: what has come is what there is. */
+  readonly done: Promise<unknown>
+  readonly #stop = new AbortController()
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
 
-  async read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of stream) {
-      if (this.#bytes < OUTPUT_BYTES_MAX) this.#chunks.push(chunk)
-      this.#bytes += chunk.length
-    }
+  constructor(streams: readonly ReadableStream<Uint8Array>[]) {
+    this.done = Promise.allSettled(streams.map((stream) => this.#read(stream)))
+  }
+
+  stop(): void {
+    this.#stop.abort()
   }
 
   text(): string {
     return Buffer.concat(this.#chunks).subarray(0, OUTPUT_BYTES_MAX).toString()
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = stream.getReader()
+    // A stream that broke by itself needs no stopping.
+    this.#stop.signal.addEventListener('abort', () => void reader.cancel().catch(() => {}))
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      if (this.#bytes < OUTPUT_BYTES_MAX) this.#chunks.push(value)
+      this.#bytes += value.length
+    }
   }
 }

@@ -137,6 +137,8 @@ export type ExecOptions = {
   command: readonly string[]
   tty: boolean
   stdin: boolean
+  /** When the command ends, what it has left running is ended with it. */
+  killsRest?: boolean
 }
 
 export type AttachOptions = { tty: boolean; stdin: boolean }
@@ -149,6 +151,7 @@ export interface ExecSession {
   endInput(): Promise<void>
   resize(columns: number, rows: number): void
   readonly exitCode: Promise<number>
+  /** Ends the command, unless it has ended by itself, with everything that it has started. */
   close(): void
 }
 

@@ -175,15 +175,17 @@ export class CtrRuntime implements Runtime, Component {
   }
 
   async exec(id: string, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
-    const { containers } = this.#running()
-    if (containers.get(id)?.state !== 'running') throw containerGone(id)
+    const { containers, cgroups } = this.#running()
+    const record = containers.get(id)
+    if (record?.state !== 'running') throw containerGone(id)
     const { processes, pty, clock, random, runDir } = this.#options
     const parts = {
-      ...{ processes, pty, clock, random, runc: 'runc' },
+      ...{ processes, pty, clock, random, cgroups, runc: 'runc' },
       runcRoot: join(this.#runcRoot(), NAMESPACE),
       runDir: join(runDir, 'exec'),
     }
-    return startExec(parts, { id, specPath: containers.specPath(id) }, options, signal)
+    const { cgroupPath } = record
+    return startExec(parts, { id, cgroupPath, specPath: containers.specPath(id) }, options, signal)
   }
 
   async attach(id: string, options: AttachOptions, signal: AbortSignal): Promise<ExecSession> {

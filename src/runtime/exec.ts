@@ -10,7 +10,9 @@ import { readFileIfAny } from '../lib/files.ts'
 import type { PtyStart } from '../lib/linux/pty.ts'
 import type { Processes } from '../lib/process.ts'
 import type { Random } from '../lib/random.ts'
+import type { CgroupHost } from './cgroups/pod-cgroup.ts'
 import { type ExecOptions, type ExecSession, RuntimeError } from './contract.ts'
+import { killTree } from './process-tree.ts'
 import type { OciProcess, OciSpec } from './spec/oci.ts'
 
 export type ExecParts = {
@@ -23,12 +25,21 @@ export type ExecParts = {
   runcRoot: string
   /** Folder for the files of one session. */
   runDir: string
+  cgroups: CgroupHost
 }
 
-/** Starts `options.command` in container `id`, whose specification lies at `specPath`. */
+/** The container that a command runs in. */
+export type ExecPlace = {
+  readonly id: string
+  /** Where its specification lies. */
+  readonly specPath: string
+  readonly cgroupPath: string
+}
+
+/** Starts `options.command` in a container. */
 export async function startExec(
   parts: ExecParts,
-  { id, specPath }: { id: string; specPath: string },
+  { id, specPath, cgroupPath }: ExecPlace,
   options: ExecOptions,
   signal: AbortSignal,
 ): Promise<ExecSession> {
@@ -42,22 +53,34 @@ export async function startExec(
     ...[parts.runc, '--root', parts.runcRoot, '--log', logFile, '--log-format', 'json', 'exec'],
     ...['--process', processFile, '--pid-file', pidFile, id],
   ]
-  const files = [processFile, pidFile, logFile]
-  const stop = new AbortController()
-  // Ending the session ends the command: a probe that timed out must not run on. runc then ends by
-  // itself; if it never got as far as starting the command, it is ended too.
-  const close = () => void killCommand(parts.clock, pidFile).then((found) => found || stop.abort())
-  signal.addEventListener('abort', close, { once: true })
   const start = options.tty ? startWithTerminal : startWithPipes
-  const { exitCode, ...streams } = start(parts, argv, stop.signal)
+  const { exitCode, kill, ...streams } = start(parts, argv)
+  const endTree = async (pid: number) => killTree({ ...parts, cgroupPath }, pid)
+  let isOver = false
+  // Ending the session ends the command and what it has started: a probe that timed out must not
+  // run on. runc then ends by itself; if it never got as far as starting the command, or does not
+  // end, it is ended too.
+  const close = () => void (isOver || endSession())
+  const endSession = async () => {
+    isOver = true
+    const pid = await startedPid(parts.clock, pidFile)
+    if (pid !== undefined) await endTree(pid)
+    kill()
+  }
+  signal.addEventListener('abort', close, { once: true })
   const ended = exitCode.then(async (code) => {
+    isOver = true
     signal.removeEventListener('abort', close)
-    const problem = code === RUNC_FAILED ? await startProblem(pidFile, logFile) : undefined
-    for (const path of files) await rm(path, { force: true })
+    const pid = await readPid(pidFile)
+    const problem =
+      code === RUNC_FAILED && pid === undefined ? await startProblem(logFile) : undefined
+    for (const path of [processFile, pidFile, logFile]) await rm(path, { force: true })
     if (problem !== undefined) throw new RuntimeError('ExecError', problem)
+    if (options.killsRest && pid !== undefined) await endTree(pid)
     return code
   })
   ended.catch(() => {}) // For those who look at the output only.
+  if (signal.aborted) close()
   if (!options.stdin) await streams.endInput()
   return { ...streams, close, exitCode: ended }
 }
@@ -65,8 +88,7 @@ export async function startExec(
 /** What runc exits with when it fails itself; a command may do so too, but then it has started. */
 const RUNC_FAILED = 255
 
-async function startProblem(pidFile: string, logFile: string): Promise<string | undefined> {
-  if ((await readFileIfAny(pidFile)) !== undefined) return undefined
+async function startProblem(logFile: string): Promise<string> {
   const lines = ((await readFileIfAny(logFile)) ?? '').split('\n').filter((line) => line !== '')
   const said = lines.map((line) => JSON.parse(line).msg).at(-1) ?? 'runc exec failed'
   return `failed to exec in container: OCI runtime exec failed: ${said}: unknown`
@@ -79,10 +101,10 @@ export function execProcess(base: OciProcess, options: ExecOptions): OciProcess 
   return { ...base, env, args: [...options.command], terminal: options.tty }
 }
 
-type Started = Omit<ExecSession, 'close'>
+type Started = Omit<ExecSession, 'close'> & { kill(): void }
 
-function startWithPipes(parts: ExecParts, argv: readonly string[], signal: AbortSignal): Started {
-  const child = parts.processes.spawn(argv, signal)
+function startWithPipes(parts: ExecParts, argv: readonly string[]): Started {
+  const child = parts.processes.spawn(argv, NEVER)
   return {
     stdout: child.stdout,
     stderr: child.stderr,
@@ -90,6 +112,7 @@ function startWithPipes(parts: ExecParts, argv: readonly string[], signal: Abort
     endInput: () => child.endInput(),
     resize() {}, // There is no terminal.
     exitCode: child.exited,
+    kill: () => child.kill('SIGKILL'),
   }
 }
 
@@ -104,6 +127,7 @@ function startWithTerminal(parts: ExecParts, argv: readonly string[]): Started {
     endInput: async () => child.write(new Uint8Array([4])),
     resize: (columns, rows) => child.resize(columns, rows),
     exitCode: child.exited.finally(() => output.end()),
+    kill: () => child.kill('SIGKILL'),
   }
 }
 
@@ -153,27 +177,20 @@ export function containerGone(id: string): RuntimeError {
   return new RuntimeError('NotFound', `container ${id} is not running`)
 }
 
-/** runc writes the process id just after the command has started. False when it does not come. */
-async function killCommand(clock: Clock, pidFile: string): Promise<boolean> {
+/** runc writes the process id just after the command has started. Undefined if it does not come. */
+async function startedPid(clock: Clock, pidFile: string): Promise<number | undefined> {
   for (let waitedMs = 0; waitedMs < PID_MS_MAX; waitedMs += PID_RETRY_MS) {
-    const pid = Number((await readFileIfAny(pidFile)) ?? 0)
-    if (pid > 0) {
-      killQuietly(pid)
-      return true
-    }
+    const pid = await readPid(pidFile)
+    if (pid !== undefined) return pid
     await clock.sleep(PID_RETRY_MS, NEVER)
   }
-  return false
+  return undefined
+}
+
+async function readPid(pidFile: string): Promise<number | undefined> {
+  return Number((await readFileIfAny(pidFile)) ?? '') || undefined
 }
 
 const PID_MS_MAX = 500
 const PID_RETRY_MS = 5
 const NEVER = new AbortController().signal
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // ESRCH: the command has just ended by itself.
-  }
-}

@@ -33,3 +33,9 @@ test.skipIf(reason !== undefined)(
   () => runIsolated('./test/contract/runtime.real.ts'),
   300_000,
 )
+
+test.skipIf(reason !== undefined)(
+  'commands in real containers end with all that they started',
+  () => runIsolated('./test/contract/exec.real.ts'),
+  300_000,
+)

@@ -74,9 +74,9 @@ function actionOf({ exec, httpGet: http, tcpSocket, grpc }: Probe): Run {
   throw new Error('missing probe handler')
 }
 
-const probeExec: Run = async ({ runtime }, probe, { container, containerId }, signal) => {
-  const command = commandOf(probe, container)
-  const { exitCode, output } = await runInContainer(runtime, containerId, command, signal)
+const probeExec: Run = async (deps, probe, { container, containerId }, signal) => {
+  const wish = { containerId, command: commandOf(probe, container), killsRest: true }
+  const { exitCode, output } = await runInContainer(deps, wish, signal)
   return { result: exitCode === 0 ? 'success' : 'failure', output }
 }
 

@@ -22,8 +22,8 @@ export async function runHook(
   signal: AbortSignal,
 ): Promise<void> {
   if (exec) {
-    const command = exec.command ?? []
-    const { exitCode } = await runInContainer(deps.runtime, containerId, command, signal)
+    const wish = { containerId, command: exec.command ?? [], killsRest: false }
+    const { exitCode } = await runInContainer(deps, wish, signal)
     if (exitCode !== 0) throw new Error(`hook of ${container.name}: exit code ${exitCode}`)
   } else if (http) {
     // Any answer will do, also a bad one: upstream looks no further.
