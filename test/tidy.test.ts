@@ -72,6 +72,11 @@ const BANNED = [
     except: /^pki\/x509\.ts$/,
     use: 'loadX509 of pki/x509.ts, so that a start does not wait for it,',
   },
+  {
+    text: /\b([lL]abels|[aA]nnotations|nodeSelector|limits|requests)(\?\.)?\[(?!i\])[a-z][\w.]*\](?! = )/,
+    except: /^(agent\/env\/field-ref|kit\/labels)\.ts$/,
+    use: 'own of lib/own.ts, for keys that somebody else chose,',
+  },
   { text: /\bprocess\.exit\(/, except: /^main\.ts$/, use: 'an error' },
   { text: /\bprocess\.env\b/, except: /^daemon\/config\.ts$/, use: 'the configuration' },
   { text: /\bconsole\.(log|error|warn)\(/, except: /^$/, use: 'a Log, or the output passed in' },

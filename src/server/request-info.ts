@@ -1,5 +1,6 @@
 // What a request asks for, from its method, path and query alone.
 
+import { own } from '../lib/own.ts'
 import { isTrue, type Query } from './query.ts'
 
 export type RequestInfo = {
@@ -48,7 +49,7 @@ export function requestInfo(method: string, path: string, query: Query): Request
   parts = parts.slice(info.prefix === 'apis' ? 2 : 1)
   info.version = parts[0]!
   parts = parts.slice(1)
-  info.verb = VERBS[method] ?? ''
+  info.verb = own(VERBS, method) ?? ''
 
   // The old form /api/v1/watch/…, which still exists upstream.
   if (parts[0] === 'watch' && parts.length > 1) {

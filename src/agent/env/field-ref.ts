@@ -2,6 +2,7 @@
 
 import type { Container, Pod, ResourceFieldSelector } from '../../api/generated/types.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
+import { own } from '../../lib/own.ts'
 import { RuntimeError } from '../runtime/runtime.ts'
 
 export type FieldView = {
@@ -18,8 +19,8 @@ export function fieldValue(view: FieldView, fieldPath: string): string {
   const subscripted = /^(.+?)\['(.*)'\]$/s.exec(fieldPath)
   if (subscripted !== null) {
     const [, path, key] = subscripted
-    if (path === 'metadata.annotations') return metadata.annotations?.[key!] ?? ''
-    if (path === 'metadata.labels') return metadata.labels?.[key!] ?? ''
+    if (path === 'metadata.annotations') return own(metadata.annotations, key!) ?? ''
+    if (path === 'metadata.labels') return own(metadata.labels, key!) ?? ''
     throw wrong(`fieldPath "${fieldPath}" does not support subscript`)
   }
   switch (fieldPath) {

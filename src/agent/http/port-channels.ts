@@ -22,7 +22,7 @@ export async function acceptPortChannels(
   signal: AbortSignal,
 ): Promise<void> {
   const names = offered(request, 'sec-websocket-protocol')
-  const name = names.length === 0 ? '' : names.find((offer) => offer in PROTOCOLS)
+  const name = names.length === 0 ? '' : names.find((offer) => Object.hasOwn(PROTOCOLS, offer))
   if (name === undefined) {
     throw new HttpError(400, `requested protocol(s) are not supported: ${names.join(', ')}`)
   }

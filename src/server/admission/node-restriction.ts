@@ -2,6 +2,7 @@
 // (upstream plugin NodeRestriction)
 
 import type { Lease, Node, Pod } from '../../api/generated/types.ts'
+import { own } from '../../lib/own.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import type { KindCache } from '../reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from './chain.ts'
@@ -63,7 +64,9 @@ function checkLabels(
   { metadata: { labels = {} } }: Node,
 ): void {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(labels)])]
-  const changed = keys.filter((key) => before[key] !== labels[key] && isForbiddenLabel(key))
+  const changed = keys.filter(
+    (key) => own(before, key) !== own(labels, key) && isForbiddenLabel(key),
+  )
   if (changed.length === 0) return
   const list = changed.sort().join(', ')
   const what = attributes.operation === 'CREATE' ? 'set' : 'modify'

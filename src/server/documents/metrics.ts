@@ -1,6 +1,7 @@
 // Numbers about requests and about this process, under upstream's names where there is one.
 
 import { Gauge, type Metric, Registry } from 'prom-client'
+import { own } from '../../lib/own.ts'
 import { KUBERNETES_VERSION } from '../../lib/version.ts'
 import { type Answer, isPush, type Push } from '../call.ts'
 import type { InFlight } from '../limits.ts'
@@ -106,7 +107,7 @@ export class ServerMetrics {
 function labelsOf(info: RequestInfo): Labels {
   const { verb, group, version, resource, subresource } = info
   return {
-    ...{ verb: VERBS[verb] ?? verb.toUpperCase(), group, version, resource, subresource },
+    ...{ verb: own(VERBS, verb) ?? verb.toUpperCase(), group, version, resource, subresource },
     ...{ scope: scopeOf(info), component: 'apiserver', dry_run: '' },
   }
 }

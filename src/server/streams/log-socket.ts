@@ -27,7 +27,7 @@ export async function sendLog(
   const key = call.header('sec-websocket-key')
   if (key === undefined) throw badRequest('logs are upgraded to WebSocket only')
   const offers = (call.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
-  const protocol = offers.find((name) => name in PROTOCOLS)
+  const protocol = offers.find((name) => Object.hasOwn(PROTOCOLS, name))
   if (protocol === undefined) {
     throw badRequest(`requested protocol(s) are not supported: ${offers.join(', ')}`)
   }

@@ -1,6 +1,7 @@
 // Which function answers which sub-resource, and which kind that is never stored.
 
 import { type AnyRow, qualifiedResource } from '../../api/resource.ts'
+import { own } from '../../lib/own.ts'
 import { methodNotAllowed, unknownResource } from '../errors.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { Handler } from '../server.ts'
@@ -37,13 +38,13 @@ const QUESTIONS: Record<string, Handler> = {
 
 /** Undefined for kinds that are stored like any other. */
 export function questionHandler(row: AnyRow): Handler | undefined {
-  return QUESTIONS[qualifiedResource(row)]
+  return own(QUESTIONS, qualifiedResource(row))
 }
 
 /** Throws 404 for what the row does not have, 405 for a verb that it does not take. */
 export function subresourceHandler(row: AnyRow, info: RequestInfo): Handler {
   const { subresource, verb } = info
-  const part = subresource === 'status' ? row.status : row.parts[subresource]
+  const part = subresource === 'status' ? row.status : own(row.parts, subresource)
   if (part !== undefined) {
     if (!(part.verbs as readonly string[]).includes(verb)) throw methodNotAllowed()
     if (verb === 'get') return get
@@ -59,7 +60,7 @@ export function subresourceHandler(row: AnyRow, info: RequestInfo): Handler {
     return ({ server, call }) => answerStream(server.streams, call, info)
   }
   const action = row.actions.find(({ name }) => name === subresource)
-  const handler = ACTIONS[`${qualifiedResource(row)}/${subresource}`]
+  const handler = own(ACTIONS, `${qualifiedResource(row)}/${subresource}`)
   if (action === undefined || handler === undefined) throw unknownResource()
   if (verb !== 'create') throw methodNotAllowed()
   return handler

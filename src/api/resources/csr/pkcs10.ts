@@ -4,6 +4,7 @@
 // }
 
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { own } from '../../../lib/own.ts'
 import { firstPemBlock } from '../../../lib/pem.ts'
 
 const [SEQUENCE, BIT_STRING, OBJECT_ID] = [0x30, 0x03, 0x06]
@@ -59,7 +60,7 @@ function isSignedBy(key: KeyObject, algorithm: string, data: Buffer, signature: 
     const padding = constants.RSA_PKCS1_PSS_PADDING
     return verify('sha256', data, { key, padding }, signature)
   }
-  const digest = DIGESTS[algorithm]
+  const digest = own(DIGESTS, algorithm)
   return digest !== undefined && verify(digest, data, key, signature)
 }
 

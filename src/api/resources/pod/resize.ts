@@ -1,5 +1,6 @@
 // Changing the resources of a running pod (KEP 1287).
 
+import { own } from '../../../lib/own.ts'
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../../generated/types.ts'
 import type { Faults } from '../check/faults.ts'
 import { sameValue } from '../check/values.ts'
@@ -143,7 +144,7 @@ function withComputeOf(now: ResourceRequirements, old: ResourceRequirements): Re
 
 function isRemoved(now: ResourceList = {}, old: ResourceList = {}): boolean {
   const isShorter = Object.keys(old).length > Object.keys(now).length
-  return isShorter || Object.keys(old).some((name) => now[name] === undefined)
+  return isShorter || Object.keys(old).some((name) => own(now, name) === undefined)
 }
 
 function isSaid(resources: ResourceRequirements | undefined): boolean {
