@@ -2,7 +2,7 @@
 // Pure.
 
 import { own } from '../lib/own.ts'
-import type { Node, NodeSelectorTerm } from './generated/types.ts'
+import type { Node, NodeSelectorTerm } from './schema/generated/types.ts'
 
 type Requirement = { operator: string; values?: readonly string[] | undefined }
 

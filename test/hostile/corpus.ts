@@ -2,10 +2,10 @@
 // each kind.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { builtInRows } from '../../src/api/kinds/all.ts'
 import { createRegistry } from '../../src/api/registry.ts'
 import { type AnyRow, pathOf } from '../../src/api/resource.ts'
-import { builtInRows } from '../../src/api/resources/all.ts'
-import { parseYaml } from '../../src/server/output/yaml.ts'
+import { parseYaml } from '../../src/server/response/yaml.ts'
 import { type CaseRequest, parseRequests } from '../compare/requests.ts'
 
 export const NAMESPACE = 'default'

@@ -2,7 +2,7 @@
 // twice, with such a word and with a harmless one of the same shape; the answers must be the same.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { objectType } from '../../src/api/schema.ts'
+import { objectType } from '../../src/api/schema/schema.ts'
 import { SimClock } from '../../src/lib/clock.ts'
 import { type TestServer, testServer } from '../support/server.ts'
 import { oneOfEachKind } from './corpus.ts'

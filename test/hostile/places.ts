@@ -1,7 +1,7 @@
 // Every place in an object of some type where a person chooses a word: values of strings, keys of
 // maps. Each field of each type is named once, at the first path that leads there.
 
-import type { Field, FieldType, ObjectType } from '../../src/api/schema.ts'
+import type { Field, FieldType, ObjectType } from '../../src/api/schema/schema.ts'
 import type { Json } from './corpus.ts'
 
 export type Place = {

@@ -2,7 +2,7 @@
 // and has an entry of its own: apply/apply.ts.
 
 import { own } from '../../lib/own.ts'
-import type { ObjectType } from '../schema.ts'
+import type { ObjectType } from '../schema/schema.ts'
 import { ApiError, badRequest } from '../status.ts'
 import { applyJsonPatch } from './json.ts'
 import { applyMergePatch } from './merge.ts'

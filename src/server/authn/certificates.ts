@@ -2,7 +2,7 @@
 
 import type { UserInfo } from '../../api/resource.ts'
 import { own, setOwn } from '../../lib/own.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../transport/call.ts'
 import { authenticated, type CredentialCheck } from './authenticator.ts'
 
 /** Common name and organizations are user and groups. */

@@ -2,7 +2,7 @@
 
 import type { HttpHeaders } from '../../lib/net/http1.ts'
 import { own, setOwn } from '../../lib/own.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../transport/call.ts'
 
 /** Between two neighbours only (RFC 9110, 7.6.1), and what we set ourselves. */
 const HOP_BY_HOP = new Set([
