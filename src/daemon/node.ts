@@ -13,7 +13,7 @@ import { statsSummary } from '../agent/stats.ts'
 import { nodes } from '../api/kinds/core/node/row.ts'
 import type { Node, Taint } from '../api/schema/generated/types.ts'
 import { createDns } from '../dns/component.ts'
-import type { Client } from '../kit/client.ts'
+import type { Client, Transport } from '../kit/client.ts'
 import { EventSink } from '../kit/events.ts'
 import type { InformerSet } from '../kit/informer-set.ts'
 import { aborted, isAbort } from '../lib/abort.ts'
@@ -26,6 +26,7 @@ import { LinuxSyscalls } from '../lib/linux/syscalls.ts'
 import { KUBERNETES_VERSION, VERSION } from '../lib/version.ts'
 import { FollowNodes } from '../network/pods/follow-nodes.ts'
 import { NodeNetwork } from '../network/pods/node-network.ts'
+import { PeerFeed } from '../network/pods/peer-feed.ts'
 import { createProxy } from '../network/services/loop.ts'
 import { Containerd } from '../runtime/containerd.ts'
 import { CtrRuntime } from '../runtime/ctr-runtime.ts'
@@ -42,8 +43,9 @@ export type NodeOptions = {
   cluster: ClusterSettings
   nodeName: string
   nodeIp: string
-  /** Speaks as this node. */
+  /** Speak as this node. */
   client: Client
+  transport: Transport
   informers: InformerSet
 }
 
@@ -76,7 +78,8 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const runtime = createRuntime(options)
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ informers, network: runtime.network, clock, log, nodeName },
+    ...{ network: runtime.network, clock, log, nodeName },
+    peers: new PeerFeed({ transport: options.transport, clock, random, log }),
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
     onChange: () => agent.nudgeNode(),
@@ -189,6 +192,7 @@ function nodeSettingsOf(options: NodeOptions, machine: MachineFacts): NodeSettin
     logsFolder: settings['pod-log-dir'],
     resolvConfPath: '/etc/resolv.conf',
     hostsPath: '/etc/hosts',
+    allowedUnsafeSysctls: settings['allowed-unsafe-sysctls'],
   }
 }
 

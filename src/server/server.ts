@@ -8,7 +8,7 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
-import type { AdmissionChain } from './admission/chain.ts'
+import type { AdmissionChain, AdmissionPlugin } from './admission/chain.ts'
 import type { Authenticator } from './authn/authenticator.ts'
 import type { ServiceAccountUsers } from './authn/service-accounts.ts'
 import type { TokenUsers } from './authn/tokens.ts'
@@ -16,6 +16,7 @@ import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { NodeDialer } from './contract.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
+import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
 import type { RequestInfo } from './request/request-info.ts'
 import type { StreamDeps } from './streams/contract.ts'
@@ -55,11 +56,14 @@ export type ServerDeps = {
   nodes: NodeDialer
   /** Takes the connections of nodes elsewhere; undefined where nobody may dial in. */
   tunnels?: Pick<Tunnels, 'accept'>
+  /** Asked about every write after the built-in ones. */
+  admissionPlugins?: readonly AdmissionPlugin[]
 }
 
 export type Server = ServerDeps & {
   issuer: string
   metrics: ServerMetrics
+  peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers

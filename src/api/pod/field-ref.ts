@@ -61,10 +61,10 @@ function formatMap(map: Readonly<Record<string, string>>): string {
 export function resourceValue(
   view: FieldView,
   selector: ResourceFieldSelector,
-  own: Container | undefined,
+  itself: Container | undefined,
 ): string {
   const { containerName, resource } = selector
-  const container = containerName ? findContainer(view.pod, containerName) : own
+  const container = containerName ? findContainer(view.pod, containerName) : itself
   if (container === undefined) throw wrong(`container ${containerName} not found`)
   const [kind, name = ''] = splitOnce(resource, '.')
   const isKnown =
@@ -73,7 +73,7 @@ export function resourceValue(
     throw wrong(`unsupported container resource : ${resource}`)
   }
   const limit = limitOf(view, container, name)
-  const amount = kind === 'limits' ? limit : (container.resources?.requests?.[name] ?? '0')
+  const amount = kind === 'limits' ? limit : (own(container.resources?.requests, name) ?? '0')
   const divisor = isZero(selector.divisor) ? '1' : selector.divisor!
   const units = name === 'cpu' ? milliUnits : wholeUnits
   return String(Math.ceil(units(parseQuantity(amount)) / units(parseQuantity(divisor))))
@@ -81,9 +81,9 @@ export function resourceValue(
 
 /** A container without a limit may take what the pod, or else the node, has. */
 function limitOf(view: FieldView, container: Container, name: string): string {
-  const own = container.resources?.limits?.[name]
-  if (!isZero(own)) return own!
-  const shared = view.pod.spec.resources?.limits?.[name]
+  const limit = own(container.resources?.limits, name)
+  if (!isZero(limit)) return limit!
+  const shared = own(view.pod.spec.resources?.limits, name)
   return (isZero(shared) ? view.allocatable[name] : shared) ?? '0'
 }
 
