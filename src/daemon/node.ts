@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '../agent/agent.ts'
 import { serveNode } from '../agent/http/server.ts'
@@ -30,6 +30,10 @@ import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Component } from '../lib/component.ts'
 import { writeFileAtomic } from '../lib/files.ts'
 import { KUBERNETES_VERSION, VERSION } from '../lib/version.ts'
+import { FlowKeeper } from '../network/flow-keeper.ts'
+import { systemHostFiles } from '../network/host-settings.ts'
+import { createNft } from '../network/nft.ts'
+import { RulesGuard } from '../network/rules-guard.ts'
 import { createProxy } from '../proxy/loop.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import type { Environment } from './environment.ts'
@@ -76,7 +80,7 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const runtime = createRuntime(options)
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ informers, network: runtime.network, clock, log, nodeName },
+    ...{ informers, network: runtime.network, guard: runtime.guard, clock, log, nodeName },
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
     onChange: () => agent.nudgeNode(),
@@ -103,12 +107,21 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
   const components: Component[] = [
     readyFile(options),
+    // Before all that write rules: from then on nothing happens to them unseen.
+    runtime.guard,
+    runtime.flows,
     { name: 'containerd', start: (signal) => ensureContainerd(runtime.containerd, signal) },
     runtime.runtime,
     events,
     agent,
     follow,
-    createProxy({ ...shared, ranges }),
+    createProxy({
+      ...shared,
+      ranges,
+      nft: runtime.nft,
+      guard: runtime.guard,
+      flows: runtime.flows,
+    }),
     createDns({
       ...{ ...shared, address: cluster.clusterDns, serviceRange: cluster.serviceCidr },
       ...{ nodeIp: options.nodeIp, domain: cluster.clusterDomain },
@@ -143,13 +156,19 @@ export function createImages({
 }
 
 function createRuntime(options: NodeOptions) {
-  const { environment, settings } = options
+  const { environment, settings, cluster } = options
   const { clock, log, processes, random } = environment
   const paths = pathsOf(settings)
   const { containerd, images, pty } = createImages(options)
   const syscalls = new LinuxSyscalls()
+  const nft = createNft({ processes, random })
+  const guard = new RulesGuard({ nft, clock, log })
+  const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
+  const flows = new FlowKeeper({ processes, clock, log, ownAddresses, ranges })
   const network = new NodeNetwork({
-    ...{ processes, log },
+    ...{ processes, nft, flows, log },
+    serviceCidr: cluster.serviceCidr,
+    hostFiles: systemHostFiles(join(networkDirOf(settings), 'host-settings')),
     runDir: networkDirOf(settings),
     userConfigDir: CNI_CONFIG_DIR,
   })
@@ -162,7 +181,13 @@ function createRuntime(options: NodeOptions) {
     seccompDir: join(paths.agent.root, 'seccomp'),
     arch: process.arch,
   })
-  return { runtime, images, containerd, syscalls, network }
+  return { runtime, images, containerd, syscalls, network, nft, guard, flows }
+}
+
+/** Every address that this machine has at the moment. */
+function ownAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flat()
+  return new Set(all.flatMap((one) => one?.address ?? []))
 }
 
 /** Gone after a reboot, as the network of the pods is. */

@@ -8,12 +8,20 @@ import { type NetworkSettings, NodeNetwork } from '../../src/agent/network/node-
 import { LinuxSyscalls } from '../../src/agent/runtime/syscalls.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { SystemProcesses } from '../../src/lib/process.ts'
+import { SystemRandom } from '../../src/lib/random.ts'
+import { systemHostFiles } from '../../src/network/host-settings.ts'
+import { createNft } from '../../src/network/nft.ts'
 
 const [folder, settings, ...ids] = process.argv.slice(2)
 if (folder === undefined || settings === undefined) throw new Error('usage: FOLDER SETTINGS ID...')
 const signal = new AbortController().signal
+const processes = new SystemProcesses()
 const network = new NodeNetwork({
-  processes: new SystemProcesses(),
+  processes,
+  nft: createNft({ processes, random: new SystemRandom() }),
+  flows: { translates: () => {} },
+  hostFiles: systemHostFiles(join(folder, 'network/host-settings')),
+  serviceCidr: '10.43.0.0/16',
   log: silentLog,
   runDir: join(folder, 'network'),
   userConfigDir: undefined,

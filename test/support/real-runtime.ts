@@ -15,6 +15,8 @@ import { SystemClock } from '../../src/lib/clock.ts'
 import { createLog, type Level } from '../../src/lib/log.ts'
 import { SystemProcesses } from '../../src/lib/process.ts'
 import { SystemRandom } from '../../src/lib/random.ts'
+import { systemHostFiles } from '../../src/network/host-settings.ts'
+import { createNft } from '../../src/network/nft.ts'
 import { ociArchive } from '../images/image.ts'
 import { testImages } from '../images/recipes.ts'
 
@@ -34,6 +36,10 @@ async function startAgentPart(folder: string, level: Level) {
   const images = new CtrImages({ ctr: containerd.ctr, pty, architecture })
   const network = new NodeNetwork({
     ...{ processes, log, userConfigDir: undefined },
+    nft: createNft({ processes, random }),
+    flows: { translates: () => {} },
+    hostFiles: systemHostFiles(join(folder, 'run/network/host-settings')),
+    serviceCidr: '10.78.0.0/16',
     runDir: join(folder, 'run/network'),
   })
   const runtime = new CtrRuntime({

@@ -11,11 +11,13 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Component } from '../../lib/component.ts'
 import { describeError, type Log } from '../../lib/log.ts'
 import { Mailbox } from '../../lib/mailbox.ts'
+import type { RulesGuard } from '../../network/rules-guard.ts'
 import type { NetworkSettings, NodeNetwork } from './node-network.ts'
 
 export type FollowNodesDeps = {
   informers: InformerSet
-  network: Pick<NodeNetwork, 'configure'>
+  network: Pick<NodeNetwork, 'configure' | 'concerns'>
+  guard: Pick<RulesGuard, 'guard'>
   clock: Clock
   log: Log
   nodeName: string
@@ -52,7 +54,11 @@ export class FollowNodes implements Component {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const informer = this.#deps.informers.of<Node>(nodes)
+    const { informers, guard, network } = this.#deps
+    const informer = informers.of<Node>(nodes)
+    const repair = () => this.#news.put('changed')
+    const concerns = network.concerns.bind(network)
+    const unguard = guard.guard({ name: 'node network', concerns, repair })
     const stop = informer.onChange((change) => {
       if (changesNetwork(change)) this.#news.put('changed')
     })
@@ -70,6 +76,7 @@ export class FollowNodes implements Component {
       if (!isAbort(error, signal)) throw error
     } finally {
       stop()
+      unguard()
       this.#news.close()
     }
   }
