@@ -6,8 +6,8 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { CertificateSigningRequest } from '../api/generated/types.ts'
-import { certificateSigningRequests } from '../api/resources/certificatesigningrequests.ts'
+import { certificateSigningRequests } from '../api/kinds/certificates/certificatesigningrequest/row.ts'
+import type { CertificateSigningRequest } from '../api/schema/generated/types.ts'
 import { ApiError } from '../api/status.ts'
 import { createClient } from '../kit/client-impl.ts'
 import { remoteTransport } from '../kit/transport-remote.ts'

@@ -14,13 +14,13 @@ import type { ServiceAccountUsers } from './authn/service-accounts.ts'
 import type { TokenUsers } from './authn/tokens.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
-import type { Answer, Call } from './call.ts'
 import type { NodeDialer } from './contract.ts'
-import type { ServerMetrics } from './documents/metrics.ts'
-import type { ObjectHooks } from './hooks.ts'
-import type { RequestInfo } from './request-info.ts'
+import type { ServerMetrics } from './nonresource/metrics.ts'
+import type { ObjectHooks } from './objects/hooks.ts'
+import type { RequestInfo } from './request/request-info.ts'
 import type { StreamDeps } from './streams/contract.ts'
 import type { Tunnels } from './streams/tunnels.ts'
+import type { Answer, Call } from './transport/call.ts'
 
 export type ServerPki = {
   /** Of the authority that signs client certificates and our own; served at /cacerts. */

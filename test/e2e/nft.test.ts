@@ -2,11 +2,11 @@
 // and two pods, each a network namespace.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { EndpointSlice, Service } from '../../src/api/generated/types.ts'
-import { planForgottenClients, planLostEndpoints } from '../../src/proxy/affinity.ts'
-import { type TableContent, tableContent } from '../../src/proxy/elements.ts'
-import { planRules, type ServiceRules } from '../../src/proxy/rules.ts'
-import { planScript, planTable } from '../../src/proxy/script.ts'
+import type { EndpointSlice, Service } from '../../src/api/schema/generated/types.ts'
+import { planForgottenClients, planLostEndpoints } from '../../src/network/services/affinity.ts'
+import { type TableContent, tableContent } from '../../src/network/services/elements.ts'
+import { planRules, type ServiceRules } from '../../src/network/services/rules.ts'
+import { planScript, planTable } from '../../src/network/services/script.ts'
 import { ok, run, until } from '../support/machines.ts'
 
 const isRoot = process.getuid?.() === 0

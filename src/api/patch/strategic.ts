@@ -6,7 +6,7 @@
 //   $setElementOrder/list: [..]     the order of the list afterwards
 //   $deleteFromPrimitiveList/list: [..]
 
-import type { Field, FieldType, ObjectType } from '../schema.ts'
+import type { Field, FieldType, ObjectType } from '../schema/schema.ts'
 import { badRequest } from '../status.ts'
 import { goPlain } from './go-text.ts'
 import { type ListPlan, mergeLists, orderLists, withoutItems } from './strategic-lists.ts'

@@ -4,10 +4,10 @@
 // therefore allowed by following the pods that are bound to the node, not by role; pods and nodes
 // only with a selector that names the node (KEP-4601).
 
-import type { Pod, PolicyRule } from '../../api/generated/types.ts'
 import type { UserInfo } from '../../api/resource.ts'
+import type { Pod, PolicyRule } from '../../api/schema/generated/types.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../follow.ts'
+import type { Follower } from '../objects/follow.ts'
 import type { Access, AccessCheck, Decision, ResourceAccess } from './authorizer.ts'
 import { referencesOf } from './pod-references.ts'
 import { allows } from './rules.ts'

@@ -1,6 +1,6 @@
 // Lays an applied configuration over the live object, by the schema.
 
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, isUnsafeKey, type JsonObject } from '../value.ts'
 import { childPlace, itemPlace, itemStep, type Place, shapeOf } from './shape.ts'
 
