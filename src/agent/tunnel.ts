@@ -8,6 +8,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Backoff } from '../lib/backoff.ts'
 import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Clock } from '../lib/clock.ts'
+import { parseIp } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import { ByteReader } from '../lib/net/byte-reader.ts'
 import { formatHead, headerOf, readHead, statusOf } from '../lib/net/http1.ts'
@@ -107,8 +108,9 @@ function parsePurpose(text: string): Purpose | undefined {
   try {
     const { to, host, port } = JSON.parse(text)
     if (to === 'node') return { to }
-    const isAddress = to === 'address' && typeof host === 'string' && Number.isInteger(port)
-    return isAddress ? { to, host, port } : undefined
+    // No name: what it stands for could change between the server's look at it and ours.
+    const isAddress = to === 'address' && typeof host === 'string' && parseIp(host) !== undefined
+    return isAddress && Number.isInteger(port) ? { to, host, port } : undefined
   } catch {
     // From a server that speaks otherwise; the stream is refused.
     return undefined

@@ -14,11 +14,12 @@ import {
   learnClusterSettings,
 } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
+import { tightenFolder } from './folders.ts'
 import { type Identity, joinCluster } from './join.ts'
 import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
-import { pathsOf } from './paths.ts'
+import { DATA_FOLDERS, pathsOf } from './paths.ts'
 import { checkMachine } from './preflight.ts'
 import { renewal } from './renewal.ts'
 import { toldToken } from './server-token.ts'
@@ -37,6 +38,7 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   if (url === undefined)
     throw new UserError('--server is missing: give --server https://ADDRESS:6443')
   const { nodeName, nodeIp } = await checkMachine('agent', settings, processes, signal)
+  await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
 
   const paths = pathsOf(settings)
@@ -63,7 +65,7 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   const client = createClient(transport)
   const informers = new InformerSet({ client, clock, random, log })
   const node = await createNode({
-    ...{ environment, settings, cluster, nodeName, nodeIp, client, informers },
+    ...{ environment, settings, cluster, nodeName, nodeIp, client, transport, informers },
   })
   const components = [
     tunnel(environment, joining.url, holder, node.serve),

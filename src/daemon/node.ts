@@ -1,7 +1,6 @@
 // One node as a list of components, on a server or on its own: containerd, runtime, network, agent,
 // proxy, DNS. Reading it from top to bottom is reading what a node is.
 
-import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +12,7 @@ import { statsSummary } from '../agent/stats.ts'
 import { nodes } from '../api/kinds/core/node/row.ts'
 import type { Node, Taint } from '../api/schema/generated/types.ts'
 import { createDns } from '../dns/component.ts'
-import type { Client } from '../kit/client.ts'
+import type { Client, Transport } from '../kit/client.ts'
 import { EventSink } from '../kit/events.ts'
 import type { InformerSet } from '../kit/informer-set.ts'
 import { aborted, isAbort } from '../lib/abort.ts'
@@ -46,8 +45,9 @@ export type NodeOptions = {
   cluster: ClusterSettings
   nodeName: string
   nodeIp: string
-  /** Speaks as this node. */
+  /** Speak as this node. */
   client: Client
+  transport: Transport
   informers: InformerSet
 }
 
@@ -80,7 +80,8 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const runtime = createRuntime(options)
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ informers, network: runtime.network, guard: runtime.guard, clock, log, nodeName },
+    ...{ network: runtime.network, guard: runtime.guard, clock, log, nodeName },
+    peers: new PeerFeed({ transport: options.transport, clock, random, log }),
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
     onChange: () => agent.nudgeNode(),
@@ -214,6 +215,7 @@ function nodeSettingsOf(options: NodeOptions, machine: MachineFacts): NodeSettin
     logsFolder: settings['pod-log-dir'],
     resolvConfPath: '/etc/resolv.conf',
     hostsPath: '/etc/hosts',
+    allowedUnsafeSysctls: settings['allowed-unsafe-sysctls'],
   }
 }
 

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { labelServerNode } from '../agent/node/role.ts'
 import { dialAddress } from '../agent/tunnel.ts'
 import { builtInRows } from '../api/kinds/all.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
 import { createRegistry, type Registry } from '../api/registry.ts'
 import type { UserInfo } from '../api/resource.ts'
 import { controllers } from '../controllers/all.ts'
@@ -24,16 +25,19 @@ import { signCsr } from '../pki/signer.ts'
 import { createScheduler } from '../scheduler/loop.ts'
 import { createApp } from '../server/app.ts'
 import { ensureBootstrap } from '../server/bootstrap/ensure.ts'
+import { openEncrypted } from '../server/encryption/open-encrypted.ts'
+import { storePrefix } from '../server/objects/stored.ts'
 import { Tunnels } from '../server/streams/tunnels.ts'
 import { type Listening, listen } from '../server/transport/listen.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { clusterSettingsOf } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
+import { tightenFolder } from './folders.ts'
 import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
-import { pathsOf } from './paths.ts'
+import { DATA_FOLDERS, pathsOf } from './paths.ts'
 import { checkMachine } from './preflight.ts'
 import { ensureJoinToken } from './server-token.ts'
 import { supervise } from './supervise.ts'
@@ -48,10 +52,17 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
   const { clock, log, processes } = environment
   const timeline = new Timeline(clock)
   const { nodeName, nodeIp } = await checkMachine('server', settings, processes, signal)
+  await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
 
   const paths = pathsOf(settings)
-  const store = await openStore({ path: paths.server.store, clock, log, onFailure: storeFailed })
+  const store = await openEncrypted({
+    open: () => openStore({ path: paths.server.store, clock, log, onFailure: storeFailed }),
+    keysPath: paths.server.encryptionKeys,
+    prefixes: [storePrefix(secrets, '')],
+    random: environment.random,
+    log,
+  })
   timeline.done('store')
   const plane = await createPlane({ environment, settings, store, nodeName, nodeIp })
   timeline.done('identities')
@@ -114,13 +125,15 @@ async function createPlane(options: PlaneOptions) {
       advertisePort: settings['https-listen-port'],
     },
   })
+  const transportFor = (user: UserInfo, userAgent: string) =>
+    localTransport((request, env) => app.fetch(request, env), user, userAgent)
   const clientFor = (user: UserInfo, userAgent: string) =>
-    createClient(localTransport((request, env) => app.fetch(request, env), user, userAgent))
+    createClient(transportFor(user, userAgent))
   const admin = clientFor({ username: 'system:admin', groups: ['system:masters'] }, 'kedge')
   const informers = new InformerSet({ client: admin, clock, random, log })
   return {
     ...options,
-    ...{ pki, app, registry, tunnels, clientFor, admin, informers },
+    ...{ pki, app, registry, tunnels, transportFor, clientFor, admin, informers },
     ...{ serviceCidr, advertiseAddress },
   }
 }
@@ -236,12 +249,13 @@ function listener(plane: Plane): Component {
 
 /** The node in this process: the same as any other, but for how the server reaches it. */
 async function createOwnNode(plane: Plane): Promise<Component[]> {
-  const { environment, settings, informers, tunnels, nodeName, nodeIp, clientFor } = plane
+  const { environment, settings, informers, tunnels, nodeName, nodeIp, transportFor } = plane
   const { clock } = environment
   const user = { username: `system:node:${nodeName}`, ...FOR_NODES }
-  const client = clientFor(user, 'kubelet')
+  const transport = transportFor(user, 'kubelet')
+  const client = createClient(transport)
   const cluster = clusterSettingsOf(settings)
-  const shared = { environment, settings, cluster, nodeName, nodeIp, client, informers }
+  const shared = { environment, settings, cluster, nodeName, nodeIp, client, transport, informers }
   const { components, serve } = await createNode(shared)
   const reachable: Component = {
     name: 'own node',

@@ -96,3 +96,27 @@ export function contains(cidr: Cidr, ip: Ip): boolean {
 export function addressAt(cidr: Cidr, offset: number | bigint): Ip {
   return { family: cidr.family, value: cidr.base + BigInt(offset) }
 }
+
+/** Is it an IPv4 address written as IPv6: `::ffff:10.0.0.1`? */
+export function isMapped({ family, value }: Ip): boolean {
+  return family === 6 && value >> 32n === 0xffffn
+}
+
+/** An IPv4 address that is written as IPv6, as what it is; any other as it stands. */
+export function unmapped(ip: Ip): Ip {
+  return isMapped(ip) ? { family: 4, value: ip.value & 0xffff_ffffn } : ip
+}
+
+const NOT_GLOBAL = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32'],
+  ...['::/128', '::1/128', 'fe80::/10', 'ff00::/8'],
+].map((text) => parseCidr(text)!)
+
+/**
+ * One machine, somewhere else: not this machine (unspecified, loopback), not what only one network
+ * segment knows (link-local), not several (multicast, broadcast). In whichever way it is written.
+ */
+export function isGlobalUnicast(ip: Ip): boolean {
+  const meant = unmapped(ip)
+  return !NOT_GLOBAL.some((range) => contains(range, meant))
+}

@@ -15,7 +15,7 @@ import { certificateUsers, frontProxyUsers } from './authn/certificates.ts'
 import { impersonated } from './authn/impersonation.ts'
 import { ServiceAccountUsers } from './authn/service-accounts.ts'
 import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
-import { Authorizer, openPaths } from './authz/authorizer.ts'
+import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
 import { bindingHooks, roleHooks } from './authz/escalation.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
@@ -29,6 +29,7 @@ import { CLUSTER_PATH, clusterFacts } from './nonresource/cluster.ts'
 import { health } from './nonresource/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './nonresource/identity.ts'
 import { metrics, ServerMetrics } from './nonresource/metrics.ts'
+import { PEERS_PATH, Peers } from './nonresource/peers.ts'
 import { version } from './nonresource/version.ts'
 import { Following } from './objects/follow.ts'
 import { namespaceHooks } from './objects/namespace-hooks.ts'
@@ -76,24 +77,29 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const issuer = issuerOf(deps.settings)
   const rbac = new Rbac()
   const graph = new PodGraph()
-  const admission = admissionPlugins(deps)
+  const nodeRules = () =>
+    ['system:node', 'kedge:node'].flatMap((role) => rbac.roleRules('ClusterRole', '', role) ?? [])
+  const nodeAuthorizer = new NodeAuthorizer(graph, nodeRules)
+  const authorizer = new Authorizer([openPaths, nodeAuthorizer, rbac])
+  const mayDo = (access: Access) => authorizer.decide(access).allowed
+  const admission = admissionPlugins({ ...deps, mayDo })
   const addresses = new ServiceAddresses(deps.settings, deps.random)
-  const followers = [...rbac.followers, graph, addresses, ...admission.followers]
+  const peers = new Peers()
+  const followers = [...rbac.followers, graph, addresses, peers, ...admission.followers]
   for (const follower of followers) following.add(follower)
-  const nodeRules = () => rbac.roleRules('ClusterRole', '', 'system:node') ?? []
   const serviceAccounts = new ServiceAccountUsers({
     ...{ store, clock, issuer, tokens: deps.pki.tokens, audiences: [issuer] },
   })
   const bootstrapTokens = new BootstrapTokenUsers(store, clock)
   return {
     ...deps,
-    metrics: new ServerMetrics(),
+    ...{ metrics: new ServerMetrics(), peers },
     ...{ issuer, rbac, serviceAccounts, bootstrapTokens },
     authenticator: new Authenticator([
       ...[frontProxyUsers, certificateUsers],
       bearerCheck([serviceAccounts, bootstrapTokens]),
     ]),
-    authorizer: new Authorizer([openPaths, new NodeAuthorizer(graph, nodeRules), rbac]),
+    authorizer,
     admission: new AdmissionChain(admission.plugins),
     hooks: new Map([
       [addresses.folder, addresses.hooks],
@@ -123,7 +129,10 @@ function routes(serve: Serve) {
   hono.get('/.well-known/openid-configuration', by(issuerConfiguration))
   hono.get('/openid/v1/jwks', by(issuerKeys))
   hono.get('/cacerts', by(clusterAuthority)).get('/metrics', by(metrics))
-  hono.get(CLUSTER_PATH, by(clusterFacts))
+  hono.get(CLUSTER_PATH, by(clusterFacts)).get(
+    PEERS_PATH,
+    by(({ peers }) => peers.answer()),
+  )
   for (const path of ['/api', '/api/', '/api/:version', '/api/:version/', '/apis', '/apis/']) {
     hono.all(path, by(discovery))
   }

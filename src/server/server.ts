@@ -16,6 +16,7 @@ import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { NodeDialer } from './contract.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
+import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
 import type { RequestInfo } from './request/request-info.ts'
 import type { StreamDeps } from './streams/contract.ts'
@@ -60,6 +61,7 @@ export type ServerDeps = {
 export type Server = ServerDeps & {
   issuer: string
   metrics: ServerMetrics
+  peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers

@@ -19,6 +19,8 @@ import type { Store } from '../../src/store/store.ts'
 export type TestServerOptions = {
   /** Default: the system's. */
   clock?: Clock
+  /** Default: one in memory. */
+  store?: Store
   random?: Random
   log?: Log
   rows?: readonly AnyRow[]
@@ -80,7 +82,7 @@ function apiAddress({ settings }: ServerDeps) {
 
 export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
   const clock = options.clock ?? new SystemClock()
-  const store = await openStore({ path: ':memory:', clock })
+  const store = options.store ?? (await openStore({ path: ':memory:', clock }))
   const registry = createRegistry(options.rows ?? builtInRows)
   const deps: ServerDeps = {
     ...{ store, registry, clock },

@@ -7,6 +7,9 @@ type AuthEntry = { username?: string; password?: string; auth?: string }
 
 const DOCKER_HUB = ['index.docker.io', 'docker.io', 'registry-1.docker.io']
 
+/** No host name is longer (RFC 1035). */
+const HOST_LETTERS_MAX = 253
+
 /** The most specific first; empty when no secret speaks of the image's registry. */
 export function credentialsFor(image: string, secrets: readonly Secret[]): PullCredentials[] {
   const { registry, repository } = splitImage(image)
@@ -68,13 +71,31 @@ function matchesHost(pattern: string, registry: string): boolean {
   const [host = '', port] = registry.split(':')
   const patternLabels = patternHost.split('.')
   const labels = host.split('.')
+  if (host.length > HOST_LETTERS_MAX) return false
   if (patternPort !== port || patternLabels.length !== labels.length) return false
   return patternLabels.every((label, i) => matchesLabel(label, labels[i]!))
 }
 
+/**
+ * A star stands for any letters. Each star takes as few as it can, and only the last one is ever
+ * made longer, so that no pattern costs more than its length times that of the label.
+ */
 function matchesLabel(pattern: string, label: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`).test(label)
+  let [p, l, star, resume] = [0, 0, -1, 0]
+  while (l < label.length) {
+    if (pattern[p] === '*') {
+      star = p++
+      resume = l
+    } else if (pattern[p] === label[l]) {
+      p++
+      l++
+    } else if (star >= 0) {
+      p = star + 1
+      l = ++resume
+    } else return false
+  }
+  while (pattern[p] === '*') p++
+  return p === pattern.length
 }
 
 function decode({ username, password, auth }: AuthEntry): PullCredentials | undefined {

@@ -10,7 +10,13 @@ import { emptyObject, emptyValue } from '../schema/empty.ts'
 import type { Field, FieldType, ObjectType } from '../schema/schema.ts'
 import { canonicalTime, TimeError } from '../time.ts'
 import { base64Fault, canonicalBase64 } from './base64.ts'
-import { type Member, type ParsedJson, RawNumber, withPlainNumbers } from './json.ts'
+import {
+  type Member,
+  type ParsedJson,
+  RawNumber,
+  STRICT_FAULTS_MAX,
+  withPlainNumbers,
+} from './json.ts'
 
 /** The value does not fit the type. The message is Go's: `json: cannot unmarshal …`. */
 export class DecodeError extends Error {
@@ -22,8 +28,6 @@ export type StrictFaults = readonly string[]
 
 type Json = Record<string, unknown>
 
-/** Upstream stops counting here. */
-const STRICT_FAULTS_MAX = 100
 const NO_FAULTS: StrictFaults = []
 
 /**

@@ -70,12 +70,17 @@ export function withPlainNumbers(value: unknown): unknown {
   return object
 }
 
+/** Upstream stops counting strict faults here. */
+export const STRICT_FAULTS_MAX = 100
+/** A longer path is cut: a hundred faults at the bottom of a deep object share it. */
+const PATH_LETTERS_MAX = 4096
+
 /** Paths of fields that are named twice anywhere, for what no type is known of: `spec.a`. */
 export function duplicatePaths(parsed: ParsedJson): readonly string[] {
   if (parsed.repeated === undefined) return []
-  const paths: string[] = []
+  const paths = new Set<string>()
   collectDuplicates(parsed.value, '', parsed.repeated, paths)
-  return [...new Set(paths)]
+  return [...paths]
 }
 
 function parseNatively(text: string): unknown {
@@ -240,9 +245,10 @@ function collectDuplicates(
   value: unknown,
   path: string,
   repeated: NonNullable<ParsedJson['repeated']>,
-  found: string[],
+  found: Set<string>,
 ) {
   if (typeof value !== 'object' || value === null || value instanceof RawNumber) return
+  if (found.size >= STRICT_FAULTS_MAX) return
   if (Array.isArray(value)) {
     value.forEach((item, index) => {
       collectDuplicates(item, `${path}[${index}]`, repeated, found)
@@ -252,7 +258,9 @@ function collectDuplicates(
   const seen = new Set<string>()
   for (const [name, item] of repeated.get(value) ?? Object.entries(value)) {
     const itemPath = path === '' ? name : `${path}.${name}`
-    if (seen.has(name)) found.push(itemPath)
+    if (seen.has(name) && found.size < STRICT_FAULTS_MAX) {
+      found.add(itemPath.slice(0, PATH_LETTERS_MAX))
+    }
     seen.add(name)
     collectDuplicates(item, itemPath, repeated, found)
   }

@@ -2,8 +2,10 @@
 // of a key that an object lacks sets it, negative indexes count from the end, a missing `value` is
 // null, and `copy` from a key that is not there copies null.
 
+import { own, setOwn } from '../../lib/own.ts'
 import { ApiError, badRequest } from '../status.ts'
-import { equalJson, isObject, isUnsafeKey, type JsonObject } from './value.ts'
+import { doesNotApply, equalWithin, PatchBudget } from './budget.ts'
+import { isObject, type JsonObject } from './value.ts'
 
 /** More would keep the event loop busy for too long; upstream's number. */
 export const JSON_PATCH_OPERATIONS_MAX = 10_000
@@ -11,7 +13,10 @@ export const JSON_PATCH_OPERATIONS_MAX = 10_000
 type Operation = { op?: unknown; path?: unknown; from?: unknown; value?: unknown }
 type Container = JsonObject | unknown[]
 
-/** Throws 400 for a body that is no patch, 413 for too long a one, 422 when it does not apply. */
+/**
+ * Throws 400 for a body that is no patch, 413 for one that is too long or too much work, 422 when
+ * it does not apply.
+ */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {
     const type = 'json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp'
@@ -21,54 +26,111 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
     const limit = `The allowed maximum operations in a JSON patch is ${JSON_PATCH_OPERATIONS_MAX}`
     throw new ApiError(413, 'RequestEntityTooLarge', `${limit}, got ${patch.length}`)
   }
-  // The holder makes the document itself addressable, so that the path '' needs no special case.
-  const holder: JsonObject = { root: structuredClone(document) }
+  const patched = new Patched(document)
   for (const operation of patch) {
     if (!isObject(operation)) throw doesNotApply()
-    applyOperation(holder, operation)
+    patched.apply(operation)
   }
-  return holder.root
+  return patched.root
 }
 
-function applyOperation(holder: JsonObject, operation: Operation): void {
-  const value = operation.value === undefined ? null : structuredClone(operation.value)
-  const path = tokensOf(operation.path)
-  switch (operation.op) {
-    case 'add':
-      add(holder, notRoot(path), value)
-      break
-    case 'remove':
-      remove(holder, notRoot(path))
-      break
-    case 'replace':
-      replace(holder, path, value)
-      break
-    case 'test':
-      if (!equalJson(read(holder, path) ?? null, value)) throw doesNotApply()
-      break
-    case 'copy':
-      add(holder, notRoot(path), structuredClone(read(holder, from(operation)) ?? null))
-      break
-    case 'move': {
-      const source = notRoot(from(operation))
-      const moved = read(holder, source)
-      remove(holder, source)
-      add(holder, notRoot(path), moved)
-      break
+/** The document on its way, and what may still be spent on it. */
+class Patched {
+  /** Makes the document itself addressable, so that the path '' needs no special case. */
+  readonly #holder: { root: unknown }
+  readonly #budget = new PatchBudget()
+
+  constructor(document: unknown) {
+    this.#holder = { root: structuredClone(document) }
+  }
+
+  get root(): unknown {
+    return this.#holder.root
+  }
+
+  apply(operation: Operation): void {
+    const value = operation.value === undefined ? null : structuredClone(operation.value)
+    const path = tokensOf(operation.path)
+    switch (operation.op) {
+      case 'add':
+        this.#add(notRoot(path), value)
+        break
+      case 'remove':
+        this.#remove(notRoot(path))
+        break
+      case 'replace':
+        this.#replace(path, value)
+        break
+      case 'test':
+        if (!equalWithin(this.#budget, this.#read(path) ?? null, value)) throw doesNotApply()
+        break
+      case 'copy': {
+        const source = this.#read(tokensOf(operation.from)) ?? null
+        this.#budget.copy(source)
+        this.#add(notRoot(path), structuredClone(source))
+        break
+      }
+      case 'move': {
+        const source = notRoot(tokensOf(operation.from))
+        const moved = this.#read(source)
+        this.#remove(source)
+        this.#add(notRoot(path), moved)
+        break
+      }
+      default:
+        throw doesNotApply()
     }
-    default:
-      throw doesNotApply()
+  }
+
+  /** The object or list that holds the last token of `path`. */
+  #parentOf(path: readonly string[]): Container {
+    let here: unknown = this.#holder
+    this.#budget.look(path.length)
+    for (let i = 0; i < path.length - 1; i++) here = childOf(here, path[i]!)
+    if (typeof here !== 'object' || here === null) throw doesNotApply()
+    return here as Container
+  }
+
+  #read(path: readonly string[]): unknown {
+    return childOf(this.#parentOf(path), path.at(-1)!)
+  }
+
+  #add(path: readonly string[], value: unknown): void {
+    const parent = this.#parentOf(path)
+    const token = path.at(-1)!
+    this.#budget.place(value, path.length)
+    if (!Array.isArray(parent)) return setOwn(parent, token, value)
+    const index = token === '-' ? parent.length : indexIn(token, parent.length)
+    this.#budget.shift(parent.length - index)
+    parent.splice(index, 0, value)
+  }
+
+  #remove(path: readonly string[]): void {
+    const parent = this.#parentOf(path)
+    const token = path.at(-1)!
+    if (Array.isArray(parent)) {
+      const index = indexIn(token, parent.length - 1)
+      this.#budget.shift(parent.length - index)
+      parent.splice(index, 1)
+    } else if (Object.hasOwn(parent, token)) delete parent[token]
+    else throw doesNotApply()
+  }
+
+  #replace(path: readonly string[], value: unknown): void {
+    if (path.length === 1 && (typeof value !== 'object' || value === null)) throw doesNotApply()
+    const parent = this.#parentOf(path)
+    const token = path.at(-1)!
+    this.#budget.place(value, path.length)
+    if (Array.isArray(parent)) parent[indexIn(token, parent.length - 1)] = value
+    else setOwn(parent, token, value)
   }
 }
-
-const from = (operation: Operation) => tokensOf(operation.from)
 
 function tokensOf(pointer: unknown): string[] {
   if (typeof pointer !== 'string') throw doesNotApply()
   if (pointer === '') return ['root']
   if (!pointer.startsWith('/')) throw doesNotApply()
   const tokens = pointer.split('/').map((t) => t.replaceAll('~1', '/').replaceAll('~0', '~'))
-  if (tokens.some(isUnsafeKey)) throw doesNotApply()
   tokens[0] = 'root'
   return tokens
 }
@@ -78,18 +140,10 @@ function notRoot(path: string[]): string[] {
   return path
 }
 
-/** The object or list that holds the last token of `path`. */
-function parentOf(holder: JsonObject, path: readonly string[]): Container {
-  let here: unknown = holder
-  for (let i = 0; i < path.length - 1; i++) here = childOf(here as Container, path[i]!)
-  if (typeof here !== 'object' || here === null) throw doesNotApply()
-  return here as Container
-}
-
 function childOf(container: unknown, token: string): unknown {
   if (Array.isArray(container)) return container[indexIn(token, container.length - 1)]
   if (!isObject(container)) throw doesNotApply()
-  return Object.hasOwn(container, token) ? container[token] : undefined
+  return own(container, token)
 }
 
 function indexIn(token: string, max: number): number {
@@ -98,38 +152,4 @@ function indexIn(token: string, max: number): number {
   const fromStart = index < 0 ? index + max + 1 : index
   if (fromStart < 0 || fromStart > max) throw doesNotApply()
   return fromStart
-}
-
-function read(holder: JsonObject, path: readonly string[]): unknown {
-  return childOf(parentOf(holder, path), path.at(-1)!)
-}
-
-function add(holder: JsonObject, path: readonly string[], value: unknown): void {
-  const parent = parentOf(holder, path)
-  const token = path.at(-1)!
-  if (!Array.isArray(parent)) parent[token] = value
-  else if (token === '-') parent.push(value)
-  else parent.splice(indexIn(token, parent.length), 0, value)
-}
-
-function remove(holder: JsonObject, path: readonly string[]): void {
-  const parent = parentOf(holder, path)
-  const token = path.at(-1)!
-  if (Array.isArray(parent)) parent.splice(indexIn(token, parent.length - 1), 1)
-  else if (Object.hasOwn(parent, token)) delete parent[token]
-  else throw doesNotApply()
-}
-
-function replace(holder: JsonObject, path: readonly string[], value: unknown): void {
-  if (path.length === 1 && (typeof value !== 'object' || value === null)) throw doesNotApply()
-  const parent = parentOf(holder, path)
-  const token = path.at(-1)!
-  if (Array.isArray(parent)) parent[indexIn(token, parent.length - 1)] = value
-  else parent[token] = value
-}
-
-/** Upstream says no more than this, whatever the fault was. */
-function doesNotApply(): ApiError {
-  const message = 'the server rejected our request due to an error in our request'
-  return new ApiError(422, 'Invalid', message, {})
 }

@@ -55,23 +55,23 @@ function listOfLists(): ApiError {
 }
 
 function applyDirectives(original: JsonObject[], patch: JsonObject[], mergeKey: string) {
-  let kept = original
+  const gone = new Set<unknown>()
   let replace = false
   const changes: JsonObject[] = []
   for (const item of patch) {
     const directive = item[DIRECTIVE]
     if (directive === undefined) changes.push(item)
     else if (directive === 'replace') replace = true
-    else if (directive === 'delete') {
-      const key = keyOf(item, mergeKey)
-      kept = kept.filter((other) => other[mergeKey] !== key)
-    } else if (directive === 'merge') {
+    else if (directive === 'delete') gone.add(keyOf(item, mergeKey))
+    else if (directive === 'merge') {
       throw unreasonable('merging lists cannot yet be specified in the patch')
     } else {
       throw unreasonable(`unknown patch type: ${goPlain(directive)} in map: ${goPlain(item)}`)
     }
   }
-  return replace ? { kept: changes, changes: [] } : { kept, changes }
+  if (replace) return { kept: changes, changes: [] }
+  const kept = gone.size === 0 ? original : original.filter((item) => !gone.has(item[mergeKey]))
+  return { kept, changes }
 }
 
 function mergeItems(
@@ -81,11 +81,17 @@ function mergeItems(
   plan: ListPlan,
 ): JsonObject[] {
   const merged = [...original]
+  const indexes = new Map<unknown, number>()
+  merged.forEach((item, index) => {
+    if (!indexes.has(item[mergeKey])) indexes.set(item[mergeKey], index)
+  })
   for (const change of changes) {
     const key = keyOf(change, mergeKey)
-    const index = merged.findIndex((item) => item[mergeKey] === key)
-    if (index < 0) merged.push(plainValue(change) as JsonObject)
-    else merged[index] = plan.mergeItem(merged[index]!, change)
+    const index = indexes.get(key)
+    if (index === undefined) {
+      indexes.set(key, merged.length)
+      merged.push(plainValue(change) as JsonObject)
+    } else merged[index] = plan.mergeItem(merged[index]!, change)
   }
   return merged
 }

@@ -1,7 +1,8 @@
 // What strategic merge patches write among their fields, and values without it.
 
+import { setOwn } from '../../lib/own.ts'
 import { ApiError } from '../status.ts'
-import { isObject, isUnsafeKey, type JsonObject } from './value.ts'
+import { isObject, type JsonObject } from './value.ts'
 
 export const DIRECTIVE = '$patch'
 export const RETAIN_KEYS = '$retainKeys'
@@ -18,9 +19,9 @@ export function plainValue(value: unknown): unknown {
   if (value[DIRECTIVE] !== undefined) return undefined
   const result: JsonObject = {}
   for (const key in value) {
-    if (value[key] === null || isDirectiveKey(key) || isUnsafeKey(key)) continue
+    if (value[key] === null || isDirectiveKey(key)) continue
     const child = plainValue(value[key])
-    if (child !== undefined) result[key] = child
+    if (child !== undefined) setOwn(result, key, child)
   }
   return result
 }

@@ -6,6 +6,7 @@
 //   $setElementOrder/list: [..]     the order of the list afterwards
 //   $deleteFromPrimitiveList/list: [..]
 
+import { own, setOwn } from '../../lib/own.ts'
 import type { Field, FieldType, ObjectType } from '../schema/schema.ts'
 import { badRequest } from '../status.ts'
 import { goPlain } from './go-text.ts'
@@ -19,7 +20,7 @@ import {
   RETAIN_KEYS,
   unreasonable,
 } from './strategic-value.ts'
-import { isObject, isUnsafeKey, type JsonObject } from './value.ts'
+import { isObject, type JsonObject } from './value.ts'
 
 /** Fields of a declared object, or nothing known about them. */
 type Fields = ReadonlyMap<string, Field> | undefined
@@ -46,7 +47,7 @@ function mergeMap(original: JsonObject, patch: JsonObject, fields: Fields): Json
     deleteFromList(result, nameAfter(key, DELETE_PREFIX), patch[key])
   }
   for (const key in patch) {
-    if (key === RETAIN_KEYS || key.startsWith(DELETE_PREFIX) || isUnsafeKey(key)) continue
+    if (key === RETAIN_KEYS || key.startsWith(DELETE_PREFIX)) continue
     if (!done.has(key)) mergeField(result, key, patch[key], fields?.get(key))
   }
   return result
@@ -81,36 +82,42 @@ function mergeOrdered(result: JsonObject, patch: JsonObject, fields: Fields): Se
     if (!key.startsWith(ORDER_PREFIX)) continue
     const name = nameAfter(key, ORDER_PREFIX)
     done.add(key)
-    const list = orderLists(result[name], patch[name], patch[key], listPlan(fields?.get(name)))
+    const list = orderLists(
+      own(result, name),
+      own(patch, name),
+      patch[key],
+      listPlan(fields?.get(name)),
+    )
     if (list === undefined) continue
-    result[name] = list
+    setOwn(result, name, list)
     done.add(name)
   }
   return done
 }
 
 function deleteFromList(result: JsonObject, name: string, items: unknown): void {
-  const list = result[name]
+  const list = own(result, name)
   if (items === null) delete result[name]
-  else if (Array.isArray(list) && Array.isArray(items)) result[name] = withoutItems(list, items)
+  else if (Array.isArray(list) && Array.isArray(items))
+    setOwn(result, name, withoutItems(list, items))
 }
 
 function mergeField(result: JsonObject, key: string, patch: unknown, field: Field | undefined) {
-  const original = result[key]
-  if (patch === null) delete result[key]
-  else if (isObject(original) && isObject(patch)) {
-    const strategy = strategyOf(field)
-    result[key] =
-      strategy === 'replace' ? plainValue(patch) : mergeMap(original, patch, fieldsOf(field?.type))
-  } else if (Array.isArray(original) && Array.isArray(patch)) {
-    const plan = listPlan(field)
-    // Lists that are replaced are taken as they are; decoding drops what it does not know.
-    result[key] = plan.merges ? mergeLists(original, patch, plan) : patch
-  } else {
-    const value = plainValue(patch)
-    if (value === undefined) delete result[key]
-    else result[key] = value
+  const merged = patch === null ? undefined : mergedField(own(result, key), patch, field)
+  if (merged === undefined) delete result[key]
+  else setOwn(result, key, merged)
+}
+
+/** Undefined when nothing is left of the field. */
+function mergedField(original: unknown, patch: unknown, field: Field | undefined): unknown {
+  if (isObject(original) && isObject(patch)) {
+    const isReplaced = strategyOf(field) === 'replace'
+    return isReplaced ? plainValue(patch) : mergeMap(original, patch, fieldsOf(field?.type))
   }
+  if (!Array.isArray(original) || !Array.isArray(patch)) return plainValue(patch)
+  const plan = listPlan(field)
+  // Lists that are replaced are taken as they are; decoding drops what it does not know.
+  return plan.merges ? mergeLists(original, patch, plan) : patch
 }
 
 function listPlan(field: Field | undefined): ListPlan {

@@ -1,17 +1,11 @@
 // JSON values as patches see them.
 
+import { own } from '../../lib/own.ts'
+
 export type JsonObject = { [key: string]: unknown }
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/**
- * Never a field of ours: assigning it would change the prototype of the object instead. Patches
- * that name it are read as if they did not.
- */
-export function isUnsafeKey(key: string): boolean {
-  return key === '__proto__'
 }
 
 /** Equality of JSON values: the order of keys does not count, undefined is as good as absent. */
@@ -31,7 +25,7 @@ function equalObjects(a: JsonObject, b: JsonObject): boolean {
   for (const key in a) {
     if (a[key] === undefined) continue
     count++
-    if (!equalJson(a[key], b[key])) return false
+    if (!equalJson(a[key], own(b, key))) return false
   }
   for (const key in b) if (b[key] !== undefined) count--
   return count === 0

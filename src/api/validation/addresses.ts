@@ -1,7 +1,7 @@
 // Addresses and ranges in fields that were once read loosely, as strictly as 1.36 takes them
 // (apimachinery/pkg/util/validation/ip.go, gate StrictIPCIDRValidation).
 
-import { formatCidr, formatIp, type Ip, parseCidr, parseIp } from '../../lib/ip.ts'
+import { formatCidr, formatIp, isMapped, parseCidr, parseIp, unmapped } from '../../lib/ip.ts'
 import type { Faults } from './faults.ts'
 
 const NO_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
@@ -104,12 +104,4 @@ export function familyOf(text: string): 4 | 6 | undefined {
 
 function withoutLeadingZeros(text: string): string {
   return text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1')
-}
-
-function isMapped(ip: Ip): boolean {
-  return ip.family === 6 && ip.value >> 32n === 0xffffn
-}
-
-function unmapped(ip: Ip): Ip {
-  return isMapped(ip) ? { family: 4, value: ip.value & 0xffff_ffffn } : ip
 }

@@ -1,21 +1,20 @@
-// Keeps the network of this node as the Nodes of the cluster say: its own range, and the way to the
-// ranges of the others. Changes that come together cost one pass.
+// Keeps the network of this node as the server tells of the nodes: its own range, and the way to
+// the ranges of the others. Changes that come together cost one pass.
 
-import { nodes } from '../../api/kinds/core/node/row.ts'
-import type { Node } from '../../api/schema/generated/types.ts'
-import type { Change, Informer } from '../../kit/informer.ts'
-import type { InformerSet } from '../../kit/informer-set.ts'
 import { isAbort } from '../../lib/abort.ts'
 import { Backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Component } from '../../lib/component.ts'
+import { contains, parseCidr } from '../../lib/ip.ts'
 import { describeError, type Log } from '../../lib/log.ts'
 import { Mailbox } from '../../lib/mailbox.ts'
+import { withTasks } from '../../lib/tasks.ts'
 import type { RulesGuard } from '../rules-guard.ts'
 import type { NetworkSettings, NodeNetwork } from './node-network.ts'
+import type { NodeRoute, PeerFeed } from './peer-feed.ts'
 
 export type FollowNodesDeps = {
-  informers: InformerSet
+  peers: Pick<PeerFeed, 'all' | 'run'>
   network: Pick<NodeNetwork, 'configure' | 'concerns'>
   guard: Pick<RulesGuard, 'guard'>
   clock: Clock
@@ -54,37 +53,37 @@ export class FollowNodes implements Component {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { informers, guard, network } = this.#deps
-    const informer = informers.of<Node>(nodes)
+    const { peers, guard, network } = this.#deps
     const repair = () => this.#news.put('changed')
     const concerns = network.concerns.bind(network)
     const unguard = guard.guard({ name: 'node network', concerns, repair })
-    const stop = informer.onChange((change) => {
-      if (changesNetwork(change)) this.#news.put('changed')
-    })
-    const backoff = new Backoff(this.#deps.clock, RETRY)
     try {
-      await informer.synced(signal)
-      this.#news.put('changed')
-      for (;;) {
-        await this.#news.newest(signal)
-        const failed = await this.#configure(informer, signal)
-        if (failed) this.#news.nudgeIn(backoff.next('configure'))
-        else backoff.reset('configure')
-      }
+      await withTasks(async (start) => {
+        start((signal) => peers.run(() => this.#news.put('changed'), signal))
+        start((signal) => this.#follow(signal))
+      }, signal)
     } catch (error) {
       if (!isAbort(error, signal)) throw error
     } finally {
-      stop()
       unguard()
       this.#news.close()
     }
   }
 
+  async #follow(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(this.#deps.clock, RETRY)
+    for (;;) {
+      await this.#news.newest(signal)
+      const failed = await this.#configure(this.#deps.peers.all ?? [], signal)
+      if (failed) this.#news.nudgeIn(backoff.next('configure'))
+      else backoff.reset('configure')
+    }
+  }
+
   /** True when it has to be tried again. */
-  async #configure(informer: Informer<Node>, signal: AbortSignal): Promise<boolean> {
+  async #configure(all: readonly NodeRoute[], signal: AbortSignal): Promise<boolean> {
     const { nodeName, clusterCidrs, network, log } = this.#deps
-    const settings = planSettings(informer.lister.all(), nodeName, clusterCidrs)
+    const settings = planSettings(all, nodeName, clusterCidrs)
     if (settings === undefined) return false
     try {
       await network.configure(settings, signal)
@@ -105,40 +104,28 @@ export class FollowNodes implements Component {
   }
 }
 
-/** undefined while this node has no range. Pure. */
-function planSettings(
-  all: readonly Node[],
+/** undefined while this node has no range. Nothing outside the cluster's is routed. Pure. */
+export function planSettings(
+  all: readonly NodeRoute[],
   nodeName: string,
   clusterCidrs: readonly string[],
 ): NetworkSettings | undefined {
-  const own = all.find(({ metadata }) => metadata.name === nodeName)
-  const podCidrs = rangesOf(own)
-  if (podCidrs.length === 0) return undefined
-  const others = all.filter((node) => node !== own)
-  const peers = others.flatMap((node) => {
-    const addresses = internalAddresses(node)
-    const ranges = rangesOf(node)
-    if (addresses.length === 0 || ranges.length === 0) return []
-    return [{ name: node.metadata.name!, internalIps: addresses, podCidrs: ranges }]
+  const own = all.find(({ name }) => name === nodeName)
+  if (own === undefined) return undefined
+  const peers = all.flatMap(({ name, internalIps, podCidrs }) => {
+    const inside = podCidrs.filter((range) => isWithin(range, clusterCidrs))
+    const isUsable = name !== nodeName && internalIps.length > 0 && inside.length > 0
+    return isUsable ? [{ name, internalIps, podCidrs: inside }] : []
   })
-  return { nodeName, podCidrs, clusterCidrs, peers }
+  return { nodeName, podCidrs: own.podCidrs, clusterCidrs, peers }
 }
 
-function rangesOf(node: Node | undefined): readonly string[] {
-  return node?.spec?.podCIDRs ?? []
-}
-
-function internalAddresses(node: Node): string[] {
-  const addresses = node.status?.addresses ?? []
-  return addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address)
-}
-
-/** Heartbeats change nodes all the time; only ranges and addresses are of interest. */
-function changesNetwork(change: Change<Node>): boolean {
-  if (change.type !== 'updated') return true
-  const { old, object } = change
-  return (
-    !Bun.deepEquals(rangesOf(old), rangesOf(object)) ||
-    !Bun.deepEquals(internalAddresses(old), internalAddresses(object))
-  )
+function isWithin(range: string, clusterCidrs: readonly string[]): boolean {
+  const cidr = parseCidr(range)
+  if (cidr === undefined) return false
+  const { family, base, prefix } = cidr
+  return clusterCidrs.some((text) => {
+    const cluster = parseCidr(text)
+    return cluster && prefix >= cluster.prefix && contains(cluster, { family, value: base })
+  })
 }

@@ -134,9 +134,14 @@ test('tolerations for lost nodes are added once, and not over others', async () 
 describe('NodeRestriction', () => {
   const mine = { metadata: { uid: 'u' }, spec: { nodeName: 'a' } }
   const theirs = { metadata: { uid: 'v' }, spec: { nodeName: 'b' } }
-  const plugin = nodeRestriction(
-    aCache({ 'default/mine': mine, 'default/theirs': theirs } as unknown as Record<string, Pod>),
-  )
+  const plugin = nodeRestriction({
+    pods: aCache({ 'default/mine': mine, 'default/theirs': theirs } as unknown as Record<
+      string,
+      Pod
+    >),
+    nodes: aCache({}),
+    mayDo: () => false,
+  })
   const tries = (more: Partial<Attributes> & { row?: object }, object: object = {}) => {
     const all = attributes(object, more, 'system:node:a')
     const request = { ...all.request, ...(more.row ? { row: more.row } : {}) }

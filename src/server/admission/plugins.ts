@@ -1,11 +1,13 @@
 // The plugins, in the order that they are asked: reading this is reading what admission does.
 
 import { namespaces } from '../../api/kinds/core/namespace/row.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
 import { pods } from '../../api/kinds/core/pod/row.ts'
 import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
 import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
 import type {
   Namespace,
+  Node,
   Pod,
   PriorityClass,
   ServiceAccount,
@@ -13,6 +15,7 @@ import type {
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Store } from '../../store/store.ts'
+import type { Access } from '../authz/authorizer.ts'
 import type { Follower } from '../objects/follow.ts'
 import { KindCache } from '../objects/reader.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
@@ -24,10 +27,15 @@ import { runtimeClass } from './builtin/runtime-class.ts'
 import { serviceAccount } from './builtin/service-account.ts'
 import type { AdmissionPlugin } from './chain.ts'
 
-export type PluginDeps = { store: Store; clock: Clock; random: Random }
+export type PluginDeps = {
+  store: Store
+  clock: Clock
+  random: Random
+  mayDo: (access: Access) => boolean
+}
 
 /** The followers keep what the plugins read; they are to be given the store's changes. */
-export function admissionPlugins({ store, clock, random }: PluginDeps): {
+export function admissionPlugins({ store, clock, random, mayDo }: PluginDeps): {
   plugins: AdmissionPlugin[]
   followers: Follower[]
 } {
@@ -36,11 +44,12 @@ export function admissionPlugins({ store, clock, random }: PluginDeps): {
   const classes = new KindCache<PriorityClass>(priorityClasses, store)
   // Pods are many and only nodes' own writes need them: read from the store, never kept.
   const podReader = new KindCache<Pod>(pods, store)
+  const nodeReader = new KindCache<Node>(nodes, store)
   return {
     followers: [spaces, accounts, classes],
     plugins: [
       namespaceLifecycle(spaces),
-      nodeRestriction(podReader),
+      nodeRestriction({ pods: podReader, nodes: nodeReader, mayDo }),
       nodeTaints,
       serviceAccount({ accounts, clock, random }),
       priority(classes),

@@ -1,11 +1,13 @@
 // What a node may: its own objects, and what the pods bound to it need (the Node authorizer).
 //
 // A stolen node certificate must expose nothing of other nodes. Secrets, ConfigMaps and tokens are
-// therefore allowed by following the pods that are bound to the node, not by role; pods and nodes
-// only with a selector that names the node (KEP-4601).
+// therefore allowed by following the pods that are bound to the node, not by role; pods only with a
+// selector that names the node (KEP-4601), and of Nodes its own alone.
 
+import { parseFieldSelector } from '../../api/field-selector.ts'
 import type { UserInfo } from '../../api/resource.ts'
 import type { Pod, PolicyRule } from '../../api/schema/generated/types.ts'
+import { SelectorError } from '../../api/selector.ts'
 import type { Entry } from '../../store/store.ts'
 import type { Follower } from '../objects/follow.ts'
 import type { Access, AccessCheck, Decision, ResourceAccess } from './authorizer.ts'
@@ -18,18 +20,20 @@ const LEASE_NAMESPACE = 'kube-node-lease'
 const READ_VERBS = ['get', 'list', 'watch']
 const OWN_VERBS = ['get', 'create', 'update', 'patch', 'delete']
 
-/** The name of the node that `user` is; undefined when it is none. */
-export function nodeNameOf(user: UserInfo): string | undefined {
-  const isNode = user.groups.includes(GROUP) && user.username.startsWith(USER_PREFIX)
-  const name = user.username.slice(USER_PREFIX.length)
-  return isNode && name !== '' ? name : undefined
+/**
+ * The name of the node that `user` is; undefined when it is none. Empty for who is of the nodes and
+ * does not say which: such a one may nothing.
+ */
+export function nodeNameOf({ username, groups }: UserInfo): string | undefined {
+  if (!username.startsWith(USER_PREFIX) || !groups.includes(GROUP)) return undefined
+  return username.slice(USER_PREFIX.length)
 }
 
 export class NodeAuthorizer implements AccessCheck {
   readonly #graph: PodGraph
   readonly #rules: () => readonly PolicyRule[]
 
-  /** `rules` are those of the role system:node: what holds beside the graph. */
+  /** `rules` are those of the roles of nodes: what holds beside the graph. */
   constructor(graph: PodGraph, rules: () => readonly PolicyRule[]) {
     this.#graph = graph
     this.#rules = rules
@@ -38,23 +42,27 @@ export class NodeAuthorizer implements AccessCheck {
   decide(access: Access): Decision {
     const node = nodeNameOf(access.user)
     if (node === undefined) return { allowed: false, reason: '' }
+    if (node === '') return no(`unknown node for user ${JSON.stringify(access.user.username)}`)
     const special = access.isResource ? this.#decideSpecial(node, access) : undefined
     if (special !== undefined) return special
     const allowed = this.#rules().some((rule) => allows(rule, access))
     return { allowed, reason: '' }
   }
 
-  /** undefined: the role decides. */
+  /** undefined: the roles decide. */
   #decideSpecial(node: string, access: ResourceAccess & Access): Decision | undefined {
     const { group, resource } = access
     if (group === '') {
       switch (resource) {
         case 'secrets':
         case 'configmaps':
+          return this.#decideRead(node, access)
         case 'persistentvolumeclaims':
-          return this.#decideReference(node, access)
+          return this.#decideClaim(node, access)
+        case 'persistentvolumes':
+          return this.#decideGet(node, access)
         case 'serviceaccounts':
-          return this.#decideToken(node, access)
+          return this.#decideAccount(node, access)
         case 'pods':
           return this.#decidePod(node, access)
         case 'nodes':
@@ -65,42 +73,90 @@ export class NodeAuthorizer implements AccessCheck {
     return undefined
   }
 
-  #decideReference(node: string, access: ResourceAccess & Access): Decision | undefined {
-    const { verb, name, namespace, resource, subresource } = access
-    // Claims also have a status, which the role covers.
-    if (resource === 'persistentvolumeclaims' && subresource !== '') return undefined
+  #decideRead(node: string, access: ResourceAccess & Access): Decision {
+    const { verb, namespace, subresource } = access
     if (!READ_VERBS.includes(verb)) return no('can only read resources of this type')
     if (subresource !== '') return no('cannot read subresource')
-    if (name === '') return no('No Object name found')
-    if (this.#graph.isReferenced(node, `${resource}/${namespace}/${name}`)) return YES
-    return no(`no relationship found between node '${node}' and this object`)
+    if (namespace === '') return no('can only read namespaced object of this type')
+    return this.#decideRelated(node, access)
   }
 
-  #decideToken(node: string, access: ResourceAccess & Access): Decision | undefined {
-    const { verb, name, namespace, subresource } = access
-    if (subresource !== 'token') return undefined
-    if (verb !== 'create') return no('can only create tokens for individual service accounts')
-    if (this.#graph.isReferenced(node, `serviceaccounts/${namespace}/${name}`)) return YES
-    return no(`no relationship found between node '${node}' and this object`)
-  }
-
-  #decidePod(node: string, access: ResourceAccess & Access): Decision | undefined {
-    const { verb, name, namespace, subresource, fieldSelector = '' } = access
-    if (subresource !== '' || !READ_VERBS.includes(verb)) return undefined
-    if (verb === 'get') {
-      if (this.#graph.isBound(node, `${namespace}/${name}`)) return YES
-      return no(`no relationship found between node '${node}' and this object`)
+  #decideClaim(node: string, access: ResourceAccess & Access): Decision {
+    if (access.subresource !== 'status') return this.#decideGet(node, access)
+    if (access.verb !== 'update' && access.verb !== 'patch') {
+      return no('can only get/update/patch this type')
     }
-    if (selects(fieldSelector, 'spec.nodeName', node)) return YES
-    return no('can only list/watch pods with spec.nodeName field selector')
+    return this.#decideRelated(node, access)
+  }
+
+  #decideGet(node: string, access: ResourceAccess & Access): Decision {
+    if (access.verb !== 'get') return no('can only get individual resources of this type')
+    if (access.subresource !== '') return no('cannot get subresource')
+    return this.#decideRelated(node, access)
+  }
+
+  #decideRelated(node: string, { resource, namespace, name }: ResourceAccess): Decision {
+    if (name === '') return no('No Object name found')
+    const isRelated =
+      resource === 'pods'
+        ? this.#graph.isBound(node, `${namespace}/${name}`)
+        : this.#graph.isReferenced(node, `${resource}/${namespace}/${name}`)
+    return isRelated ? YES : no(unrelated(node))
+  }
+
+  #decideAccount(node: string, access: ResourceAccess & Access): Decision {
+    const { verb, name, subresource } = access
+    if (verb === 'get' && subresource === '') return this.#decideRead(node, access)
+    if (verb !== 'create' || name === '') {
+      return no('can only create tokens for individual service accounts')
+    }
+    if (subresource !== 'token') return no('can only create token subresource of serviceaccount')
+    return this.#decideRelated(node, access)
+  }
+
+  /** What a node writes of its pods is for the plug-in NodeRestriction to judge. */
+  #decidePod(node: string, access: ResourceAccess & Access): Decision {
+    const { verb, name, subresource, fieldSelector = '' } = access
+    switch (subresource === '' ? verb : `${subresource} ${verb}`) {
+      case 'get':
+        return this.#decideGet(node, access)
+      case 'list':
+      case 'watch':
+        if (requires(fieldSelector, 'spec.nodeName', node)) return YES
+        if (name !== '') return this.#decideRelated(node, access)
+        return no('can only list/watch pods with spec.nodeName field selector')
+      case 'create':
+      case 'delete':
+      case 'status update':
+      case 'status patch':
+      case 'eviction create':
+        return YES
+      default:
+        return no('')
+    }
   }
 }
 
-function decideNode(node: string, access: ResourceAccess & Access): Decision | undefined {
-  const { verb, name, subresource, fieldSelector = '' } = access
-  if (subresource !== '' || !READ_VERBS.includes(verb)) return undefined
-  if (name === node || selects(fieldSelector, 'metadata.name', node)) return YES
-  return no(`node '${node}' cannot read '${name}', only its own Node object`)
+/** A node sees no other: what it must know of them it is told at a path of its own. */
+function decideNode(node: string, access: ResourceAccess & Access): Decision {
+  const { verb, name, subresource } = access
+  switch (subresource === '' ? verb : `${subresource} ${verb}`) {
+    case 'create':
+    case 'update':
+    case 'patch':
+    case 'status update':
+    case 'status patch':
+      return YES
+    case 'get':
+    case 'list':
+    case 'watch': {
+      if (name === node) return YES
+      const which = name === '' ? 'all nodes' : `'${name}'`
+      return no(`node '${node}' cannot read ${which}, only its own Node object`)
+    }
+    default:
+      return no('')
+  }
 }
 
 function decideLease(node: string, access: ResourceAccess & Access): Decision {
@@ -115,9 +171,21 @@ function decideLease(node: string, access: ResourceAccess & Access): Decision {
   return no('can only access node lease with the same name as the requesting node')
 }
 
-function selects(fieldSelector: string, field: string, value: string): boolean {
-  const terms = fieldSelector.split(',').map((term) => term.split(/==?/))
-  return terms.some(([name, wanted]) => name === field && wanted === value)
+/** Nothing but objects with this value can be selected. */
+function requires(fieldSelector: string, field: string, value: string): boolean {
+  try {
+    const terms = parseFieldSelector(fieldSelector)
+    return terms.some((term) => {
+      return term.field === field && term.operator === '=' && term.value === value
+    })
+  } catch (error) {
+    if (error instanceof SelectorError) return false
+    throw error
+  }
+}
+
+function unrelated(node: string): string {
+  return `no relationship found between node '${node}' and this object`
 }
 
 const YES: Decision = { allowed: true, reason: '' }

@@ -14,10 +14,12 @@ import { ApiError, type Status } from '../../api/status.ts'
 import type { App } from '../contract.ts'
 import {
   type ApiAddress,
+  AUTOUPDATE,
   bootstrapNamespaces,
   bootstrapPriorityClasses,
   bootstrapRbac,
   kubernetesService,
+  RETIRED_BINDINGS,
 } from './objects.ts'
 import { planRepair } from './plan.ts'
 
@@ -42,6 +44,7 @@ export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> 
   ]
   const classes = bootstrapPriorityClasses().map((object) => ({ row: priorityClasses, object }))
   await Promise.all([...roles, ...bindings].map((wanted) => createOrRepair(app, wanted)))
+  await Promise.all(RETIRED_BINDINGS.map((name) => retire(app, name)))
   await Promise.all(classes.map((wanted) => createIfMissing(app, wanted)))
   await ensureKubernetesService(app, api)
 }
@@ -57,6 +60,12 @@ async function ensureKubernetesService(app: App, api: ApiAddress): Promise<void>
   }
   await createOrPut(app, { row: endpoints, object: ends }, 'subsets')
   await createOrPut(app, { row: endpointSlices, object: slice }, 'endpoints')
+}
+
+async function retire(app: App, name: string): Promise<void> {
+  const wanted = { row: rbac.clusterRoleBindings, object: { metadata: { name } } }
+  const present = await read(app, wanted)
+  if (present?.metadata.annotations?.[AUTOUPDATE] === 'true') await write(app, 'DELETE', wanted)
 }
 
 async function createIfMissing(app: App, wanted: Wanted): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   ClusterRoleBinding,
   EndpointSlice,
   Endpoints,
+  PolicyRule,
   PriorityClass,
   Role,
   RoleBinding,
@@ -47,19 +48,16 @@ export function bootstrapPriorityClasses(): PriorityClass[] {
   ]
 }
 
-/** Those of Kubernetes, and our own: how nodes join, and what their proxy and DNS read. */
+/**
+ * Those of Kubernetes, and our own: how nodes join, and what their proxy and DNS read. No group is
+ * bound to `kedge:node`: the node authorizer gives its rules to who is a node by name and by group.
+ */
 export function bootstrapRbac(): RbacObjects {
   const facts: RbacObjects = JSON.parse(rbacText as unknown as string)
-  facts.clusterroles.push({
-    metadata: { name: 'kedge:node' },
-    rules: [{ verbs: ['get'], nonResourceURLs: ['/kedge/v1/cluster', '/kedge/v1/tunnel'] }],
-  })
+  facts.clusterroles.push({ metadata: { name: 'kedge:node' }, rules: NODE_RULES })
   facts.clusterrolebindings.push(
-    bindGroup('kedge:node', 'kedge:node', 'system:nodes'),
     bindGroup('kedge:node-bootstrappers', 'system:node-bootstrapper', 'system:bootstrappers'),
     bindGroup('kedge:node-approve-first', `${CSR}:nodeclient`, 'system:bootstrappers'),
-    bindGroup('kedge:node-approve-renewal', `${CSR}:selfnodeclient`, 'system:nodes'),
-    bindGroup('kedge:node-proxier', 'system:node-proxier', 'system:nodes'),
   )
   for (const list of Object.values(facts)) {
     for (const { metadata } of list) {
@@ -71,6 +69,23 @@ export function bootstrapRbac(): RbacObjects {
 }
 
 const CSR = 'system:certificates.k8s.io:certificatesigningrequests'
+
+const NODE_RULES: PolicyRule[] = [
+  {
+    verbs: ['get'],
+    nonResourceURLs: ['/kedge/v1/cluster', '/kedge/v1/peers', '/kedge/v1/tunnel'],
+  },
+  { verbs: ['list', 'watch'], apiGroups: [''], resources: ['endpoints'] },
+  { verbs: ['list', 'watch'], apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'] },
+  {
+    verbs: ['create'],
+    apiGroups: ['certificates.k8s.io'],
+    resources: ['certificatesigningrequests/selfnodeclient'],
+  },
+]
+
+/** Bindings of earlier versions, which gave the rights of nodes to whoever was in their group. */
+export const RETIRED_BINDINGS = ['kedge:node', 'kedge:node-approve-renewal', 'kedge:node-proxier']
 
 function bindGroup(name: string, role: string, group: string): ClusterRoleBinding {
   return {

@@ -1,5 +1,7 @@
 // What a request asks for, from its method, path and query alone.
 
+import { parseFieldSelector } from '../../api/field-selector.ts'
+import { SelectorError } from '../../api/selector.ts'
 import { isTrue, type Query } from './query.ts'
 
 export type RequestInfo = {
@@ -86,11 +88,21 @@ function readCollectionVerb(info: RequestInfo, query: Query): void {
 /** The name in a field selector that asks for exactly one, for the authorizer. */
 function selectedName(selector: string | undefined): string | undefined {
   if (!selector?.includes('metadata.name')) return undefined
-  for (const term of selector.split(',')) {
-    const match = /^metadata\.name==?([^=!/%]+)$/.exec(term.trim())
-    if (match && match[1] !== '.' && match[1] !== '..') return match[1]
+  try {
+    const terms = parseFieldSelector(selector)
+    const wanted = terms.find(({ field, operator }) => {
+      return field === 'metadata.name' && operator === '='
+    })
+    return wanted !== undefined && isPathSegment(wanted.value) ? wanted.value : undefined
+  } catch (error) {
+    // A selector that cannot be read selects nobody; the list itself says what is wrong with it.
+    if (error instanceof SelectorError) return undefined
+    throw error
   }
-  return undefined
+}
+
+function isPathSegment(name: string): boolean {
+  return name !== '.' && name !== '..' && !/[/%]/.test(name)
 }
 
 function splitPath(path: string): string[] {

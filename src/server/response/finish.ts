@@ -6,9 +6,9 @@ import { pushZipped } from './zipped.ts'
 
 /** Smaller bodies are not worth the work; upstream's number. */
 const GZIP_BYTES_MIN = 128 * 1024
-/** All warnings of one answer together; beyond, each is cut. */
-const WARNING_BYTES_MAX = 4096
-const WARNING_CUT_BYTES = 256
+/** All warnings of one answer; where they are longer, each is cut and the last are left out. */
+const WARNING_LETTERS_MAX = 4096
+const WARNING_CUT_LETTERS = 256
 
 export function finish(
   answer: Answer,
@@ -56,9 +56,21 @@ function zippedOnTheWay(answer: Answer, body: Push): Answer {
 /** One value per warning: `299 - "text"`, without repetition. */
 function warningHeaders(warnings: readonly string[]): string[] {
   const texts = [...new Set(warnings)]
-  const bytes = texts.reduce((sum, text) => sum + text.length, 0)
-  const cut = bytes > WARNING_BYTES_MAX
-  return texts.map((text) => `299 - ${quoted(cut ? text.slice(0, WARNING_CUT_BYTES) : text)}`)
+  const letters = texts.reduce((sum, text) => sum + text.length, 0)
+  const shown = letters > WARNING_LETTERS_MAX ? cutWarnings(texts) : texts
+  return shown.map((text) => `299 - ${quoted(text)}`)
+}
+
+function cutWarnings(texts: readonly string[]): string[] {
+  let room = WARNING_LETTERS_MAX
+  const cut: string[] = []
+  for (const text of texts) {
+    const short = text.slice(0, WARNING_CUT_LETTERS)
+    room -= short.length
+    if (room < 0) break
+    cut.push(short)
+  }
+  return cut
 }
 
 function quoted(text: string): string {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { parseYaml, renderYaml } from './yaml.ts'
+import { parseYaml, renderYaml, YamlError } from './yaml.ts'
 
 const value = (text: string) => parseYaml(text).value
 
@@ -34,10 +34,39 @@ test('names duplicate keys with their lines', () => {
   expect(parsed.value).toEqual({ a: 2, b: { c: [{ d: 2 }], e: 2 } })
 })
 
-test('refuses a bomb and what is no YAML', () => {
-  const bomb = `a: &a [x]\n${Array.from({ length: 200 }, (_, i) => `k${i}: *a`).join('\n')}`
-  expect(() => parseYaml(bomb)).toThrow()
+test('lets a document grow by aliases as far as go-yaml does', () => {
+  const excessive = new YamlError('document contains excessive aliasing')
+  const many = `a: &a [x]\n${Array.from({ length: 200 }, (_, i) => `k${i}: *a`).join('\n')}`
+  expect(value(many)).toMatchObject({ a: ['x'], k0: ['x'], k199: ['x'] })
+  const laughs = Array.from(
+    { length: 12 },
+    (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`,
+  )
+  expect(() => value(`a0: &a0 [x]\n${laughs.join('\n')}`)).toThrow(excessive)
+  const long = `a: &a ${'x'.repeat(100_000)}\nb:\n${'  - *a\n'.repeat(100)}`
+  expect(() => value(long)).toThrow(excessive)
+  expect(() => value('a: &a [*a]')).toThrow(new YamlError("anchor 'a' value contains itself"))
+})
+
+test('makes a tree of what aliases share: to change one place changes no other', () => {
+  const { a, b } = value('a: &x {p: [1]}\nb: *x') as { a: { p: number[] }; b: { p: number[] } }
+  a.p.push(2)
+  expect(b).toEqual({ p: [1] })
+})
+
+test.each([
+  ['a: 1\n---\nb: 2\n', { a: 1 }],
+  ['# c\n\n  # d\n---\na: 1\n---\n[broken', { a: 1 }],
+  ['%YAML 1.1\n---\na: 1\n...\n{{', { a: 1 }],
+  ['---\n---\na: 1', null],
+  ['a: |\n  ---\n  x\n', { a: '---\nx\n' }],
+])('reads the first of the documents in %p', (text, expected) => {
+  expect(value(text)).toEqual(expected)
+})
+
+test('refuses what is no YAML, and keys that are no scalars', () => {
   expect(() => parseYaml('a: [')).toThrow()
+  expect(() => parseYaml('? [a]\n: b')).toThrow()
 })
 
 test('writes sorted keys, and quotes what would be read as something else', () => {

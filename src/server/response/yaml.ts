@@ -5,16 +5,19 @@
 
 import {
   CORE_SCHEMA,
+  constructFromEvents,
   defineScalarTag,
   dump,
   EVENT_ID,
+  type Event,
   getScalarValue,
-  load,
   mergeTag,
   NOT_RESOLVED,
   parseEvents,
   YAMLException,
 } from 'js-yaml'
+import { JsonSyntaxError, parseJson, plainJson } from '../../api/codec/json.ts'
+import { setOwn } from '../../lib/own.ts'
 
 const BOOLEANS = new Map<string, boolean>()
 for (const word of ['y', 'yes', 'on', 'true']) addBoolean(word, true)
@@ -66,8 +69,16 @@ function parseInteger(source: string): number | undefined {
 
 const GO_YAML = CORE_SCHEMA.withTags(mergeTag, bool, int, float)
 
-/** Aliases beyond this are an attack, not a manifest. */
-const ALIASES_MAX = 100
+const DEPTH_MAX = 1000
+/** More repeated keys than these are not told; as many as the decoder of JSON tells. */
+const DUPLICATES_MAX = 100
+/** Keys that `<<` brings in, all together. */
+const MERGED_KEYS_MAX = 100_000
+/** How many nodes a document may have whose aliases are counted leniently, and strictly. */
+const ALIAS_NODES_LOW = 400_000
+const ALIAS_NODES_HIGH = 4_000_000
+/** Text that aliases repeat, all together: as much as a body may have without them. */
+const ALIASED_LETTERS_MAX = 3 * 1024 * 1024
 
 export type ParsedYaml = {
   value: unknown
@@ -117,44 +128,163 @@ function faultOf(error: unknown, text: string): string {
 }
 
 function parse(text: string): ParsedYaml {
-  if (text.trim() === '') return { value: null, duplicates: [] }
-  const options = { schema: GO_YAML, maxAliases: ALIASES_MAX, maxDepth: 1000 }
-  const value = load(text, { ...options, json: true })
-  return { value, duplicates: duplicateKeys(text) }
+  const json = asJson(text)
+  if (json !== undefined) return { value: json, duplicates: [] }
+  const source = firstDocument(text)
+  if (source.trim() === '') return { value: null, duplicates: [] }
+  const events = parseEvents(source, { maxDepth: DEPTH_MAX })
+  const { duplicates, hasAliases } = survey(source, events)
+  const [value = null] = constructFromEvents(events, {
+    source,
+    schema: GO_YAML,
+    json: true,
+    maxTotalMergeKeys: MERGED_KEYS_MAX,
+  })
+  return { value: hasAliases ? new Expansion(source.length).of(value) : value, duplicates }
 }
 
-type Level = { keys: Set<string> | undefined; expectsKey: boolean }
+/** JSON is YAML, what most programs send, and read ten times as fast. */
+function asJson(text: string): unknown {
+  if (text[0] !== '{') return undefined
+  try {
+    const parsed = parseJson(text)
+    return parsed.repeated === undefined ? plainJson(parsed) : undefined
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined
+    throw error
+  }
+}
 
-function duplicateKeys(text: string): { line: number; key: string }[] {
-  const found: { line: number; key: string }[] = []
+/** What follows the first document is not even looked at, as by go-yaml. */
+function firstDocument(text: string): string {
+  let hasBegun = false
+  for (let at = 0; at < text.length; at = nextLine(text, at)) {
+    const isMark = /^(---|\.\.\.)([ \t\r\n]|$)/.test(text.slice(at, at + 4))
+    if (isMark && (hasBegun || text[at] === '.')) return text.slice(0, at)
+    SKIPPED.lastIndex = at
+    if (isMark || !SKIPPED.test(text)) hasBegun = true
+  }
+  return text
+}
+
+/** A line that is empty, a comment or a directive. */
+const SKIPPED = /[ \t]*(?:[#%\r\n]|$)/y
+
+function nextLine(text: string, at: number): number {
+  const end = text.indexOf('\n', at)
+  return end < 0 ? text.length : end + 1
+}
+
+type Level = { keys: Set<string> | undefined; expectsKey: boolean; isOpen: boolean }
+
+/** What the events say that the value no longer does. Throws YamlError. */
+function survey(text: string, events: readonly Event[]) {
+  const duplicates: { line: number; key: string }[] = []
   const levels: Level[] = []
+  /** What an anchor names, when that is a list or map. */
+  const anchored = new Map<string, Level | undefined>()
+  const lineOf = lineCounter(text)
+  let hasAliases = false
   const note = (key: string | undefined, at: number) => {
     const level = levels.at(-1)
     if (level?.keys === undefined) return
     if (level.expectsKey && key !== undefined) {
-      if (level.keys.has(key)) found.push({ line: lineOf(text, at), key })
+      const isTold = duplicates.length < DUPLICATES_MAX
+      if (isTold && level.keys.has(key)) duplicates.push({ line: lineOf(at), key })
       level.keys.add(key)
     }
     level.expectsKey = !level.expectsKey
   }
-  for (const event of parseEvents(text, { maxDepth: 1000 })) {
-    if (event.type === EVENT_ID.SCALAR) note(getScalarValue(text, event), event.valueStart)
-    else if (event.type === EVENT_ID.ALIAS) note(undefined, event.anchorStart)
-    else if (event.type === EVENT_ID.POP) levels.pop()
-    else if (event.type === EVENT_ID.DOCUMENT) levels.push({ keys: undefined, expectsKey: false })
-    else {
+  for (const event of events) {
+    if (event.type === EVENT_ID.SCALAR) {
+      note(getScalarValue(text, event), event.valueStart)
+      if (event.anchorStart >= 0) anchored.set(anchorOf(text, event), undefined)
+    } else if (event.type === EVENT_ID.ALIAS) {
+      const name = anchorOf(text, event)
+      if (anchored.get(name)?.isOpen) {
+        throw new YamlError(`anchor '${name}' value contains itself`)
+      }
+      hasAliases = true
+      note(undefined, event.anchorStart)
+    } else if (event.type === EVENT_ID.POP) {
+      const level = levels.pop()
+      if (level) level.isOpen = false
+    } else if (event.type === EVENT_ID.DOCUMENT) {
+      levels.push({ keys: undefined, expectsKey: false, isOpen: true })
+    } else {
+      const level = levels.at(-1)
+      if (level?.keys !== undefined && level.expectsKey) throw new YamlError('invalid map key')
       note(undefined, event.start)
       const keys = event.type === EVENT_ID.MAPPING ? new Set<string>() : undefined
-      levels.push({ keys, expectsKey: true })
+      const opened = { keys, expectsKey: true, isOpen: true }
+      levels.push(opened)
+      if (event.anchorStart >= 0) anchored.set(anchorOf(text, event), opened)
     }
   }
-  return found
+  return { duplicates, hasAliases }
 }
 
-function lineOf(text: string, offset: number): number {
+const anchorOf = (text: string, event: { anchorStart: number; anchorEnd: number }) =>
+  text.slice(event.anchorStart, event.anchorEnd)
+
+/** Lines of offsets that only grow, so that all of them together cost one pass over the text. */
+function lineCounter(text: string): (offset: number) => number {
   let line = 1
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line++
-  return line
+  let next = text.indexOf('\n')
+  return (offset) => {
+    while (next >= 0 && next < offset) {
+      line++
+      next = text.indexOf('\n', next + 1)
+    }
+    return line
+  }
+}
+
+/** Makes a tree of what shares parts by aliases, as far as go-yaml lets a document grow so. */
+class Expansion {
+  readonly #seen = new Set<object>()
+  #nodes = 0
+  #aliased = 0
+  #letters: number
+
+  /** `letters` is the length of the text: without aliases the values cannot be longer. */
+  constructor(letters: number) {
+    this.#letters = letters + ALIASED_LETTERS_MAX
+  }
+
+  of(value: unknown, within = false): unknown {
+    this.#count(value, within)
+    if (typeof value !== 'object' || value === null) return value
+    const isAlias = within || this.#seen.has(value)
+    this.#seen.add(value)
+    if (Array.isArray(value)) return value.map((item) => this.of(item, isAlias))
+    const copy: Record<string, unknown> = {}
+    for (const key of Object.keys(value)) {
+      this.#count(key, isAlias)
+      setOwn(copy, key, this.of((value as Record<string, unknown>)[key], isAlias))
+    }
+    return copy
+  }
+
+  #count(value: unknown, isAlias: boolean): void {
+    this.#nodes++
+    if (isAlias) this.#aliased++
+    if (typeof value === 'string') this.#letters -= value.length
+    const isExcessive =
+      this.#aliased > 100 &&
+      this.#nodes > 1000 &&
+      this.#aliased / this.#nodes > allowedShare(this.#nodes)
+    if (isExcessive || this.#letters < 0) {
+      throw new YamlError('document contains excessive aliasing')
+    }
+  }
+}
+
+/** Nearly all of a small document may come from aliases, a tenth of a large one: go-yaml. */
+function allowedShare(nodes: number): number {
+  const [low, high] = [ALIAS_NODES_LOW, ALIAS_NODES_HIGH]
+  if (nodes <= low) return 0.99
+  return nodes >= high ? 0.1 : 0.99 - 0.89 * ((nodes - low) / (high - low))
 }
 
 /** Keys in order of the alphabet, as upstream prints. */

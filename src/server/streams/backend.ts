@@ -8,6 +8,7 @@ import { formatHead, type HttpHead, type HttpHeaders, readHead } from '../../lib
 import { socketStream } from '../../lib/net/socket-stream.ts'
 import type { StreamDeps, Target } from './contract.ts'
 import { duplexOf } from './duplex.ts'
+import { isProxyable } from './targets.ts'
 
 export type Backend = {
   stream: ByteStream
@@ -41,6 +42,8 @@ async function dialAddress(
   { nodeName, host, port, tls }: Extract<Target, { is: 'address' }>,
   signal: AbortSignal,
 ): Promise<ByteStream> {
+  // Looked at here as well: whatever has led to it, this is where the connection is made.
+  if (!isProxyable(host)) throw new Error('address not allowed')
   const plain = await nodes.dialFrom(nodeName, { host, port }, signal)
   if (!tls) return plain
   // As upstream: pods and services behind a proxy are not asked who they are.

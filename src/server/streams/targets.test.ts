@@ -24,17 +24,19 @@ const PODS = [
     initContainers: [container('i')],
   }),
   pod('pending', {}),
-  pod('local', { nodeName: 'n' }, { podIP: '127.0.0.1' }),
+  pod('elsewhere', { nodeName: 'm' }, { podIP: '10.42.1.5', podIPs: [{ ip: '10.42.1.5' }] }),
 ]
+const toPod = (name: string, namespace = 'd') => ({ targetRef: { kind: 'Pod', namespace, name } })
 const slice = {
+  addressType: 'IPv4',
   ports: [
     { name: 'web', port: 8080 },
     { name: 'admin', port: 9090 },
   ],
   endpoints: [
-    { addresses: ['10.42.0.5'], nodeName: 'n', conditions: { ready: true } },
-    { addresses: ['10.42.1.5'], nodeName: 'm' },
-    { addresses: ['10.42.2.5'], nodeName: 'o', conditions: { ready: false } },
+    { addresses: ['10.42.0.5'], nodeName: 'lies', conditions: { ready: true }, ...toPod('one') },
+    { addresses: ['10.42.1.5'], ...toPod('elsewhere') },
+    { addresses: ['10.42.2.5'], nodeName: 'o', conditions: { ready: false }, ...toPod('one') },
   ],
 }
 const objects = {
@@ -51,7 +53,14 @@ const objects = {
       ],
     },
   }),
-  node: () => ({}),
+  node: () => ({
+    status: {
+      addresses: [
+        { type: 'Hostname', address: 'n' },
+        { type: 'InternalIP', address: '192.0.2.7' },
+      ],
+    },
+  }),
   slicesOf: (_: string, name: string) => (name === 'empty' ? [] : [slice]),
 } as unknown as StreamObjects
 
@@ -109,7 +118,6 @@ test.each([
     422,
     'PodLogOptions "one" is invalid: limitBytes: Invalid value: 0: must be greater than 0',
   ],
-  [inPods('local/proxy/'), 400, 'address not allowed'],
   [inPods('a:b:c:d/proxy/'), 400, 'invalid pod request "a:b:c:d"'],
   [inServices('empty/proxy/'), 503, 'no endpoints available for service "empty"'],
   [inServices('s:82/proxy/'), 503, 'no service port 82 found for service "s"'],
@@ -138,9 +146,80 @@ test.each([
   [inServices('s:81/proxy/'), 0, address('n', '10.42.0.5', 9090, '/')],
   ['/api/v1/nodes/n/proxy/pods', 0, { is: 'node', nodeName: 'n', path: '/pods' }],
   ['/api/v1/nodes/n:10250/proxy/healthz', 0, { is: 'node', nodeName: 'n', path: '/healthz' }],
-  ['/api/v1/nodes/n:80/proxy/x', 0, address('n', '127.0.0.1', 80, '/x')],
+  ['/api/v1/nodes/n:80/proxy/x', 0, address('n', '192.0.2.7', 80, '/x')],
 ])('%s leads to the right place', (url, random, target) => {
   expect(plan(url, 'GET', random)).toEqual(target as never)
+})
+
+/** Each of them, as the address of a pod, a node or an endpoint, is a place where nobody may go. */
+const FORBIDDEN = [
+  ...['0.0.0.0', '0.1.2.3', '127.0.0.1', '127.255.255.254', '169.254.169.254', '224.0.0.1'],
+  ...['239.255.255.250', '255.255.255.255', '::', '0:0:0:0:0:0:0:0', '::0.0.0.0', '::1'],
+  ...['0:0::1', '0000:0000:0000:0000:0000:0000:0000:0001', 'fe80::1', 'FE80::1', 'febf::1'],
+  ...['ff02::1', 'FF0E::1', '::ffff:127.0.0.1', '::FFFF:7f00:1', '0:0:0:0:0:ffff:169.254.1.1'],
+  ...['::ffff:0.0.0.0', '::ffff:224.0.0.1', '127.1', '2130706433', '0x7f.0.0.1', '0177.0.0.1'],
+  ...['127.0.0.1 ', 'fe80::1%eth0', '[::1]', 'localhost', 'example.com', '', ' '],
+]
+const ALLOWED = ['10.42.0.5', '192.168.1.1', '8.8.8.8', 'fd00::5', '2001:DB8::1', '::ffff:10.0.0.1']
+
+/** A world whose only pod, node and endpoint have this address. */
+function placed(address: string, endpoint: object = toPod('p'), addressType = 'IPv4') {
+  const found = pod('p', { nodeName: 'n' }, { podIP: address, podIPs: [{ ip: address }] })
+  const addresses = [{ type: 'InternalIP', address }]
+  const ports = [{ name: '', port: 80 }]
+  const slices = [{ addressType, ports, endpoints: [{ addresses: [address], ...endpoint }] }]
+  return {
+    pod(namespace: string, name: string) {
+      if (namespace === 'd' && name === 'p') return found
+      throw notFound({ group: '', plural: 'pods' }, name)
+    },
+    service: () => ({ spec: { ports: [{ port: 80 }] } }),
+    node: () => ({ status: { addresses } }),
+    slicesOf: () => slices,
+  } as unknown as StreamObjects
+}
+
+function refusal(url: string, objects: StreamObjects): unknown {
+  const query = new Query('')
+  const info = requestInfo('GET', url, query)
+  try {
+    return planTarget(info, { rawPath: url, query }, { objects, random: () => 0 })
+  } catch (error) {
+    return error instanceof ApiError ? [error.code, error.message] : error
+  }
+}
+
+test.each(FORBIDDEN)('no proxy leads to %p', (host) => {
+  const objects = placed(host)
+  expect(refusal(inPods('p/proxy/'), objects)).toEqual([400, 'address not allowed'])
+  expect(refusal('/api/v1/nodes/n:22/proxy/', objects)).toEqual([400, 'address not allowed'])
+  const nobody = [503, 'no endpoints available for service "s"']
+  expect(refusal(inServices('s/proxy/'), objects)).toEqual(nobody)
+})
+
+test.each(ALLOWED)('a proxy leads to %p', (host) => {
+  for (const url of [inPods('p/proxy/'), '/api/v1/nodes/n:80/proxy/', inServices('s/proxy/')]) {
+    expect(refusal(url, placed(host))).toEqual(address('n', host, 80, '/'))
+  }
+})
+
+test.each([
+  ['without a pod', {}],
+  ['of a pod that is not there', toPod('gone')],
+  ['of a pod of another namespace', toPod('p', 'kube-system')],
+  ['of a node', { targetRef: { kind: 'Node', name: 'n' } }],
+])('an endpoint %s is none', (_, endpoint) => {
+  const nobody = [503, 'no endpoints available for service "s"']
+  expect(refusal(inServices('s/proxy/'), placed('10.42.0.5', endpoint))).toEqual(nobody)
+})
+
+test('an endpoint with an address that its pod has not is none, nor is a name', () => {
+  const nobody = [503, 'no endpoints available for service "s"']
+  const real = placed('10.42.0.5')
+  const other = { ...real, slicesOf: placed('10.42.0.6').slicesOf }
+  expect(refusal(inServices('s/proxy/'), other)).toEqual(nobody)
+  const named = placed('10.42.0.5', toPod('p'), 'FQDN')
+  expect(refusal(inServices('s/proxy/'), named)).toEqual(nobody)
 })
 
 test('names may carry a scheme and a port', () => {

@@ -1,8 +1,14 @@
 // From a request and stored objects to where it goes. Pure; throws ApiError in upstream's words.
 
-import type { EndpointSlice, Pod, Service } from '../../api/schema/generated/types.ts'
+import type {
+  Endpoint,
+  EndpointSlice,
+  Node,
+  Pod,
+  Service,
+} from '../../api/schema/generated/types.ts'
 import { ApiError, badRequest } from '../../api/status.ts'
-import { parseIp } from '../../lib/ip.ts'
+import { isGlobalUnicast, parseIp } from '../../lib/ip.ts'
 import type { Query } from '../request/query.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import type { StreamDeps, StreamObjects, Target } from './contract.ts'
@@ -123,12 +129,21 @@ function nodeTarget(objects: StreamObjects, named: Named, path: string): Target 
   const kubeletPort = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10_250
   if (named.port === '' || Number(named.port) === kubeletPort) return { is: 'node', nodeName, path }
   const port = portNumber(named.port)
-  return { is: 'address', nodeName, host: '127.0.0.1', port, tls: named.scheme === 'https', path }
+  const host = nodeAddress(node)
+  if (!isProxyable(host)) throw notAllowed()
+  return { is: 'address', nodeName, host, port, tls: named.scheme === 'https', path }
+}
+
+/** The address by which others reach the node: what listens on its loopback is its own affair. */
+function nodeAddress({ status }: Node): string {
+  const addresses = status?.addresses ?? []
+  const ofType = (type: string) => addresses.find((one) => one.type === type)?.address
+  return ofType('InternalIP') ?? ofType('ExternalIP') ?? ''
 }
 
 function podTarget(pod: Pod, named: Named, path: string): Target {
-  const host = pod.status?.podIP ?? ''
-  if (!isAllowed(host)) throw badRequest('address not allowed')
+  const host = addressesOf(pod)[0] ?? ''
+  if (!isProxyable(host)) throw notAllowed()
   const declared = pod.spec.containers.flatMap(({ ports = [] }) => ports)
   const tls = named.scheme === 'https'
   const fallback = declared[0]?.containerPort ?? (tls ? 443 : 80)
@@ -142,10 +157,20 @@ function portNumber(text: string): number {
   throw badRequest(`invalid port ${JSON.stringify(text)}`)
 }
 
-/** Not this machine itself, and nothing that only one network segment knows. */
-function isAllowed(host: string): boolean {
-  if (parseIp(host) === undefined) return false
-  return !/^(127\.|169\.254\.|0\.|22[4-9]\.|23\d\.|::1$|fe80:|ff)/i.test(host)
+/** May a proxy connect to it? No name, and no address that means another machine to each. */
+export function isProxyable(host: string): boolean {
+  const ip = parseIp(host)
+  return ip !== undefined && isGlobalUnicast(ip)
+}
+
+function notAllowed(): ApiError {
+  return badRequest('address not allowed')
+}
+
+function addressesOf({ status }: Pod): string[] {
+  const { podIP, podIPs = [] } = status ?? {}
+  if (podIPs.length > 0) return podIPs.map(({ ip }) => ip)
+  return podIP === undefined ? [] : [podIP]
 }
 
 function serviceTarget(
@@ -158,12 +183,40 @@ function serviceTarget(
   const portName = servicePortName(service, named)
   const slices = objects.slicesOf(info.namespace, named.name)
   const endpoints = slices.flatMap((slice) => endpointsOf(slice, portName))
-  if (endpoints.length === 0) {
-    const which = slices.length === 0 ? named.name : info.name
-    throw unavailable(`no endpoints available for service ${JSON.stringify(which)}`)
+  const first = Math.floor(random() * endpoints.length)
+  for (let i = 0; i < endpoints.length; i++) {
+    const { endpoint, host, port } = endpoints[(first + i) % endpoints.length]!
+    const pod = podBehind(endpoint, host, info.namespace, objects)
+    if (pod === undefined || !isProxyable(host)) continue
+    const nodeName = pod.spec.nodeName ?? ''
+    return { is: 'address', nodeName, host, port, tls: named.scheme === 'https', path }
   }
-  const { nodeName, host, port } = endpoints[Math.floor(random() * endpoints.length)]!
-  return { is: 'address', nodeName, host, port, tls: named.scheme === 'https', path }
+  const which = slices.length === 0 ? named.name : info.name
+  throw unavailable(`no endpoints available for service ${JSON.stringify(which)}`)
+}
+
+/**
+ * The pod whose address `host` really is. Whoever may write slices must not thereby choose where
+ * the server connects to: it must be a pod of the same namespace, and one that has the address.
+ */
+function podBehind(
+  { targetRef }: Endpoint,
+  host: string,
+  namespace: string,
+  objects: StreamObjects,
+): Pod | undefined {
+  if (targetRef?.name === undefined || targetRef.namespace !== namespace) return undefined
+  const pod = podOrNothing(objects, namespace, targetRef.name)
+  return pod !== undefined && addressesOf(pod).includes(host) ? pod : undefined
+}
+
+function podOrNothing(objects: StreamObjects, namespace: string, name: string): Pod | undefined {
+  try {
+    return objects.pod(namespace, name)
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return undefined
+    throw error
+  }
 }
 
 /** Undefined: any port will do. */
@@ -176,11 +229,14 @@ function servicePortName(service: Service, { name, port }: Named): string | unde
 }
 
 function endpointsOf(slice: EndpointSlice, portName: string | undefined) {
+  if (slice.addressType === 'FQDN') return []
   const ports = (slice.ports ?? []).filter((port) => port.port !== undefined)
   const port = ports.find(({ name = '' }) => portName === undefined || name === portName)?.port
   if (port === undefined) return []
-  return (slice.endpoints ?? []).flatMap(({ addresses, conditions, nodeName = '' }) =>
-    conditions?.ready === false ? [] : addresses.map((host) => ({ nodeName, host, port })),
+  return (slice.endpoints ?? []).flatMap((endpoint) =>
+    endpoint.conditions?.ready === false
+      ? []
+      : endpoint.addresses.map((host) => ({ endpoint, host, port })),
   )
 }
 

@@ -12,6 +12,7 @@ import { impersonated } from '../authn/impersonation.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { accessOf, forbiddenAccess } from '../authz/request-access.ts'
 import { serveResource } from '../dispatch.ts'
+import { PEERS_PATH } from '../nonresource/peers.ts'
 import { type RequestInfo, requestInfo } from '../request/request-info.ts'
 import { pageNotFound } from '../response/errors.ts'
 import type { Server } from '../server.ts'
@@ -72,6 +73,7 @@ function authorize(server: Server, call: Call, info: RequestInfo, user: UserInfo
 
 /** A watch as a list of messages; anything else cannot be upgraded. */
 async function watchAnswer(server: Server, call: Call, info: RequestInfo, user: UserInfo) {
+  if (call.path === PEERS_PATH) return { body: server.peers.answer().body, isText: true }
   if (info.verb !== 'watch') throw badRequest('this request cannot be upgraded')
   const answer = await serveResource(server, { call, info, user, warnings: [] })
   const { body, headers } = answer

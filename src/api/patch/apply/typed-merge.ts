@@ -1,7 +1,8 @@
 // Lays an applied configuration over the live object, by the schema.
 
+import { own, setOwn } from '../../../lib/own.ts'
 import type { ObjectType } from '../../schema/schema.ts'
-import { isObject, isUnsafeKey, type JsonObject } from '../value.ts'
+import { isObject, type JsonObject } from '../value.ts'
 import { childPlace, itemPlace, itemStep, type Place, shapeOf } from './shape.ts'
 
 /** Neither argument is changed; parts of both are shared with the result. */
@@ -34,8 +35,7 @@ function mergeMaps(live: unknown, config: unknown, place: Place): unknown {
   let some = Object.keys(result).length > 0
   if (isObject(config)) {
     for (const key in config) {
-      if (isUnsafeKey(key)) continue
-      result[key] = mergeAt(result[key], config[key], childPlace(place, key))
+      setOwn(result, key, mergeAt(own(result, key), config[key], childPlace(place, key)))
       some = true
     }
   }

@@ -124,6 +124,28 @@ test('a token says whom it is for and how long it is good', async () => {
   expect((await server.call('POST', path, { body: { spec: { boundObjectRef } } })).code).toBe(404)
 })
 
+test('no token is good for longer than a year, unless it can be taken back with a Secret', async () => {
+  await using server = await testServer()
+  const path = `${HERE}/serviceaccounts/default/token`
+  await server.call('POST', `${HERE}/serviceaccounts`, { body: { metadata: { name: 'default' } } })
+  const year = 365 * 24 * 3600
+  const ask = (spec: object) =>
+    server.call('POST', path, { body: { spec: { expirationSeconds: 2 ** 32, ...spec } } })
+  const life = ({ json }: { json: { status: { token: string } } }) => {
+    const claims = Buffer.from(json.status.token.split('.')[1]!, 'base64url').toString()
+    return JSON.parse(claims).exp - JSON.parse(claims).iat
+  }
+  const shortened = await ask({ audiences: ['vault'] })
+  expect([shortened.json.spec.expirationSeconds, life(shortened)]).toEqual([year, year])
+  expect(shortened.headers.get('warning')).toContain(
+    `requested expiration of ${2 ** 32} seconds shortened to ${year} seconds`,
+  )
+  const secret = { metadata: { name: 'bound' } }
+  const { json } = await server.call('POST', `${HERE}/secrets`, { body: secret })
+  const boundObjectRef = { apiVersion: 'v1', kind: 'Secret', name: 'bound', uid: json.metadata.uid }
+  expect(life(await ask({ boundObjectRef }))).toBe(2 ** 32)
+})
+
 test('anybody may be asked about: tokens, rights, and who one is', async () => {
   await using server = await serverWithPod()
   const { status } = await create(server, `${HERE}/serviceaccounts/default/token`, { spec: {} })

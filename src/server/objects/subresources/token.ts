@@ -39,6 +39,8 @@ const SECONDS_MAX = 2 ** 32
 /** What pods ask for by themselves; such tokens live for a year, but ought to be renewed sooner. */
 const WARN_AFTER_SECONDS = 3607
 const EXTENDED_SECONDS = 365 * 24 * 3600
+/** Nobody gets a longer one, unless it is bound to a Secret, which can be deleted. */
+const SECONDS_GIVEN_MAX = EXTENDED_SECONDS
 
 export async function requestToken(request: ResourceRequest): Promise<Answer> {
   const { call, info, server } = request
@@ -56,7 +58,9 @@ export async function requestToken(request: ResourceRequest): Promise<Answer> {
   const errors = faultsOf(asked)
   if (errors.length > 0) throw invalid(TOKEN_REQUEST, '', errors)
   await server.admission.validate(attributesOf(request, body, options.dryRun))
-  const { draft, expiresMs } = draftOf(request, asked, account)
+  const boundTo = boundOf(request, asked)
+  shorten(request, asked, boundTo)
+  const { draft, expiresMs } = draftOf(request, asked, { account, boundTo })
   asked.status = {
     token: server.pki.tokens.sign(draft),
     expirationTimestamp: formatTime(expiresMs),
@@ -99,10 +103,20 @@ function faultsOf({ spec }: TokenRequest): FieldError[] {
   return []
 }
 
-function draftOf(request: ResourceRequest, asked: TokenRequest, account: ServiceAccount) {
+/** As with upstream's --service-account-max-token-expiration: less is given, with a warning. */
+function shorten({ warnings }: ResourceRequest, { spec }: TokenRequest, { secret }: BoundTo) {
+  const seconds = spec.expirationSeconds ?? 0
+  if (seconds <= SECONDS_GIVEN_MAX || secret !== undefined) return
+  const shortened = `shortened to ${SECONDS_GIVEN_MAX} seconds`
+  warnings.push(`requested expiration of ${seconds} seconds ${shortened}`)
+  spec.expirationSeconds = SECONDS_GIVEN_MAX
+}
+
+type Parties = { account: ServiceAccount; boundTo: BoundTo }
+
+function draftOf(request: ResourceRequest, asked: TokenRequest, { account, boundTo }: Parties) {
   const { server, info } = request
   const nowMs = server.clock.nowMs()
-  const boundTo = boundOf(request, asked)
   const { audiences = [] } = asked.spec
   const seconds = asked.spec.expirationSeconds ?? SECONDS_DEFAULT
   const isOurs = audiences.every((audience) => audience === server.issuer)

@@ -4,18 +4,18 @@
 // }
 
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { firstPemBlock } from '../../../../lib/pem.ts'
 
-const PEM = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([\s\S]*?)-----END \1-----/
 const [SEQUENCE, BIT_STRING, OBJECT_ID] = [0x30, 0x03, 0x06]
 
 /** Why the request (base64 of PEM) cannot be taken, or undefined. */
 export function requestFault(base64: string): string | undefined {
-  const block = PEM.exec(Buffer.from(base64, 'base64').toString())
-  if (block === null || block[1] !== 'CERTIFICATE REQUEST') {
+  const block = firstPemBlock(Buffer.from(base64, 'base64').toString())
+  if (block?.label !== 'CERTIFICATE REQUEST') {
     return 'PEM block type must be CERTIFICATE REQUEST'
   }
   try {
-    return signatureFault(Buffer.from(block[2]!, 'base64'))
+    return signatureFault(block.bytes)
   } catch {
     // Whatever does not read as a request is reported alike, as Go does for most of it.
     return "asn1: structure error: tags don't match"

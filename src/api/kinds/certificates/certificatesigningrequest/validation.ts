@@ -2,6 +2,7 @@
 // (pkg/apis/certificates/validation).
 
 import { X509Certificate } from 'node:crypto'
+import { pemBlocks } from '../../../../lib/pem.ts'
 import { dnsLabelFaults, dnsSubdomainFaults } from '../../../names.ts'
 import type {
   CertificateSigningRequest,
@@ -172,18 +173,16 @@ function checkCertificateKept(faults: Faults, request: Csr, old: Csr) {
   faults.forbidden('status.certificate', 'updates may not set certificate content')
 }
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([\s\S]*?)-----END \1-----/g
-
 /** `base64` is base64 of PEM. */
 function certificateFault(base64: string): string | undefined {
   if (base64 === '') return undefined
   const text = Buffer.from(base64, 'base64').toString()
-  const blocks = [...text.matchAll(BLOCK)]
-  for (const [block, type, content] of blocks) {
-    if (type !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found "${type}"`
-    if (content!.includes(':')) return 'no PEM block headers are permitted'
+  const blocks = [...pemBlocks(text)]
+  for (const { label, hasHeaders, bytes } of blocks) {
+    if (label !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found "${label}"`
+    if (hasHeaders) return 'no PEM block headers are permitted'
     try {
-      new X509Certificate(block)
+      new X509Certificate(bytes)
     } catch (error) {
       return `x509: ${(error as Error).message}`
     }
