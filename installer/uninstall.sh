@@ -209,7 +209,21 @@ remove_cgroups() {
   done
 }
 
+# Puts settings of the machine back that kedge changed, where they still are as it left them.
+restore_settings() {
+  count=0
+  while read -r path before since; do
+    case $path in net/*) ;; *) continue ;; esac
+    [ "$(cat "/proc/sys/$path" 2>/dev/null)" = "$since" ] || continue
+    printf '%s\n' "$before" >"/proc/sys/$path"
+    count=$((count + 1))
+  done <"$run/network/host-settings"
+  [ "$count" = 0 ] || did "settings: put $count back"
+}
+
 remove_network() {
+  # Before the rules that guard them go.
+  [ ! -f "$run/network/host-settings" ] || restore_settings
   gone=
   if has ip; then
     for port in $(ip -o link show master kedge0 2>/dev/null | sed 's/^[0-9]*: \([^@:]*\).*/\1/'); do

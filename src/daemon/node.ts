@@ -1,6 +1,7 @@
 // One node as a list of components, on a server or on its own: containerd, runtime, network, agent,
 // proxy, DNS. Reading it from top to bottom is reading what a node is.
 
+import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +29,7 @@ import { systemHostFiles } from '../network/host-settings.ts'
 import { createNft } from '../network/nft.ts'
 import { FollowNodes } from '../network/pods/follow-nodes.ts'
 import { NodeNetwork } from '../network/pods/node-network.ts'
+import { PeerFeed } from '../network/pods/peer-feed.ts'
 import { RulesGuard } from '../network/rules-guard.ts'
 import { createProxy } from '../network/services/loop.ts'
 import { Containerd } from '../runtime/containerd.ts'
@@ -78,9 +80,10 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const { clock, log, processes, random } = environment
   const machine = await readMachine()
   const runtime = createRuntime(options)
+  const { nft, guard, flows } = runtime
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ network: runtime.network, guard: runtime.guard, clock, log, nodeName },
+    ...{ network: runtime.network, guard, clock, log, nodeName },
     peers: new PeerFeed({ transport: options.transport, clock, random, log }),
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
@@ -109,20 +112,14 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const components: Component[] = [
     readyFile(options),
     // Before all that write rules: from then on nothing happens to them unseen.
-    runtime.guard,
-    runtime.flows,
+    guard,
+    flows,
     { name: 'containerd', start: (signal) => ensureContainerd(runtime.containerd, signal) },
     runtime.runtime,
     events,
     agent,
     follow,
-    createProxy({
-      ...shared,
-      ranges,
-      nft: runtime.nft,
-      guard: runtime.guard,
-      flows: runtime.flows,
-    }),
+    createProxy({ ...shared, ranges, nft, guard, flows }),
     createDns({
       ...{ ...shared, address: cluster.clusterDns, serviceRange: cluster.serviceCidr },
       ...{ nodeIp: options.nodeIp, domain: cluster.clusterDomain },

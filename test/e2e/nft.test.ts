@@ -3,8 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { EndpointSlice, Service } from '../../src/api/schema/generated/types.ts'
+import { planForgottenClients, planLostEndpoints } from '../../src/network/services/affinity.ts'
 import { type TableContent, tableContent } from '../../src/network/services/elements.ts'
-import { planForgottenClients, planLostEndpoints } from '../../src/network/services/flows.ts'
 import { planRules, type ServiceRules } from '../../src/network/services/rules.ts'
 import { planScript, planTable } from '../../src/network/services/script.ts'
 import { ok, run, until } from '../support/machines.ts'

@@ -15,7 +15,7 @@ export type NodeRules = {
   /** Ranges of all pods of the cluster; traffic between them keeps its source. */
   readonly clusterCidrs: readonly string[]
   readonly podCidrs: readonly string[]
-  /** Addresses of Services, which are never the node's even where they are on one of its devices. */
+  /** Addresses of Services: never the node's, also where they are on one of its devices. */
   readonly serviceCidr: string
 }
 
