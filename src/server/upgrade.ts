@@ -9,6 +9,7 @@ import { formatHead } from '../lib/net/http1.ts'
 import { socketStream } from '../lib/net/socket-stream.ts'
 import { acceptKey, WebSocketStream } from '../lib/net/websocket.ts'
 import { impersonated } from './authn/impersonation.ts'
+import { foreignKey } from './authn/node-keys.ts'
 import { nodeNameOf } from './authz/node.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
 import { type Answer, type Call, isPush, type Push, type Sink } from './call.ts'
@@ -49,6 +50,7 @@ export async function upgrade(
     if (call.path === TUNNEL_PATH) {
       const node = nodeNameOf(user)
       if (node === undefined || tunnels === undefined) throw badRequest('only nodes have tunnels')
+      await bindName(server, call, node)
       use = () => tunnels.accept(node, call, socket, head)
     } else if (isStreamRequest(info)) use = () => relayUpgrade(streams, call, info, socket, head)
     else {
@@ -59,6 +61,13 @@ export async function upgrade(
     return refuse(socketStream(socket as Socket, head), error)
   }
   await use()
+}
+
+/** A node from before there were records of keys gets its own now. */
+async function bindName({ nodeKeys }: Server, call: Call, node: string): Promise<void> {
+  const key = call.env.clientCertificate?.publicKeySha256
+  if (key === undefined || nodeKeys.keysOf(node) !== undefined) return
+  if (!(await nodeKeys.claim(node, { key, shown: key }))) throw badRequest(foreignKey(node))
 }
 
 function authorize(server: Server, call: Call, info: RequestInfo, user: UserInfo): void {

@@ -15,11 +15,13 @@ import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Store } from '../../store/store.ts'
+import type { NodeKeys } from '../authn/node-keys.ts'
 import type { Access } from '../authz/authorizer.ts'
 import type { Follower } from '../follow.ts'
 import { KindCache } from '../reader.ts'
 import type { AdmissionPlugin } from './chain.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
+import { nodeKey } from './node-key.ts'
 import { nodeRestriction } from './node-restriction.ts'
 import { nodeTaints } from './node-taints.ts'
 import { defaultTolerations } from './pod-tolerations.ts'
@@ -31,11 +33,12 @@ export type PluginDeps = {
   store: Store
   clock: Clock
   random: Random
+  nodeKeys: NodeKeys
   mayDo: (access: Access) => boolean
 }
 
 /** The followers keep what the plugins read; they are to be given the store's changes. */
-export function admissionPlugins({ store, clock, random, mayDo }: PluginDeps): {
+export function admissionPlugins({ store, clock, random, nodeKeys, mayDo }: PluginDeps): {
   plugins: AdmissionPlugin[]
   followers: Follower[]
 } {
@@ -55,6 +58,7 @@ export function admissionPlugins({ store, clock, random, mayDo }: PluginDeps): {
       priority(classes),
       defaultTolerations,
       runtimeClass,
+      nodeKey({ keys: nodeKeys, mayDo }),
     ],
   }
 }
