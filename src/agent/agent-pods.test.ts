@@ -4,10 +4,10 @@ import { describe, expect, test } from 'bun:test'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TestNode } from '../../test/support/node.ts'
-import type { Pod } from '../api/generated/types.ts'
-import { configMaps } from '../api/resources/configmaps.ts'
-import { secrets } from '../api/resources/secrets.ts'
-import { RuntimeError } from './runtime/runtime.ts'
+import { configMaps } from '../api/kinds/core/configmap/row.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
+import type { Pod } from '../api/schema/generated/types.ts'
+import { RuntimeError } from '../runtime/contract.ts'
 
 const web = { name: 'web', image: 'web:1' }
 const signal = new AbortController().signal

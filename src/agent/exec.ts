@@ -1,6 +1,6 @@
 // Runs a command in a container to its end, for probes and hooks.
 
-import type { Runtime } from './runtime/runtime.ts'
+import type { Runtime } from '../runtime/contract.ts'
 
 export type ExecResult = { readonly exitCode: number; readonly output: string }
 

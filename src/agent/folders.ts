@@ -2,9 +2,9 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MS_NODEV, MS_NOSUID, type Syscalls } from './runtime/syscalls.ts'
+import { mountsBelow } from '../lib/linux/mount-table.ts'
+import { MS_NODEV, MS_NOSUID, type Syscalls } from '../lib/linux/syscalls.ts'
 import type { NodeSettings } from './settings.ts'
-import { mountsBelow } from './volumes/mount-table.ts'
 
 /** `memory` is a tmpfs: Secrets and tokens lie there and never reach the disk. */
 export type Folder = 'state' | 'pods' | 'memory'

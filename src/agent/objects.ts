@@ -3,15 +3,15 @@
 // Each is watched by name for as long as a pod holds it. What was known before a restart of the
 // agent is there at once, so that containers start again with no server in reach.
 
-import type { ConfigMap, Pod, Secret } from '../api/generated/types.ts'
+import { configMaps } from '../api/kinds/core/configmap/row.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { ResourceRow } from '../api/resource.ts'
-import { configMaps } from '../api/resources/configmaps.ts'
-import { secrets } from '../api/resources/secrets.ts'
+import type { ConfigMap, Pod, Secret } from '../api/schema/generated/types.ts'
 import { type Change, Informer, type InformerDeps } from '../kit/informer.ts'
 import { isAbort } from '../lib/abort.ts'
 import { timeLimit } from '../lib/clock.ts'
-import { RuntimeError } from './runtime/runtime.ts'
+import { RuntimeError } from '../runtime/contract.ts'
 
 export type ObjectKind = 'configmap' | 'secret'
 /** Contents by key, in the order of the keys. */

@@ -1,6 +1,6 @@
 // How the kubelet names pods and containers in messages.
 
-import type { Pod } from '../api/generated/types.ts'
+import type { Pod } from '../api/schema/generated/types.ts'
 
 /** `web_default(1b4e28ba-2fa1-11d2-883f-0016d3cca427)` */
 export function formatPod(pod: Pod): string {

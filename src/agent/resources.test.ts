@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { aPod } from '../../test/support/pod.ts'
-import type { ResourceRequirements } from '../api/generated/types.ts'
+import type { ResourceRequirements } from '../api/schema/generated/types.ts'
 import { cgroupParentOf, oomScoreAdjOf, podLimits, podRequests, qosClassOf } from './resources.ts'
 
 const GIB = 1024 ** 3

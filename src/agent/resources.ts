@@ -1,6 +1,5 @@
 // Classes of service, cgroup paths, OOM scores and users: what a pod's resources mean. Pure.
 
-import type { Container, LinuxContainerUser, Pod } from '../api/generated/types.ts'
 import {
   addQuantity,
   compareQuantity,
@@ -10,6 +9,7 @@ import {
   wholeUnits,
   ZERO,
 } from '../api/quantity.ts'
+import type { Container, LinuxContainerUser, Pod } from '../api/schema/generated/types.ts'
 import { isSidecar } from './plan/pod-seen.ts'
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'

@@ -1,6 +1,6 @@
 // What the agent is told about its node when it is constructed.
 
-import type { Taint } from '../api/generated/types.ts'
+import type { Taint } from '../api/schema/generated/types.ts'
 
 export type NodeSettings = {
   readonly nodeName: string

@@ -1,8 +1,8 @@
 // The kubelet's stats summary (/stats/summary): what this node and its containers use now.
 
 import type { Clock } from '../lib/clock.ts'
+import type { Runtime } from '../runtime/contract.ts'
 import type { PodsOnNode } from './http/pods-on-node.ts'
-import type { Runtime } from './runtime/runtime.ts'
 
 export type StatsDeps = {
   pods: PodsOnNode

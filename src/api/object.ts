@@ -1,6 +1,6 @@
 // What all objects have in common.
 
-import type { ListMeta, ObjectMeta } from './generated/types.ts'
+import type { ListMeta, ObjectMeta } from './schema/generated/types.ts'
 
 /** Any object of the API. Kinds have types of their own in generated/types.ts. */
 export interface KubeObject {

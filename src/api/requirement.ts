@@ -1,7 +1,7 @@
 // Requirements as objects hold them: `{ key, operator: In, values }` of label and node selectors.
 // Pure.
 
-import type { Node, NodeSelectorTerm } from './generated/types.ts'
+import type { Node, NodeSelectorTerm } from './schema/generated/types.ts'
 
 type Requirement = { operator: string; values?: readonly string[] | undefined }
 

@@ -1,9 +1,9 @@
 // What a row may say. One row per kind; routing, discovery, OpenAPI, defaulting, validation, tables
 // and informer paths are functions of rows, so adding a kind means adding a row.
 
-import { emptyStatus } from './empty.ts'
 import { isDnsSubdomainName } from './names.ts'
 import type { KubeObject } from './object.ts'
+import { emptyStatus } from './schema/empty.ts'
 import type { FieldError } from './status.ts'
 
 export type Verb =

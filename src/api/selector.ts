@@ -2,9 +2,9 @@
 //
 // Both become requirements, of which all must hold. Errors are upstream's words (pkg/labels).
 
-import type { LabelSelector } from './generated/types.ts'
 import { labelValueFaults, qualifiedNameFaults } from './names.ts'
 import { compare, integerOf } from './requirement.ts'
+import type { LabelSelector } from './schema/generated/types.ts'
 
 export type Operator = '=' | '==' | '!=' | 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt'
 

@@ -1,6 +1,6 @@
 // Whether a pod puts up with a taint of a node. Pure.
 
-import type { Taint, Toleration } from './generated/types.ts'
+import type { Taint, Toleration } from './schema/generated/types.ts'
 
 /** KEP-5471 adds the comparisons Lt and Gt, which validation refuses here. */
 export function tolerates(toleration: Toleration, taint: Taint): boolean {

@@ -1,8 +1,8 @@
 // `kedge node reset`: frees the name of a node for the next machine that joins under it.
 
-import type { ConfigMap } from '../api/generated/types.ts'
-import { configMaps } from '../api/resources/configmaps.ts'
-import { nodes } from '../api/resources/nodes.ts'
+import { configMaps } from '../api/kinds/core/configmap/row.ts'
+import { nodes } from '../api/kinds/core/node/row.ts'
+import type { ConfigMap } from '../api/schema/generated/types.ts'
 import { isNotFound } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
 import { UserError } from '../lib/user-error.ts'

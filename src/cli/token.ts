@@ -1,8 +1,8 @@
 // `kedge token`: bootstrap tokens, each printed with the hash of the cluster's CA.
 
 import { humanDuration, parseDuration } from '../api/duration.ts'
-import type { Secret } from '../api/generated/types.ts'
-import { secrets } from '../api/resources/secrets.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
+import type { Secret } from '../api/schema/generated/types.ts'
 import { isNotFound } from '../api/status.ts'
 import { formatTime, parseTime } from '../api/time.ts'
 import { loadSettings, type RawSettings } from '../daemon/config.ts'

@@ -1,6 +1,6 @@
 // What controllers ask of a pod.
 
-import type { Pod } from '../api/generated/types.ts'
+import type { Pod } from '../api/schema/generated/types.ts'
 import { parseTime } from '../api/time.ts'
 import { conditionOf } from './conditions.ts'
 

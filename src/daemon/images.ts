@@ -1,7 +1,7 @@
 // The images of this node, for commands that come and go: the same containerd that the agent uses.
 
-import type { ImageStore } from '../agent/runtime/runtime.ts'
 import { UserError } from '../lib/user-error.ts'
+import type { ImageStore } from '../runtime/contract.ts'
 import { loadSettings, type RawSettings } from './config.ts'
 import { systemEnvironment } from './environment.ts'
 import { createImages } from './node.ts'

@@ -7,9 +7,9 @@
 
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import type { CertificateSigningRequest } from '../api/generated/types.ts'
+import { certificateSigningRequests } from '../api/kinds/certificates/certificatesigningrequest/row.ts'
 import { groupVersionOf, pathOf } from '../api/resource.ts'
-import { certificateSigningRequests } from '../api/resources/certificatesigningrequests.ts'
+import type { CertificateSigningRequest } from '../api/schema/generated/types.ts'
 import { ApiError } from '../api/status.ts'
 import type { Client, Transport } from '../kit/client.ts'
 import { createClient, errorOf } from '../kit/client-impl.ts'

@@ -3,9 +3,9 @@
 
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DEFAULT_PLUGIN_DIRS } from '../agent/network/cni.ts'
 import type { Processes } from '../lib/process.ts'
 import { UserError } from '../lib/user-error.ts'
+import { DEFAULT_PLUGIN_DIRS } from '../network/pods/cni.ts'
 import { lockFolder, requireFile, requireFolder, requireSpace } from './folders.ts'
 import { CNI_CONFIG_DIR, NODE_PROGRAMS } from './node.ts'
 import { nodeIpOf, nodeNameOf } from './node-address.ts'

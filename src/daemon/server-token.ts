@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Secret } from '../api/generated/types.ts'
-import { secrets } from '../api/resources/secrets.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
+import type { Secret } from '../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
 import { isMissing, readFileIfAny, writeFileAtomic } from '../lib/files.ts'

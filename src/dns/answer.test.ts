@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Answer } from 'dns-packet'
-import type { EndpointSlice, Service } from '../api/generated/types.ts'
+import type { EndpointSlice, Service } from '../api/schema/generated/types.ts'
 import { answer, type DnsView } from './answer.ts'
 
 const web: Service = {

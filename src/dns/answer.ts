@@ -4,7 +4,7 @@
 // silent, as CoreDNS with its plugin kubernetes (pods insecure).
 
 import type { Answer, Question, SrvAnswer } from 'dns-packet'
-import type { EndpointSlice, Service } from '../api/generated/types.ts'
+import type { EndpointSlice, Service } from '../api/schema/generated/types.ts'
 import { formatIp, parseIp } from '../lib/ip.ts'
 
 export interface DnsView {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { decode, encode, type Packet } from 'dns-packet'
-import type { Service } from '../api/generated/types.ts'
+import type { Service } from '../api/schema/generated/types.ts'
 import { silentLog } from '../lib/log.ts'
 import type { DnsView } from './answer.ts'
 import { framed, parseResolvers } from './forward.ts'

@@ -1,8 +1,8 @@
 // The view that answers are made from: informers with indexes. Nothing is copied or rebuilt.
 
-import type { EndpointSlice, Service } from '../api/generated/types.ts'
-import { endpointSlices } from '../api/resources/endpointslices.ts'
-import { services } from '../api/resources/services.ts'
+import { services } from '../api/kinds/core/service/row.ts'
+import { endpointSlices } from '../api/kinds/discovery/endpointslice/row.ts'
+import type { EndpointSlice, Service } from '../api/schema/generated/types.ts'
 import type { InformerSet } from '../kit/informer-set.ts'
 import type { DnsView } from './answer.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { TestCluster } from '../../test/support/cluster.ts'
-import type { ConfigMap, Secret } from '../api/generated/types.ts'
-import { configMaps } from '../api/resources/configmaps.ts'
-import { secrets } from '../api/resources/secrets.ts'
+import { configMaps } from '../api/kinds/core/configmap/row.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
+import type { ConfigMap, Secret } from '../api/schema/generated/types.ts'
 import { conflict } from '../api/status.ts'
 import {
   type AnyController,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Event } from '../api/generated/types.ts'
+import type { Event } from '../api/schema/generated/types.ts'
 import { EventCorrelator } from './event-correlator.ts'
 
 function anEvent(message: string, reason = 'Failed'): Event {

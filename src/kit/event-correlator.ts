@@ -1,7 +1,7 @@
 // Decides what becomes of an event: a new object, a higher count on one that is there, or nothing.
 // Numbers and words as upstream's recorder has them (client-go tools/record/events_cache.go).
 
-import type { Event } from '../api/generated/types.ts'
+import type { Event } from '../api/schema/generated/types.ts'
 
 /** Ten events that differ only in their message, each within 10 minutes, become one. */
 const SIMILAR_MAX = 10

@@ -1,9 +1,9 @@
 // Events for people: written in the background, merged and limited, dropped rather than waited for.
 
-import type { Event, ObjectReference } from '../api/generated/types.ts'
+import { events } from '../api/kinds/events/event/row.ts'
 import type { KubeObject } from '../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../api/resource.ts'
-import { events } from '../api/resources/events.ts'
+import type { Event, ObjectReference } from '../api/schema/generated/types.ts'
 import { ApiError, isNotFound } from '../api/status.ts'
 import { formatTime } from '../api/time.ts'
 import type { Clock } from '../lib/clock.ts'

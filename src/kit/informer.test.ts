@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { type Answer, ScriptedServer } from '../../test/support/scripted-server.ts'
+import { configMaps } from '../api/kinds/core/configmap/row.ts'
 import type { KubeObject } from '../api/object.ts'
-import { configMaps } from '../api/resources/configmaps.ts'
 import { ApiError } from '../api/status.ts'
 import { SimClock } from '../lib/clock.ts'
 import { silentLog } from '../lib/log.ts'

@@ -1,8 +1,8 @@
 // Label selectors of objects already in memory. Text selectors of requests are the server's matter.
 
-import type { LabelSelector } from '../api/generated/types.ts'
 import type { KubeObject } from '../api/object.ts'
 import { meets } from '../api/requirement.ts'
+import type { LabelSelector } from '../api/schema/generated/types.ts'
 
 /** True when `object` carries all of `labels`. */
 export function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {

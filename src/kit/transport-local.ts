@@ -1,9 +1,9 @@
 // The API in this same process: no socket, no TLS, the same bytes.
 
 import type { UserInfo } from '../api/resource.ts'
+import { linesOf } from '../lib/lines.ts'
 import type { ApiRequest, Transport, WatchRequest } from './client.ts'
 import { errorOf } from './client-impl.ts'
-import { linesOf } from './lines.ts'
 
 /** `app.fetch` of the server; `user` takes the place of authentication. */
 export type Fetch = (request: Request, env: { user: UserInfo }) => Promise<Response>

@@ -5,9 +5,9 @@
 
 import type { Clock } from '../lib/clock.ts'
 import { timeLimit } from '../lib/clock.ts'
+import { linesOf } from '../lib/lines.ts'
 import type { ApiRequest, Transport } from './client.ts'
 import { errorOf } from './client-impl.ts'
-import { linesOf } from './lines.ts'
 import { messagesOf, RefusedError } from './stream.ts'
 
 export type Credentials = {

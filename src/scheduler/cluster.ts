@@ -3,7 +3,7 @@
 // An assumed pod counts on its node before the API says so. The API's word replaces it; a binding
 // that fails takes it back.
 
-import type { Node, Pod } from '../api/generated/types.ts'
+import type { Node, Pod } from '../api/schema/generated/types.ts'
 import { type Amounts, add, amountsOf, requestsOf, scoredRequestsOf, subtract } from './requests.ts'
 
 export type NodeState = {

@@ -3,12 +3,12 @@
 // One pod is placed at a time, because the next must see where it went; bindings are sent without
 // waiting for each other, at most a fixed number at once.
 
-import type { Namespace, Node, Pod } from '../api/generated/types.ts'
+import { namespaces } from '../api/kinds/core/namespace/row.ts'
+import { nodes } from '../api/kinds/core/node/row.ts'
+import { pods } from '../api/kinds/core/pod/row.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { AnyRow } from '../api/resource.ts'
-import { namespaces } from '../api/resources/namespaces.ts'
-import { nodes } from '../api/resources/nodes.ts'
-import { pods } from '../api/resources/pods.ts'
+import type { Namespace, Node, Pod } from '../api/schema/generated/types.ts'
 import { isConflict, isNotFound } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
 import type { Change, Informer } from '../kit/informer.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Node, Pod, PodSpec } from '../api/generated/types.ts'
+import type { Node, Pod, PodSpec } from '../api/schema/generated/types.ts'
 import { Cluster } from './cluster.ts'
 import { placePod } from './place.ts'
 import { requestsOf } from './requests.ts'

@@ -1,10 +1,10 @@
 // Chooses a node for one pod: filter, score, take the best. Pure but for the dice it is given.
 
-import type { Pod } from '../api/generated/types.ts'
+import type { Pod } from '../api/schema/generated/types.ts'
 import type { NodeState } from './cluster.ts'
-import { askOf, type Refusal, refuse } from './filters.ts'
-import { scoreNodes } from './scores.ts'
-import { type NamespaceLabels, topologyFilters } from './topology.ts'
+import { askOf, type Refusal, refuse } from './plugins/filters.ts'
+import { scoreNodes } from './plugins/scores.ts'
+import { type NamespaceLabels, topologyFilters } from './plugins/topology.ts'
 
 export type Placement = { ok: true; nodeName: string } | { ok: false; message: string }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { Pod } from '../api/generated/types.ts'
+import type { Pod } from '../api/schema/generated/types.ts'
 import { SimClock } from '../lib/clock.ts'
 import { SchedulingQueue } from './queue.ts'
 

@@ -5,7 +5,7 @@
 //             │ back-off over       ▼
 //          backing off ◄──(a change)── waiting ──(5 minutes)──► active
 
-import type { Pod } from '../api/generated/types.ts'
+import type { Pod } from '../api/schema/generated/types.ts'
 import type { Clock } from '../lib/clock.ts'
 
 /** As upstream: pods that failed are tried again after 1 s, doubling to 10 s. */

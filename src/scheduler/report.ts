@@ -1,9 +1,9 @@
 // What the scheduler says: events of events.k8s.io and the PodScheduled condition, word for word as
 // kube-scheduler 1.36.
 
-import type { Pod, PodCondition } from '../api/generated/types.ts'
-import { groupEvents } from '../api/resources/events.ts'
-import { pods } from '../api/resources/pods.ts'
+import { pods } from '../api/kinds/core/pod/row.ts'
+import { groupEvents } from '../api/kinds/events/event/row.ts'
+import type { Pod, PodCondition } from '../api/schema/generated/types.ts'
 import { isNotFound } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
 import type { Clock } from '../lib/clock.ts'

@@ -3,8 +3,8 @@
 // Sum of the regular containers and sidecars, or the largest init container with the sidecars that
 // run beside it, whichever is more; plus overhead (KEP-753). Pod-level resources override.
 
-import type { Container, Pod } from '../api/generated/types.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../api/quantity.ts'
+import type { Container, Pod } from '../api/schema/generated/types.ts'
 
 /** CPU in thousandths of a core, everything else in its own unit (bytes, pieces). */
 export type Amounts = ReadonlyMap<string, number>

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import type { Descriptions } from '../../src/server/projections/descriptions.ts'
+import type { Descriptions } from '../../src/server/discovery/descriptions.ts'
 import type { Facts } from '../generate/facts.ts'
 
 const here = new URL('.', import.meta.url).pathname

@@ -1,11 +1,11 @@
-// What every runtime promises the agent (src/agent/runtime/runtime.ts), as tests.
+// What every runtime promises the agent (src/runtime/contract.ts), as tests.
 //
 // Commands are those of a shell, so that a fake can tell them apart: `sleep 1000`, `exit 3`, and
 // `ignore`, which runs on when it is asked to stop.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { ContainerConfig, ImageSeen, Runtime } from '../../src/agent/runtime/runtime.ts'
-import type { Container, Pod } from '../../src/api/generated/types.ts'
+import type { Container, Pod } from '../../src/api/schema/generated/types.ts'
+import type { ContainerConfig, ImageSeen, Runtime } from '../../src/runtime/contract.ts'
 
 export type RuntimeWorld = {
   readonly runtime: Runtime

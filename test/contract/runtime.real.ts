@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readFileSync, readlinkSync } from 'node:fs'
-import type { Container, PodSpec } from '../../src/api/generated/types.ts'
+import type { Container, PodSpec } from '../../src/api/schema/generated/types.ts'
 import { type RealRuntime, startRealRuntime } from '../support/real-runtime.ts'
 import { aPod, runtimeContract, untilExited } from './runtime.contract.ts'
 

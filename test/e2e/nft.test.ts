@@ -2,10 +2,10 @@
 // and two pods, each a network namespace.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { EndpointSlice, Service } from '../../src/api/generated/types.ts'
-import { planForgottenClients, planLostEndpoints } from '../../src/proxy/flows.ts'
-import { planRules, type Ruleset } from '../../src/proxy/rules.ts'
-import { planScript, planTable } from '../../src/proxy/script.ts'
+import type { EndpointSlice, Service } from '../../src/api/schema/generated/types.ts'
+import { planForgottenClients, planLostEndpoints } from '../../src/network/services/flows.ts'
+import { planRules, type Ruleset } from '../../src/network/services/rules.ts'
+import { planScript, planTable } from '../../src/network/services/script.ts'
 import { ok, run, until } from '../support/machines.ts'
 
 const isRoot = process.getuid?.() === 0

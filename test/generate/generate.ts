@@ -1,4 +1,4 @@
-// Writes src/api/generated/types.ts and schema.json from facts.json.
+// Writes src/api/schema/generated/types.ts and schema.json from facts.json.
 //
 // Both come out of one file, so that what TypeScript believes and what the server checks at run time
 // cannot differ.

@@ -1,12 +1,12 @@
 // A cluster in this process: the real API server, the real controllers, a clock that stands still,
 // and nodes that are nothing but what a test says about their pods.
 
-import type { Pod } from '../../src/api/generated/types.ts'
+import { namespaces } from '../../src/api/kinds/core/namespace/row.ts'
+import { pods } from '../../src/api/kinds/core/pod/row.ts'
+import { serviceAccounts } from '../../src/api/kinds/core/serviceaccount/row.ts'
 import type { KubeObject } from '../../src/api/object.ts'
 import type { AnyRow, ResourceRow, UserInfo } from '../../src/api/resource.ts'
-import { namespaces } from '../../src/api/resources/namespaces.ts'
-import { pods } from '../../src/api/resources/pods.ts'
-import { serviceAccounts } from '../../src/api/resources/serviceaccounts.ts'
+import type { Pod } from '../../src/api/schema/generated/types.ts'
 import { formatTime } from '../../src/api/time.ts'
 import type { ApiRequest, Client, Transport } from '../../src/kit/client.ts'
 import { createClient } from '../../src/kit/client-impl.ts'

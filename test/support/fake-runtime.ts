@@ -1,6 +1,8 @@
 // Containers without a kernel: a Runtime and an ImageStore that live in memory, do what a test tells
 // them, and write down what they were asked for. They outlive an agent, as real containers do.
 
+import type { Pod } from '../../src/api/schema/generated/types.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import {
   type ContainerConfig,
   type ContainerSeen,
@@ -12,9 +14,7 @@ import {
   type Runtime,
   RuntimeError,
   type SandboxSeen,
-} from '../../src/agent/runtime/runtime.ts'
-import type { Pod } from '../../src/api/generated/types.ts'
-import type { Clock } from '../../src/lib/clock.ts'
+} from '../../src/runtime/contract.ts'
 
 /** How a command in a container ends. */
 export type ExecAnswer = { exitCode: number; output?: string }

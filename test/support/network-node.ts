@@ -4,10 +4,10 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type NetworkSettings, NodeNetwork } from '../../src/agent/network/node-network.ts'
-import { LinuxSyscalls } from '../../src/agent/runtime/syscalls.ts'
+import { LinuxSyscalls } from '../../src/lib/linux/syscalls.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { SystemProcesses } from '../../src/lib/process.ts'
+import { type NetworkSettings, NodeNetwork } from '../../src/network/pods/node-network.ts'
 
 const [folder, settings, ...ids] = process.argv.slice(2)
 if (folder === undefined || settings === undefined) throw new Error('usage: FOLDER SETTINGS ID...')

@@ -1,8 +1,8 @@
 // Small pods, and small worlds around them, for tests of plans. What is not said is of no matter.
 
 import type { Seen } from '../../src/agent/plan/pod-seen.ts'
-import type { ContainerSeen, ImageSeen } from '../../src/agent/runtime/runtime.ts'
-import type { Container, Pod, PodSpec } from '../../src/api/generated/types.ts'
+import type { Container, Pod, PodSpec } from '../../src/api/schema/generated/types.ts'
+import type { ContainerSeen, ImageSeen } from '../../src/runtime/contract.ts'
 
 export type PodWish = Partial<PodSpec> & {
   name?: string

@@ -1,8 +1,8 @@
 // The real API server over a store in memory, in this process and without a socket.
 
+import { builtInRows } from '../../src/api/kinds/all.ts'
 import { createRegistry, type Registry } from '../../src/api/registry.ts'
 import type { AnyRow, UserInfo } from '../../src/api/resource.ts'
-import { builtInRows } from '../../src/api/resources/all.ts'
 import { type Clock, SystemClock } from '../../src/lib/clock.ts'
 import { parseCidr } from '../../src/lib/ip.ts'
 import { type Log, silentLog } from '../../src/lib/log.ts'

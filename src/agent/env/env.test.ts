@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { aPod } from '../../../test/support/pod.ts'
-import type { Container, Service } from '../../api/generated/types.ts'
+import { expand } from '../../api/pod/expand.ts'
+import { fieldValue, resourceValue } from '../../api/pod/field-ref.ts'
+import type { Container, Service } from '../../api/schema/generated/types.ts'
 import type { Contents } from '../objects.ts'
 import { type EnvView, environmentOf } from './env.ts'
-import { expand } from './expand.ts'
-import { fieldValue, resourceValue } from './field-ref.ts'
 import { serviceEnv } from './service-env.ts'
 
 const signal = new AbortController().signal

@@ -1,11 +1,11 @@
 // The environment of a container: envFrom first, then env in its order, then what is left of the
 // Services. Later definitions of a name replace earlier ones.
 
-import type { Container, EnvVarSource, Service } from '../../api/generated/types.ts'
+import { expand } from '../../api/pod/expand.ts'
+import { type FieldView, fieldValue, resourceValue } from '../../api/pod/field-ref.ts'
+import type { Container, EnvVarSource, Service } from '../../api/schema/generated/types.ts'
+import { RuntimeError } from '../../runtime/contract.ts'
 import type { ObjectReader } from '../objects.ts'
-import { RuntimeError } from '../runtime/runtime.ts'
-import { expand } from './expand.ts'
-import { type FieldView, fieldValue, resourceValue } from './field-ref.ts'
 import { serviceEnv } from './service-env.ts'
 
 export type EnvView = FieldView & {

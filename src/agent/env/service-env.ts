@@ -1,6 +1,6 @@
 // The variables that tell a container where the Services of its namespace are. Pure.
 
-import type { Service } from '../../api/generated/types.ts'
+import type { Service } from '../../api/schema/generated/types.ts'
 
 /** The one Service that every pod is told of, whatever it asks for. */
 const MASTER = { namespace: 'default', name: 'kubernetes' }

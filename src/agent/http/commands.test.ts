@@ -1,7 +1,7 @@
 // exec and attach through `serveNode`, spoken to as each kind of client does.
 
 import { expect, test } from 'bun:test'
-import type { Pod } from '../../api/generated/types.ts'
+import type { Pod } from '../../api/schema/generated/types.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { SimClock } from '../../lib/clock.ts'
 import { silentLog } from '../../lib/log.ts'
@@ -11,7 +11,7 @@ import { formatHead, headerOf, readHead } from '../../lib/net/http1.ts'
 import { streamPair } from '../../lib/net/pipe.ts'
 import { WebSocketStream } from '../../lib/net/websocket.ts'
 import { SeededRandom } from '../../lib/random.ts'
-import type { ExecSession } from '../runtime/runtime.ts'
+import type { ExecSession } from '../../runtime/contract.ts'
 import type { NodeHttp } from './pods-on-node.ts'
 import { serveNode } from './server.ts'
 

@@ -1,6 +1,6 @@
 // /containerLogs/{namespace}/{pod}/{container}: what a container has written, from its log file.
 
-import type { Pod } from '../../api/generated/types.ts'
+import type { Pod } from '../../api/schema/generated/types.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { formatChunk, formatHead, LAST_CHUNK } from '../../lib/net/http1.ts'
 import { readLog } from './log-file.ts'

@@ -1,6 +1,6 @@
 // /metrics: what the kubelet says of itself in Prometheus' text format, as far as we have it.
 
-import type { Pod } from '../../api/generated/types.ts'
+import type { Pod } from '../../api/schema/generated/types.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import type { NodeHttp } from './pods-on-node.ts'
 import { type NodeRequest, respond } from './request.ts'

@@ -1,9 +1,9 @@
 // What the node's HTTP API asks about the pods of this node.
 
-import type { Container, ContainerStatus, Pod } from '../../api/generated/types.ts'
+import type { Container, ContainerStatus, Pod } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import type { ContainerSeen, Runtime } from '../runtime/runtime.ts'
+import type { ContainerSeen, Runtime } from '../../runtime/contract.ts'
 import { HttpError } from './request.ts'
 
 export interface PodsOnNode {

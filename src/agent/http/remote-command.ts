@@ -2,7 +2,7 @@
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
-import type { ExecSession } from '../runtime/runtime.ts'
+import type { ExecSession } from '../../runtime/contract.ts'
 import type { CommandClient, CommandEnd, CommandOptions } from './command-client.ts'
 import { acceptCommandSocket } from './command-socket.ts'
 import { acceptCommandSpdy } from './command-spdy.ts'

@@ -1,7 +1,7 @@
 // The node's sign of life: a Lease of 40 s, renewed every 10 s.
 
-import type { Lease } from '../../api/generated/types.ts'
-import { leases } from '../../api/resources/leases.ts'
+import { leases } from '../../api/kinds/coordination/lease/row.ts'
+import type { Lease } from '../../api/schema/generated/types.ts'
 import { ApiError, isNotFound } from '../../api/status.ts'
 import { formatMicroTime } from '../../api/time.ts'
 import type { Client } from '../../kit/client.ts'

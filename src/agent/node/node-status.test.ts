@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Node } from '../../api/generated/types.ts'
+import type { Node } from '../../api/schema/generated/types.ts'
 import type { NodeSettings } from '../settings.ts'
 import { memoryField, prettyName } from './machine.ts'
 import { allocatableOf, type NodeView, newNode, nodeStatus, planNodePatch } from './node-status.ts'

@@ -1,7 +1,6 @@
 // The Node object as this machine reports it. Pure; reasons and messages are the kubelet's.
 
 import { isDeepStrictEqual } from 'node:util'
-import type { ContainerImage, Node, NodeCondition, NodeStatus } from '../../api/generated/types.ts'
 import {
   compareQuantity,
   formatQuantity,
@@ -10,8 +9,14 @@ import {
   subtractQuantity,
   ZERO,
 } from '../../api/quantity.ts'
+import type {
+  ContainerImage,
+  Node,
+  NodeCondition,
+  NodeStatus,
+} from '../../api/schema/generated/types.ts'
 import { formatTime, parseTime } from '../../api/time.ts'
-import type { ImageSeen } from '../runtime/runtime.ts'
+import type { ImageSeen } from '../../runtime/contract.ts'
 import type { NodeSettings } from '../settings.ts'
 import type { MachineFacts, MachineLoad } from './machine.ts'
 

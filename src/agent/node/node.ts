@@ -1,8 +1,8 @@
 // This machine as a Node of the cluster: registered, looked at every ten seconds, reported when
 // something has changed or five minutes have passed.
 
-import type { Node } from '../../api/generated/types.ts'
-import { nodes } from '../../api/resources/nodes.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import type { Node } from '../../api/schema/generated/types.ts'
 import { ApiError, isNotFound } from '../../api/status.ts'
 import type { Client } from '../../kit/client.ts'
 import type { Recorder } from '../../kit/events.ts'
@@ -10,7 +10,7 @@ import { isAbort } from '../../lib/abort.ts'
 import { Backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import type { ImageSeen, ImageStore, Runtime } from '../runtime/runtime.ts'
+import type { ImageSeen, ImageStore, Runtime } from '../../runtime/contract.ts'
 import type { NodeSettings } from '../settings.ts'
 import { type MachineFacts, readLoad } from './machine.ts'
 import { type NodeView, newNode, nodeLabels, nodeStatus, planNodePatch } from './node-status.ts'

@@ -1,7 +1,7 @@
 // The role label of a node that runs a server. A node may not give itself a role (NodeRestriction),
 // so this takes a client with more rights than the agent's own.
 
-import { nodes } from '../../api/resources/nodes.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
 import { isNotFound } from '../../api/status.ts'
 import type { Client } from '../../kit/client.ts'
 import type { Clock } from '../../lib/clock.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { aPod, type PodWish } from '../../../test/support/pod.ts'
-import type { Node } from '../../api/generated/types.ts'
+import type { Node } from '../../api/schema/generated/types.ts'
 import { admitPod } from './admit.ts'
 
 const node: Node = {

@@ -1,9 +1,9 @@
 // Whether a pod that was bound to this node may run on it: the kubelet's own look, after the
 // scheduler's. Pure; reasons and messages are the kubelet's.
 
-import type { Node, Pod } from '../../api/generated/types.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import { matchesNodeTerm } from '../../api/requirement.ts'
+import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
 import { podRequests } from '../resources.ts'
 

@@ -6,7 +6,7 @@
 // A pod only ever moves right. The executor starts the actions and looks again after each; whatever
 // fails appears again in a later plan, after a while. There is no partial-failure code.
 
-import type { Pod } from '../../api/generated/types.ts'
+import type { Pod } from '../../api/schema/generated/types.ts'
 import { parseTime } from '../../api/time.ts'
 import { Draft } from './pod-draft.ts'
 import { isAlive, isSidecar, type PodPlan, type Seen } from './pod-seen.ts'

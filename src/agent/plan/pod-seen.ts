@@ -4,8 +4,13 @@
 // else has happened. So every action has a key, `busy` holds those under way, and a plan that asks
 // for one that is under way changes nothing.
 
-import type { Container, Pod, PodStatus } from '../../api/generated/types.ts'
-import type { ContainerKind, ContainerSeen, ImageSeen, SandboxSeen } from '../runtime/runtime.ts'
+import type { Container, Pod, PodStatus } from '../../api/schema/generated/types.ts'
+import type {
+  ContainerKind,
+  ContainerSeen,
+  ImageSeen,
+  SandboxSeen,
+} from '../../runtime/contract.ts'
 
 export type Action =
   | { do: 'prepare-volumes' }

@@ -7,9 +7,9 @@
 // container that has to wait (back-off, image) delays nobody after initialisation.
 
 import { formatDuration } from '../../api/duration.ts'
-import type { Container, Pod } from '../../api/generated/types.ts'
+import type { Container, Pod } from '../../api/schema/generated/types.ts'
+import type { ContainerKind, ContainerSeen } from '../../runtime/contract.ts'
 import { formatPod } from '../pod-text.ts'
-import type { ContainerKind, ContainerSeen } from '../runtime/runtime.ts'
 import { type Draft, retryAtMs } from './pod-draft.ts'
 import { isAlive, isSidecar, newestOf, type Seen, type Trouble } from './pod-seen.ts'
 import { planEnd } from './pod-stop.ts'

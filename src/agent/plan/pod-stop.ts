@@ -6,8 +6,8 @@
 // is left of it, and never less than two seconds, is what a container gets between its stop signal
 // and the kill.
 
-import type { Container } from '../../api/generated/types.ts'
-import type { ContainerSeen } from '../runtime/runtime.ts'
+import type { Container } from '../../api/schema/generated/types.ts'
+import type { ContainerSeen } from '../../runtime/contract.ts'
 import type { Draft } from './pod-draft.ts'
 import { isAlive, isSidecar, type Seen, type StopReason } from './pod-seen.ts'
 

@@ -3,8 +3,8 @@
 // The first restart comes at once; later ones wait 10 s, 20 s, … 300 s after the exit. A container
 // that ran for 10 minutes begins anew (client-go flowcontrol.Backoff as the kubelet uses it).
 
-import type { Container, Pod } from '../../api/generated/types.ts'
-import type { ContainerSeen } from '../runtime/runtime.ts'
+import type { Container, Pod } from '../../api/schema/generated/types.ts'
+import type { ContainerSeen } from '../../runtime/contract.ts'
 import type { RestartSeen } from './pod-seen.ts'
 
 const DELAY_FIRST_MS = 10_000

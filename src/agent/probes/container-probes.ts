@@ -10,7 +10,7 @@
 // restart of the agent probes begin at a random moment of the period, so that not all containers of
 // the node are probed at once.
 
-import type { Container, Probe } from '../../api/generated/types.ts'
+import type { Container, Probe } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Health } from '../plan/pod-seen.ts'

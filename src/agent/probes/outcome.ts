@@ -1,6 +1,6 @@
 // What one run of a probe says, and what to make of a row of them. Pure.
 
-import type { Probe } from '../../api/generated/types.ts'
+import type { Probe } from '../../api/schema/generated/types.ts'
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness'
 

@@ -1,10 +1,10 @@
 // Runs one probe once, within its time limit. Outcomes and texts are the kubelet's.
 
-import type { Container, Probe } from '../../api/generated/types.ts'
+import { expand } from '../../api/pod/expand.ts'
+import type { Container, Probe } from '../../api/schema/generated/types.ts'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
-import { expand } from '../env/expand.ts'
+import type { Runtime } from '../../runtime/contract.ts'
 import { runInContainer } from '../exec.ts'
-import type { Runtime } from '../runtime/runtime.ts'
 import { checkHealth, UNIMPLEMENTED } from './grpc.ts'
 import { httpGet } from './http.ts'
 import type { Outcome } from './outcome.ts'

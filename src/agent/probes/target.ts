@@ -1,6 +1,6 @@
 // Where a probe or a hook goes: host, port, path. Pure.
 
-import type { Container, HTTPGetAction } from '../../api/generated/types.ts'
+import type { Container, HTTPGetAction } from '../../api/schema/generated/types.ts'
 
 export type HttpTarget = {
   readonly scheme: 'http' | 'https'

@@ -1,6 +1,6 @@
 // The conditions of a pod that the agent owns. Pure; reasons and messages are the kubelet's.
 
-import type { ContainerStatus, PodCondition, PodStatus } from '../../api/generated/types.ts'
+import type { ContainerStatus, PodCondition, PodStatus } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { isSidecar, type Seen } from '../plan/pod-seen.ts'
 import { goList } from '../pod-text.ts'

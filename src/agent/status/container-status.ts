@@ -8,13 +8,13 @@ import type {
   ContainerStatus,
   ContainerUser,
   VolumeMountStatus,
-} from '../../api/generated/types.ts'
+} from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
+import type { ContainerSeen } from '../../runtime/contract.ts'
 import { isSidecar, type PodPlan, type Seen } from '../plan/pod-seen.ts'
 import { hasStarted } from '../plan/pod-start.ts'
 import { mayRestart } from '../plan/restart.ts'
 import { userOf } from '../resources.ts'
-import type { ContainerSeen } from '../runtime/runtime.ts'
 
 /** What the status of containers depends on beyond the plan's own view. */
 export type StatusView = {

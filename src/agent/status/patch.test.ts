@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { aPod } from '../../../test/support/pod.ts'
-import type { PodStatus } from '../../api/generated/types.ts'
+import type { PodStatus } from '../../api/schema/generated/types.ts'
 import { planStatusPatch } from './patch.ts'
 
 const base: PodStatus = {

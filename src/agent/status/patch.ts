@@ -2,7 +2,7 @@
 // Pure.
 
 import { isDeepStrictEqual } from 'node:util'
-import type { Pod, PodCondition, PodStatus } from '../../api/generated/types.ts'
+import type { Pod, PodCondition, PodStatus } from '../../api/schema/generated/types.ts'
 import { OWN_CONDITIONS } from './conditions.ts'
 
 export type StatusPatch = { metadata: { uid: string }; status: Record<string, unknown> }

@@ -1,6 +1,6 @@
 // The phase of a pod, from the statuses of its containers. Pure; the kubelet's getPhase.
 
-import type { Container, ContainerStatus } from '../../api/generated/types.ts'
+import type { Container, ContainerStatus } from '../../api/schema/generated/types.ts'
 import { isSidecar, type Seen } from '../plan/pod-seen.ts'
 import { hasStarted } from '../plan/pod-start.ts'
 import { mayRestart } from '../plan/restart.ts'

@@ -4,10 +4,10 @@
 
 import { expect, test } from 'bun:test'
 import { aSeen } from '../../../test/support/pod.ts'
-import type { ContainerStatus, Pod } from '../../api/generated/types.ts'
+import type { ContainerStatus, Pod } from '../../api/schema/generated/types.ts'
 import { parseTime } from '../../api/time.ts'
+import type { ContainerKind, ContainerSeen } from '../../runtime/contract.ts'
 import type { Health, PodPlan, Seen, Waiting } from '../plan/pod-seen.ts'
-import type { ContainerKind, ContainerSeen } from '../runtime/runtime.ts'
 import { podStatus } from './pod-status.ts'
 import recorded from './recorded.json'
 

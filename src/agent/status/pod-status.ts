@@ -1,6 +1,6 @@
 // The status of a pod, as the kubelet of 1.36 writes it. Pure.
 
-import type { Container, ContainerStatus, PodStatus } from '../../api/generated/types.ts'
+import type { Container, ContainerStatus, PodStatus } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { type Action, isAlive, type Seen } from '../plan/pod-seen.ts'
 import { podLimits, podRequests, qosClassOf } from '../resources.ts'

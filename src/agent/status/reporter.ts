@@ -2,8 +2,8 @@
 // and always the newest word. A pod that is over and was deleted is taken out of the API at the
 // end.
 
-import type { Pod, PodStatus } from '../../api/generated/types.ts'
-import { pods } from '../../api/resources/pods.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import type { Pod, PodStatus } from '../../api/schema/generated/types.ts'
 import { isNotFound } from '../../api/status.ts'
 import type { Client } from '../../kit/client.ts'
 import { Backoff } from '../../lib/backoff.ts'

@@ -1,8 +1,8 @@
 // Expectations were read from Kubernetes 1.36.3.
 
 import { expect, test } from 'bun:test'
-import type { CustomResourceDefinition, Pod } from '../generated/types.ts'
-import { objectType } from '../schema.ts'
+import type { CustomResourceDefinition, Pod } from '../schema/generated/types.ts'
+import { objectType } from '../schema/schema.ts'
 import { DecodeError, decodeParsed, decodeValue } from './decode.ts'
 import { parseJson } from './json.ts'
 

@@ -5,9 +5,9 @@
 // (sigs.k8s.io/json): a type that does not fit ends the decoding after the walk, with the first
 // such fault; unknown and duplicate fields are collected for fieldValidation.
 
-import { emptyObject, emptyValue } from '../empty.ts'
 import { canonicalQuantity, QuantityError } from '../quantity.ts'
-import type { Field, FieldType, ObjectType } from '../schema.ts'
+import { emptyObject, emptyValue } from '../schema/empty.ts'
+import type { Field, FieldType, ObjectType } from '../schema/schema.ts'
 import { canonicalTime, TimeError } from '../time.ts'
 import { base64Fault, canonicalBase64 } from './base64.ts'
 import {

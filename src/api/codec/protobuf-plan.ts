@@ -1,7 +1,7 @@
 // How a type lies in protobuf: which field has which number, and which fields Go nests in a message
 // of an embedded struct (the handler of a Probe, the source of a Volume).
 
-import type { Field, ObjectType } from '../schema.ts'
+import type { Field, ObjectType } from '../schema/schema.ts'
 
 export type Wire = {
   readonly number: number

@@ -2,7 +2,7 @@
 // which drops the empty values that Go always writes and makes the rest canonical.
 
 import { formatDuration } from '../duration.ts'
-import { type FieldType, type ObjectType, objectType, typeOfKind } from '../schema.ts'
+import { type FieldType, type ObjectType, objectType, typeOfKind } from '../schema/schema.ts'
 import { formatMicroTime, formatTime } from '../time.ts'
 import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
 

@@ -5,7 +5,7 @@
 // takes that for the same.
 
 import { parseDuration } from '../duration.ts'
-import { type Field, type FieldType, type ObjectType, typeOfKind } from '../schema.ts'
+import { type Field, type FieldType, type ObjectType, typeOfKind } from '../schema/schema.ts'
 import { parseTime } from '../time.ts'
 import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
 import { MAGIC } from './protobuf-read.ts'

@@ -1,7 +1,7 @@
 // The bytes were written by Go (apimachinery's protobuf serializer) from the objects beside them.
 
 import { expect, test } from 'bun:test'
-import { typeOfKind } from '../schema.ts'
+import { typeOfKind } from '../schema/schema.ts'
 import { decodeValue } from './decode.ts'
 import { ProtobufError, readEnvelope, readEnvelopedBody, readMessage } from './protobuf-read.ts'
 import { encodeEnvelope, encodeKnown, encodeWatchFrame } from './protobuf-write.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { objectType } from '../schema.ts'
+import { objectType } from '../schema/schema.ts'
 import { ApiError } from '../status.ts'
 import { JSON_PATCH_OPERATIONS_MAX } from './json.ts'
 import { applyPatch, patchTypeOf } from './patch.ts'

@@ -1,7 +1,7 @@
 // One entry for the patches that change a document as it stands. Server-side apply knows owners,
 // and has an entry of its own: apply/apply.ts.
 
-import type { ObjectType } from '../schema.ts'
+import type { ObjectType } from '../schema/schema.ts'
 import { ApiError, badRequest } from '../status.ts'
 import { applyJsonPatch } from './json.ts'
 import { applyMergePatch } from './merge.ts'

@@ -7,7 +7,7 @@
 //   $deleteFromPrimitiveList/list: [..]
 
 import { own, setOwn } from '../../lib/own.ts'
-import type { Field, FieldType, ObjectType } from '../schema.ts'
+import type { Field, FieldType, ObjectType } from '../schema/schema.ts'
 import { badRequest } from '../status.ts'
 import { goPlain } from './go-text.ts'
 import { type ListPlan, mergeLists, orderLists, withoutItems } from './strategic-lists.ts'

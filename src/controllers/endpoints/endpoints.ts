@@ -1,10 +1,10 @@
 // Writes the Endpoints of every Service that selects pods, for clients that do not know slices.
 
-import type { Endpoints, Service } from '../../api/generated/types.ts'
+import { endpoints } from '../../api/kinds/core/endpoints/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import { services } from '../../api/kinds/core/service/row.ts'
 import { keyOf } from '../../api/object.ts'
-import { endpoints } from '../../api/resources/endpoints.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { services } from '../../api/resources/services.ts'
+import type { Endpoints, Service } from '../../api/schema/generated/types.ts'
 import { type Controller, defineController, type Kit, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { isNamespaceTerminating } from '../workloads/pod-group.ts'

@@ -1,10 +1,10 @@
 // Writes the EndpointSlices of every Service that selects pods.
 
-import type { EndpointSlice, Service } from '../../api/generated/types.ts'
-import { endpointSlices } from '../../api/resources/endpointslices.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { services } from '../../api/resources/services.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import { services } from '../../api/kinds/core/service/row.ts'
+import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
+import type { EndpointSlice, Service } from '../../api/schema/generated/types.ts'
 import { type Controller, defineController, indexing, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { ownerReference } from '../workloads/claims.ts'

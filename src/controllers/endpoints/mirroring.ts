@@ -1,17 +1,17 @@
 // Mirrors Endpoints that people write for Services without a selector into EndpointSlices, which is
 // all that proxies read. Rules from upstream's pkg/controller/endpointslicemirroring.
 
+import { endpoints } from '../../api/kinds/core/endpoints/row.ts'
+import { services } from '../../api/kinds/core/service/row.ts'
+import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
+import { keyOf } from '../../api/object.ts'
 import type {
   Endpoint,
   EndpointAddress,
   EndpointSlice,
   EndpointSubset,
   Endpoints,
-} from '../../api/generated/types.ts'
-import { keyOf } from '../../api/object.ts'
-import { endpoints } from '../../api/resources/endpoints.ts'
-import { endpointSlices } from '../../api/resources/endpointslices.ts'
-import { services } from '../../api/resources/services.ts'
+} from '../../api/schema/generated/types.ts'
 import { defineController, type ListOf, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { parseIp } from '../../lib/ip.ts'

@@ -6,7 +6,7 @@ import type {
   Node,
   Pod,
   Service,
-} from '../../api/generated/types.ts'
+} from '../../api/schema/generated/types.ts'
 import { parseIp } from '../../lib/ip.ts'
 import { isReady } from '../pods.ts'
 import { addressesOf, hostnameFor, isReachable, portNumber } from './service-pods.ts'

@@ -1,9 +1,9 @@
 // Which pods stand behind a Service, at which addresses and ports.
 
-import type { Pod, Service, ServicePort } from '../../api/generated/types.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import { services } from '../../api/kinds/core/service/row.ts'
 import { keyOf } from '../../api/object.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { services } from '../../api/resources/services.ts'
+import type { Pod, Service, ServicePort } from '../../api/schema/generated/types.ts'
 import { type ListOf, type Watch, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { formatIp, parseIp } from '../../lib/ip.ts'

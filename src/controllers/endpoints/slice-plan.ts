@@ -3,7 +3,11 @@
 // Endpoints that stay keep their slice. New ones go first where a write is due anyway, then into
 // one slice with room for all of them, then into new slices.
 
-import type { DiscoveryV1EndpointPort, Endpoint, EndpointSlice } from '../../api/generated/types.ts'
+import type {
+  DiscoveryV1EndpointPort,
+  Endpoint,
+  EndpointSlice,
+} from '../../api/schema/generated/types.ts'
 
 /** Upstream's default: big enough to be few, small enough to be cheap to send. */
 export const ENDPOINTS_MAX = 100

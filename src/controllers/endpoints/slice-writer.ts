@@ -1,7 +1,7 @@
 // Carries a plan for EndpointSlices out.
 
-import type { EndpointSlice } from '../../api/generated/types.ts'
-import { endpointSlices } from '../../api/resources/endpointslices.ts'
+import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
+import type { EndpointSlice } from '../../api/schema/generated/types.ts'
 import type { Kit } from '../../kit/controller.ts'
 import type { About } from '../../kit/events.ts'
 import { isNamespaceTerminating } from '../workloads/pod-group.ts'

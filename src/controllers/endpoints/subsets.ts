@@ -9,7 +9,7 @@ import type {
   EndpointSubset,
   Pod,
   Service,
-} from '../../api/generated/types.ts'
+} from '../../api/schema/generated/types.ts'
 import { parseIp } from '../../lib/ip.ts'
 import { isReady } from '../pods.ts'
 import { addressesOf, hostnameFor, isReachable, portNumber } from './service-pods.ts'

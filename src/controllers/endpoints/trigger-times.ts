@@ -1,8 +1,8 @@
 // When the change happened that a pass carries on: people measure by it how late endpoints are.
 // Rules of upstream's TriggerTimeTracker (k8s.io/endpointslice/util).
 
-import type { Pod, Service } from '../../api/generated/types.ts'
 import { keyOf } from '../../api/object.ts'
+import type { Pod, Service } from '../../api/schema/generated/types.ts'
 import { conditionOf } from '../conditions.ts'
 
 type Known = { service: string; pods: Map<string, string> }

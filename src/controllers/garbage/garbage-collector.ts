@@ -3,9 +3,9 @@
 // Nothing is scanned: a change of an object puts it, or those next to it, into the queue. What the
 // caches say is enough to keep an object; before one is deleted, the server is asked.
 
-import type { OwnerReference } from '../../api/generated/types.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
+import type { OwnerReference } from '../../api/schema/generated/types.ts'
 import { isConflict, isNotFound } from '../../api/status.ts'
 import type { Client } from '../../kit/client.ts'
 import type { EventSink } from '../../kit/events.ts'

@@ -4,8 +4,8 @@
 //                 waiting   it is being deleted in the foreground: it goes after its dependents
 //                 dangling  it does not exist, or another object has its name
 
-import type { OwnerReference } from '../../api/generated/types.ts'
 import type { KubeObject } from '../../api/object.ts'
+import type { OwnerReference } from '../../api/schema/generated/types.ts'
 
 export const ORPHAN = 'orphan'
 export const FOREGROUND = 'foregroundDeletion'

@@ -1,9 +1,9 @@
 // Who owns whom, over all kinds. Nothing is kept here: it is a view of the informers' caches, which
 // hold metadata alone for kinds that no controller reads.
 
-import type { OwnerReference } from '../../api/generated/types.ts'
 import { type KubeObject, keyOf } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
+import type { OwnerReference } from '../../api/schema/generated/types.ts'
 import type { Change, Informer } from '../../kit/informer.ts'
 import type { InformerSet } from '../../kit/informer-set.ts'
 

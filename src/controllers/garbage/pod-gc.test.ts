@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { TestCluster } from '../../../test/support/cluster.ts'
-import type { Node, Pod } from '../../api/generated/types.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { conditionOf } from '../conditions.ts'
 import { isStuck, orphanedPodController, planFinished, podGcController } from './pod-gc.ts'
 

@@ -1,9 +1,9 @@
 // Removes pods that nobody else will: of nodes that are gone, of nodes declared dead, and finished
 // ones beyond any number that somebody might still look at.
 
-import type { Node, Pod } from '../../api/generated/types.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isNotFound } from '../../api/status.ts'
 import { formatTime } from '../../api/time.ts'
 import {

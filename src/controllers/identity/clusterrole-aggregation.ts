@@ -1,7 +1,7 @@
 // Keeps the rules of ClusterRoles that are made of others: admin, edit, view and those of users.
 
-import type { ClusterRole, PolicyRule } from '../../api/generated/types.ts'
-import { clusterRoles } from '../../api/resources/rbac.ts'
+import { clusterRoles } from '../../api/kinds/rbac/rbac.ts'
+import type { ClusterRole, PolicyRule } from '../../api/schema/generated/types.ts'
 import { defineController, indexing, watching } from '../../kit/controller.ts'
 import { matchesSelector } from '../../kit/labels.ts'
 

@@ -1,9 +1,12 @@
 // Approves the certificates that kubelets ask for, when whoever asks may have one (RBAC decides).
 // All other requests wait for a person.
 
-import type { CertificateSigningRequest, SubjectAccessReview } from '../../api/generated/types.ts'
-import { certificateSigningRequests } from '../../api/resources/certificatesigningrequests.ts'
-import { subjectAccessReviews } from '../../api/resources/reviews.ts'
+import { subjectAccessReviews } from '../../api/kinds/authorization/reviews.ts'
+import { certificateSigningRequests } from '../../api/kinds/certificates/certificatesigningrequest/row.ts'
+import type {
+  CertificateSigningRequest,
+  SubjectAccessReview,
+} from '../../api/schema/generated/types.ts'
 import { defineController, type Kit } from '../../kit/controller.ts'
 import { readCsr } from '../../pki/csr.ts'
 import { refusalOf, SIGNER } from '../../pki/signer.ts'

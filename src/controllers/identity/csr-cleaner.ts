@@ -1,7 +1,7 @@
 // Removes requests for certificates that nobody needs to see any more.
 
-import type { CertificateSigningRequest } from '../../api/generated/types.ts'
-import { certificateSigningRequests } from '../../api/resources/certificatesigningrequests.ts'
+import { certificateSigningRequests } from '../../api/kinds/certificates/certificatesigningrequest/row.ts'
+import type { CertificateSigningRequest } from '../../api/schema/generated/types.ts'
 import { parseTime } from '../../api/time.ts'
 import { defineController } from '../../kit/controller.ts'
 import { certificateEndsAtMs } from '../../pki/certificate.ts'

@@ -1,7 +1,7 @@
 // Signs what was approved, for the signers of kubernetes.io.
 
-import type { CertificateSigningRequest } from '../../api/generated/types.ts'
-import { certificateSigningRequests } from '../../api/resources/certificatesigningrequests.ts'
+import { certificateSigningRequests } from '../../api/kinds/certificates/certificatesigningrequest/row.ts'
+import type { CertificateSigningRequest } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { type Controller, defineController } from '../../kit/controller.ts'
 import { refusalOf, SIGNER, type SigningWish } from '../../pki/signer.ts'

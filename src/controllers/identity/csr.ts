@@ -1,6 +1,6 @@
 // What the three controllers of CertificateSigningRequests ask of one.
 
-import type { CertificateSigningRequest } from '../../api/generated/types.ts'
+import type { CertificateSigningRequest } from '../../api/schema/generated/types.ts'
 import type { SigningWish } from '../../pki/signer.ts'
 import { conditionOf } from '../conditions.ts'
 

@@ -3,15 +3,15 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TestCluster } from '../../../test/support/cluster.ts'
+import { certificateSigningRequests } from '../../api/kinds/certificates/certificatesigningrequest/row.ts'
+import { secrets } from '../../api/kinds/core/secret/row.ts'
+import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
+import { clusterRoles } from '../../api/kinds/rbac/rbac.ts'
 import type {
   CertificateSigningRequest,
   ClusterRole,
   PolicyRule,
-} from '../../api/generated/types.ts'
-import { certificateSigningRequests } from '../../api/resources/certificatesigningrequests.ts'
-import { clusterRoles } from '../../api/resources/rbac.ts'
-import { secrets } from '../../api/resources/secrets.ts'
-import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
+} from '../../api/schema/generated/types.ts'
 import { SimClock } from '../../lib/clock.ts'
 import { removeIfAny } from '../../lib/files.ts'
 import { SeededRandom } from '../../lib/random.ts'

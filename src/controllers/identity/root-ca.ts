@@ -1,8 +1,8 @@
 // Publishes the certificate authority of the API in every namespace, and repairs what was changed.
 
-import type { ConfigMap, Namespace } from '../../api/generated/types.ts'
-import { configMaps } from '../../api/resources/configmaps.ts'
-import { namespaces } from '../../api/resources/namespaces.ts'
+import { configMaps } from '../../api/kinds/core/configmap/row.ts'
+import { namespaces } from '../../api/kinds/core/namespace/row.ts'
+import type { ConfigMap, Namespace } from '../../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../../api/status.ts'
 import { type Controller, defineController, watching } from '../../kit/controller.ts'
 import { isNamespaceTerminating } from '../workloads/pod-group.ts'

@@ -1,8 +1,8 @@
 // Keeps the ServiceAccount "default" in every namespace that is not going away.
 
-import type { Namespace } from '../../api/generated/types.ts'
-import { namespaces } from '../../api/resources/namespaces.ts'
-import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
+import { namespaces } from '../../api/kinds/core/namespace/row.ts'
+import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
+import type { Namespace } from '../../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../../api/status.ts'
 import { defineController, watching } from '../../kit/controller.ts'
 import { isNamespaceTerminating } from '../workloads/pod-group.ts'

@@ -1,7 +1,7 @@
 // Removes bootstrap tokens on the day they expire.
 
-import type { Secret } from '../../api/generated/types.ts'
-import { secrets } from '../../api/resources/secrets.ts'
+import { secrets } from '../../api/kinds/core/secret/row.ts'
+import type { Secret } from '../../api/schema/generated/types.ts'
 import { parseTime, TimeError } from '../../api/time.ts'
 import { defineController } from '../../kit/controller.ts'
 

@@ -3,9 +3,9 @@
 // Nobody needs such a Secret in a new cluster (pods get tokens that end by themselves), but tools
 // from outside still ask for one. Its token is bound to the Secret and dies with it.
 
-import type { Secret, ServiceAccount, TokenRequest } from '../../api/generated/types.ts'
-import { secrets } from '../../api/resources/secrets.ts'
-import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
+import { secrets } from '../../api/kinds/core/secret/row.ts'
+import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
+import type { Secret, ServiceAccount, TokenRequest } from '../../api/schema/generated/types.ts'
 import { isNotFound } from '../../api/status.ts'
 import {
   type Controller,

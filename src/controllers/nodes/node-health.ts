@@ -1,7 +1,7 @@
 // When each node was last heard of, by our own clock: clocks of small machines are often wrong by
 // hours until they have a network, so times written by nodes are compared, never trusted.
 
-import type { Lease, Node, NodeCondition } from '../../api/generated/types.ts'
+import type { Lease, Node, NodeCondition } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { conditionOf } from '../conditions.ts'
 

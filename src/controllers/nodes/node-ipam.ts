@@ -1,7 +1,7 @@
 // Gives every node its own range of pod addresses, cut from those of the cluster.
 
-import type { Node } from '../../api/generated/types.ts'
-import { nodes } from '../../api/resources/nodes.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import type { Node } from '../../api/schema/generated/types.ts'
 import { type Controller, defineController } from '../../kit/controller.ts'
 import { addressAt, type Cidr, contains, formatCidr, parseCidr, sizeOf } from '../../lib/ip.ts'
 

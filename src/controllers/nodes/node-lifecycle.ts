@@ -4,11 +4,11 @@
 //       ▲                           pods not ready                                  │
 //       └──────────────────────(heard of again: all undone)─────────────────────────┘
 
-import type { Node, Pod } from '../../api/generated/types.ts'
+import { leases } from '../../api/kinds/coordination/lease/row.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
 import { keyOf } from '../../api/object.ts'
-import { leases } from '../../api/resources/leases.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
+import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isConflict, isNotFound } from '../../api/status.ts'
 import {
   type Controller,

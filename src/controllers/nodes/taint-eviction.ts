@@ -1,10 +1,10 @@
 // Sends pods away that do not put up with a NoExecute taint of their node, at once or when their
 // patience ends.
 
-import type { Pod } from '../../api/generated/types.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
 import { keyOf } from '../../api/object.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
+import type { Pod } from '../../api/schema/generated/types.ts'
 import {
   type Controller,
   defineController,

@@ -1,6 +1,6 @@
 // Taints of nodes, and what pods put up with. Pure.
 
-import type { Node, Pod, Taint } from '../../api/generated/types.ts'
+import type { Node, Pod, Taint } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { tolerates } from '../../api/tolerations.ts'
 import { conditionOf } from '../conditions.ts'

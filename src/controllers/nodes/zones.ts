@@ -1,7 +1,7 @@
 // How many nodes of each zone are in trouble, and how fast their pods may be sent away. Pure.
 // Numbers of upstream's node lifecycle controller and its defaults.
 
-import type { Node } from '../../api/generated/types.ts'
+import type { Node } from '../../api/schema/generated/types.ts'
 import { conditionOf } from '../conditions.ts'
 
 export type ZoneState = 'normal' | 'partial' | 'full'

@@ -1,7 +1,7 @@
 // Which pods of a group go first when there are too many: the first difference decides.
 // Order from upstream's ActivePodsWithRanks (pkg/controller/controller_utils.go).
 
-import type { ContainerStatus, Pod } from '../../api/generated/types.ts'
+import type { ContainerStatus, Pod } from '../../api/schema/generated/types.ts'
 import { parseTime } from '../../api/time.ts'
 import { isActive, isReady, readySinceMs } from '../pods.ts'
 

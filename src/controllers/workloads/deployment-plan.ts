@@ -3,7 +3,7 @@
 // One pass takes one kind of step: bring the new set's annotations up to date, create it, resize
 // sets, or clean up. Each step changes a ReplicaSet, which wakes the Deployment for the next one.
 
-import type { Deployment, ReplicaSet } from '../../api/generated/types.ts'
+import type { Deployment, ReplicaSet } from '../../api/schema/generated/types.ts'
 import {
   type Annotations,
   byCreation,

@@ -1,8 +1,8 @@
 // A Deployment's ReplicaSets: which is the new one, what the new one is called, and what their
 // annotations say. Names and limits from upstream's pkg/controller/deployment/util.
 
-import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/generated/types.ts'
-import { deployments } from '../../api/resources/deployments.ts'
+import { deployments } from '../../api/kinds/apps/deployment/row.ts'
+import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/schema/generated/types.ts'
 import { ownerReference } from './claims.ts'
 
 const HASH_LABEL = 'pod-template-hash'

@@ -6,7 +6,7 @@ import type {
   DeploymentCondition,
   DeploymentStatus,
   ReplicaSet,
-} from '../../api/generated/types.ts'
+} from '../../api/schema/generated/types.ts'
 import { formatTime, parseTime } from '../../api/time.ts'
 import { conditionOf, nonZero } from '../conditions.ts'
 import { availableOf, isComplete, KEEP_ALL } from './deployment-plan.ts'

@@ -2,11 +2,11 @@
 //
 // All judgement is in deployment-plan.ts and deployment-status.ts.
 
-import type { Deployment, DeploymentStatus, ReplicaSet } from '../../api/generated/types.ts'
+import { deployments } from '../../api/kinds/apps/deployment/row.ts'
+import { replicaSets } from '../../api/kinds/apps/replicaset/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
 import { controllerOf, keyOf } from '../../api/object.ts'
-import { deployments } from '../../api/resources/deployments.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { replicaSets } from '../../api/resources/replicasets.ts'
+import type { Deployment, DeploymentStatus, ReplicaSet } from '../../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../../api/status.ts'
 import { defineController, type Kit, watching } from '../../kit/controller.ts'
 import { isEmptySelector, matchesSelector } from '../../kit/labels.ts'

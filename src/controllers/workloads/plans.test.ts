@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { everyCase } from '../../../test/support/every-case.ts'
-import type { Deployment, Pod, ReplicaSet } from '../../api/generated/types.ts'
+import type { Deployment, Pod, ReplicaSet } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { conditionOf } from '../conditions.ts'
 import { planClaims } from './claims.ts'

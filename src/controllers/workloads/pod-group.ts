@@ -3,15 +3,15 @@
 // Level-triggered: a pass compares the whole spec with every owned pod, so a missed event costs
 // latency, never correctness.
 
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import { type KubeObject, keyOf } from '../../api/object.ts'
+import type { ResourceRow } from '../../api/resource.ts'
 import type {
   Pod,
   PodTemplateSpec,
   ReplicaSetStatus,
   ReplicationControllerStatus,
-} from '../../api/generated/types.ts'
-import { type KubeObject, keyOf } from '../../api/object.ts'
-import type { ResourceRow } from '../../api/resource.ts'
-import { pods } from '../../api/resources/pods.ts'
+} from '../../api/schema/generated/types.ts'
 import { ApiError } from '../../api/status.ts'
 import { type Controller, defineController, type Kit, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'

@@ -1,9 +1,9 @@
 // Keeps alive the number of pods that each ReplicaSet asks for.
 
-import type { Pod, ReplicaSet } from '../../api/generated/types.ts'
+import { replicaSets } from '../../api/kinds/apps/replicaset/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
 import { controllerOf } from '../../api/object.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { replicaSets } from '../../api/resources/replicasets.ts'
+import type { Pod, ReplicaSet } from '../../api/schema/generated/types.ts'
 import type { Kit } from '../../kit/controller.ts'
 import { matchesSelector } from '../../kit/labels.ts'
 import { podGroupController } from './pod-group.ts'

@@ -1,7 +1,7 @@
 // Keeps alive the number of pods that each ReplicationController asks for.
 
-import type { ReplicationController } from '../../api/generated/types.ts'
-import { replicationControllers } from '../../api/resources/replicationcontrollers.ts'
+import { replicationControllers } from '../../api/kinds/core/replicationcontroller/row.ts'
+import type { ReplicationController } from '../../api/schema/generated/types.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { podGroupController } from './pod-group.ts'
 

@@ -1,33 +1,33 @@
 // The plugins, in the order that they are asked: reading this is reading what admission does.
 
+import { namespaces } from '../../api/kinds/core/namespace/row.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
+import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
 import type {
   Namespace,
   Node,
   Pod,
   PriorityClass,
   ServiceAccount,
-} from '../../api/generated/types.ts'
-import { namespaces } from '../../api/resources/namespaces.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { priorityClasses } from '../../api/resources/priorityclasses.ts'
-import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
+} from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Store } from '../../store/store.ts'
 import type { NodeKeys } from '../authn/node-keys.ts'
 import type { Access } from '../authz/authorizer.ts'
-import type { Follower } from '../follow.ts'
-import { KindCache } from '../reader.ts'
+import type { Follower } from '../objects/follow.ts'
+import { KindCache } from '../objects/reader.ts'
+import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
+import { nodeKey } from './builtin/node-key.ts'
+import { nodeRestriction } from './builtin/node-restriction.ts'
+import { nodeTaints } from './builtin/node-taints.ts'
+import { defaultTolerations } from './builtin/pod-tolerations.ts'
+import { priority } from './builtin/priority.ts'
+import { runtimeClass } from './builtin/runtime-class.ts'
+import { serviceAccount } from './builtin/service-account.ts'
 import type { AdmissionPlugin } from './chain.ts'
-import { namespaceLifecycle } from './namespace-lifecycle.ts'
-import { nodeKey } from './node-key.ts'
-import { nodeRestriction } from './node-restriction.ts'
-import { nodeTaints } from './node-taints.ts'
-import { defaultTolerations } from './pod-tolerations.ts'
-import { priority } from './priority.ts'
-import { runtimeClass } from './runtime-class.ts'
-import { serviceAccount } from './service-account.ts'
 
 export type PluginDeps = {
   store: Store

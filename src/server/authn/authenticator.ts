@@ -2,7 +2,7 @@
 
 import type { UserInfo } from '../../api/resource.ts'
 import { unauthorized } from '../../api/status.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../transport/call.ts'
 
 /** undefined: nothing was presented that this one knows. Throws ApiError 401 for what is wrong. */
 export interface CredentialCheck {

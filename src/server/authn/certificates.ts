@@ -1,7 +1,7 @@
 // Users by certificate: the subject itself, or whom a trusted proxy says it speaks for.
 
 import type { UserInfo } from '../../api/resource.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../transport/call.ts'
 import { authenticated, type CredentialCheck } from './authenticator.ts'
 
 /** Common name and organizations are user and groups. */

@@ -7,7 +7,7 @@ import type { UserInfo } from '../../api/resource.ts'
 import { type ApiError, badRequest } from '../../api/status.ts'
 import type { Access, Authorizer } from '../authz/authorizer.ts'
 import { forbiddenAccess } from '../authz/request-access.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../transport/call.ts'
 import { extrasOf } from './certificates.ts'
 
 const EXTRA = 'impersonate-extra-'

@@ -8,9 +8,9 @@
 //
 // A certificate of another key is refused, so that a reset also ends what was stolen.
 
-import type { ConfigMap, Node } from '../../api/generated/types.ts'
-import { configMaps } from '../../api/resources/configmaps.ts'
-import { nodes } from '../../api/resources/nodes.ts'
+import { configMaps } from '../../api/kinds/core/configmap/row.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import type { ConfigMap, Node } from '../../api/schema/generated/types.ts'
 import { ApiError, conflict } from '../../api/status.ts'
 import { formatTime } from '../../api/time.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -18,8 +18,8 @@ import type { Random } from '../../lib/random.ts'
 import { NODE_KEYS, nodeKeysName, parseNodeKeys } from '../../pki/node-keys.ts'
 import type { Store } from '../../store/store.ts'
 import { nodeNameOf } from '../authz/node.ts'
-import { readObject } from '../reader.ts'
-import { encodeStored, storeKey } from '../stored.ts'
+import { readObject } from '../objects/reader.ts'
+import { encodeStored, storeKey } from '../objects/stored.ts'
 import type { CredentialCheck } from './authenticator.ts'
 
 /** The newest and the one before: a node may end between getting a certificate and keeping it. */

@@ -1,12 +1,12 @@
 // Tokens of service accounts: signed by us, and good as long as what they are bound to is there.
 
-import type { ObjectMeta } from '../../api/generated/types.ts'
+import { nodes } from '../../api/kinds/core/node/row.ts'
+import { pods } from '../../api/kinds/core/pod/row.ts'
+import { secrets } from '../../api/kinds/core/secret/row.ts'
+import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { ResourceRow, UserInfo } from '../../api/resource.ts'
-import { nodes } from '../../api/resources/nodes.ts'
-import { pods } from '../../api/resources/pods.ts'
-import { secrets } from '../../api/resources/secrets.ts'
-import { serviceAccounts } from '../../api/resources/serviceaccounts.ts'
+import type { ObjectMeta } from '../../api/schema/generated/types.ts'
 import { parseTime } from '../../api/time.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type {
@@ -15,7 +15,7 @@ import type {
   ServiceAccountTokens,
 } from '../../pki/service-account.ts'
 import type { Store } from '../../store/store.ts'
-import { readObject, type Where } from '../reader.ts'
+import { readObject, type Where } from '../objects/reader.ts'
 import { authenticated } from './authenticator.ts'
 import { CREDENTIAL_ID } from './certificates.ts'
 import type { TokenUsers } from './tokens.ts'

@@ -1,13 +1,13 @@
 // Users by bearer token: service accounts, and nodes that are joining.
 
-import type { Secret } from '../../api/generated/types.ts'
+import { secrets } from '../../api/kinds/core/secret/row.ts'
 import type { UserInfo } from '../../api/resource.ts'
-import { secrets } from '../../api/resources/secrets.ts'
+import type { Secret } from '../../api/schema/generated/types.ts'
 import { parseTime, TimeError } from '../../api/time.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { isSameSecret } from '../../pki/tokens.ts'
 import type { Store } from '../../store/store.ts'
-import { readObject } from '../reader.ts'
+import { readObject } from '../objects/reader.ts'
 import { authenticated, type CredentialCheck } from './authenticator.ts'
 
 /** Undefined for a token that is nobody's. */

@@ -1,17 +1,17 @@
 // Nobody hands on rights that they do not have (pkg/registry/rbac): who writes a role must hold its
 // rules, or the verb `escalate`; who writes a binding must hold those of the role, or `bind`.
 
+import type { AnyObject } from '../../api/object.ts'
+import { equalJson } from '../../api/patch/value.ts'
 import type {
   ClusterRole,
   ClusterRoleBinding,
   PolicyRule,
   Role,
   RoleBinding,
-} from '../../api/generated/types.ts'
-import type { AnyObject } from '../../api/object.ts'
-import { equalJson } from '../../api/patch/value.ts'
+} from '../../api/schema/generated/types.ts'
 import { forbidden, notFound } from '../../api/status.ts'
-import type { KindHooks, Undo } from '../hooks.ts'
+import type { KindHooks, Undo } from '../objects/hooks.ts'
 import type { ResourceRequest } from '../server.ts'
 import { describeRule, uncovered } from './rules.ts'
 

@@ -5,11 +5,11 @@
 // selector that names the node (KEP-4601), and of Nodes its own alone.
 
 import { parseFieldSelector } from '../../api/field-selector.ts'
-import type { Pod, PolicyRule } from '../../api/generated/types.ts'
 import type { UserInfo } from '../../api/resource.ts'
+import type { Pod, PolicyRule } from '../../api/schema/generated/types.ts'
 import { SelectorError } from '../../api/selector.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../follow.ts'
+import type { Follower } from '../objects/follow.ts'
 import type { Access, AccessCheck, Decision, ResourceAccess } from './authorizer.ts'
 import { referencesOf } from './pod-references.ts'
 import { allows } from './rules.ts'

@@ -1,6 +1,6 @@
 // What a pod reads: the objects that its node must be able to get for it. Pure.
 
-import type { Container, Pod, Volume } from '../../api/generated/types.ts'
+import type { Container, Pod, Volume } from '../../api/schema/generated/types.ts'
 
 /** `secrets/namespace/name`, `configmaps/…`, `serviceaccounts/…`, each once. */
 export function referencesOf(pod: Pod): string[] {

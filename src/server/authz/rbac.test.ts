@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import type { PolicyRule } from '../../api/generated/types.ts'
 import type { KubeObject } from '../../api/object.ts'
+import type { PolicyRule } from '../../api/schema/generated/types.ts'
 import type { Entry } from '../../store/store.ts'
 import type { Access } from './authorizer.ts'
 import { NodeAuthorizer, PodGraph } from './node.ts'

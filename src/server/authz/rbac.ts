@@ -3,17 +3,17 @@
 // The index follows the store, so a decision reads no object: a few map look-ups and the rules of
 // the roles that the user is bound to.
 
+import type { KubeObject } from '../../api/object.ts'
+import type { UserInfo } from '../../api/resource.ts'
 import type {
   ClusterRole,
   ClusterRoleBinding,
   PolicyRule,
   Role,
   RoleBinding,
-} from '../../api/generated/types.ts'
-import type { KubeObject } from '../../api/object.ts'
-import type { UserInfo } from '../../api/resource.ts'
+} from '../../api/schema/generated/types.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../follow.ts'
+import type { Follower } from '../objects/follow.ts'
 import type { Access, AccessCheck, Decision } from './authorizer.ts'
 import { allows } from './rules.ts'
 

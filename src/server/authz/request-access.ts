@@ -2,8 +2,8 @@
 
 import type { UserInfo } from '../../api/resource.ts'
 import { ApiError, forbidden } from '../../api/status.ts'
-import type { Query } from '../query.ts'
-import type { RequestInfo } from '../request-info.ts'
+import type { Query } from '../request/query.ts'
+import type { RequestInfo } from '../request/request-info.ts'
 import type { Access } from './authorizer.ts'
 
 const SELECTING = new Set(['list', 'watch', 'deletecollection'])

@@ -3,7 +3,7 @@
 // Semantics of rbac/v1 PolicyRule: lists may hold `*`; resources may be `*`, `x`, `x/sub` or
 // `*/sub`; paths may end in `*`.
 
-import type { PolicyRule } from '../../api/generated/types.ts'
+import type { PolicyRule } from '../../api/schema/generated/types.ts'
 import type { Access } from './authorizer.ts'
 
 const ALL = '*'

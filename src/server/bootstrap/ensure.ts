@@ -2,14 +2,14 @@
 //
 // All writes of a step are sent at once: they share a transaction, and the disk is synced once.
 
+import { endpoints } from '../../api/kinds/core/endpoints/row.ts'
+import { namespaces } from '../../api/kinds/core/namespace/row.ts'
+import { services } from '../../api/kinds/core/service/row.ts'
+import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
+import * as rbac from '../../api/kinds/rbac/rbac.ts'
+import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
 import type { AnyObject, KubeObject } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf, pathOf } from '../../api/resource.ts'
-import { endpoints } from '../../api/resources/endpoints.ts'
-import { endpointSlices } from '../../api/resources/endpointslices.ts'
-import { namespaces } from '../../api/resources/namespaces.ts'
-import { priorityClasses } from '../../api/resources/priorityclasses.ts'
-import * as rbac from '../../api/resources/rbac.ts'
-import { services } from '../../api/resources/services.ts'
 import { ApiError, type Status } from '../../api/status.ts'
 import type { App } from '../contract.ts'
 import {

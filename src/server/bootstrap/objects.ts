@@ -1,5 +1,6 @@
 // What a cluster begins with, as values. Pure.
 
+import type { KubeObject } from '../../api/object.ts'
 import type {
   ClusterRole,
   ClusterRoleBinding,
@@ -10,8 +11,7 @@ import type {
   Role,
   RoleBinding,
   Service,
-} from '../../api/generated/types.ts'
-import type { KubeObject } from '../../api/object.ts'
+} from '../../api/schema/generated/types.ts'
 import { addressAt, type Cidr, formatIp } from '../../lib/ip.ts'
 import rbacText from './rbac.json' with { type: 'text' }
 

@@ -1,7 +1,7 @@
 // Wanted and present objects in, writes out. Pure.
 
-import type { AggregationRule, PolicyRule, Subject } from '../../api/generated/types.ts'
 import type { KubeObject } from '../../api/object.ts'
+import type { AggregationRule, PolicyRule, Subject } from '../../api/schema/generated/types.ts'
 import { uncovered } from '../authz/rules.ts'
 import { AUTOUPDATE } from './objects.ts'
 

@@ -1,6 +1,6 @@
 // What streams need of the rest of the server.
 
-import type { EndpointSlice, Node, Pod, Service } from '../../api/generated/types.ts'
+import type { EndpointSlice, Node, Pod, Service } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { NodeDialer } from '../contract.ts'

@@ -1,7 +1,7 @@
 // Headers that go on to a node or a pod, and those that come back.
 
 import type { HttpHeaders } from '../../lib/net/http1.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../transport/call.ts'
 
 /** Between two neighbours only (RFC 9110, 7.6.1), and what we set ourselves. */
 const HOP_BY_HOP = new Set([

@@ -1,7 +1,7 @@
 // The options of pods/log: checked here, passed on to the node.
 
 import { badRequest, type FieldError, fieldError, invalid } from '../../api/status.ts'
-import type { Query } from '../query.ts'
+import type { Query } from '../request/query.ts'
 
 const STREAMS = ['All', 'Stderr', 'Stdout']
 

@@ -1,14 +1,14 @@
 // StreamObjects straight from the store.
 
-import type { EndpointSlice } from '../../api/generated/types.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { Registry } from '../../api/registry.ts'
 import type { AnyRow } from '../../api/resource.ts'
+import type { EndpointSlice } from '../../api/schema/generated/types.ts'
 import { notFound } from '../../api/status.ts'
 import { assert } from '../../lib/assert.ts'
 import type { Store } from '../../store/store.ts'
-import { readObject } from '../reader.ts'
-import { decodeStored, storePrefix } from '../stored.ts'
+import { readObject } from '../objects/reader.ts'
+import { decodeStored, storePrefix } from '../objects/stored.ts'
 import type { StreamObjects } from './contract.ts'
 
 const SERVICE_LABEL = 'kubernetes.io/service-name'

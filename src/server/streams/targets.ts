@@ -1,10 +1,16 @@
 // From a request and stored objects to where it goes. Pure; throws ApiError in upstream's words.
 
-import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../api/generated/types.ts'
+import type {
+  Endpoint,
+  EndpointSlice,
+  Node,
+  Pod,
+  Service,
+} from '../../api/schema/generated/types.ts'
 import { ApiError, badRequest } from '../../api/status.ts'
 import { isGlobalUnicast, parseIp } from '../../lib/ip.ts'
-import type { Query } from '../query.ts'
-import type { RequestInfo } from '../request-info.ts'
+import type { Query } from '../request/query.ts'
+import type { RequestInfo } from '../request/request-info.ts'
 import type { StreamDeps, StreamObjects, Target } from './contract.ts'
 import { logQuery } from './log-options.ts'
 

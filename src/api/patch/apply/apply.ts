@@ -1,10 +1,10 @@
 // Server-side apply (KEP-555): lays a configuration over the live object, refuses to change what
 // others own, removes what this manager no longer applies.
 
-import { emptyObject } from '../../empty.ts'
-import type { ManagedFieldsEntry } from '../../generated/types.ts'
 import type { KubeObject } from '../../object.ts'
-import type { ObjectType } from '../../schema.ts'
+import { emptyObject } from '../../schema/empty.ts'
+import type { ManagedFieldsEntry } from '../../schema/generated/types.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { ApiError, badRequest } from '../../status.ts'
 import { equalJson, isObject, type JsonObject } from '../value.ts'
 import { compareObjects, withoutFields } from './compare.ts'

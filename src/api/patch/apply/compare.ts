@@ -1,6 +1,6 @@
 // Which fields two objects differ in.
 
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { equalJson, isObject, type JsonObject } from '../value.ts'
 import { asMember, type Fields, MEMBER, NOTHING, recursiveDifference } from './fields.ts'
 import { fieldStep } from './path.ts'

@@ -1,6 +1,6 @@
 // The set of fields that an applied configuration speaks of.
 
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { asMember, type Fields, MEMBER, NOTHING } from './fields.ts'
 import { fieldStep } from './path.ts'

@@ -2,7 +2,7 @@
 // kubectl applies to them from the server, fields that still are as the annotation says are its
 // own, whoever owns them by the book; and the annotation is kept up to date.
 
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { compareObjects } from './compare.ts'
 import { fieldsOf } from './extract.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { KubeObject } from '../../object.ts'
-import { objectType } from '../../schema.ts'
+import { objectType } from '../../schema/schema.ts'
 import { fieldsNamed, NOTHING, parseFields, sortFields } from './fields.ts'
 import { formatOwners, parseOwners } from './managers.ts'
 import { managerName, onlyTimesDiffer, updateManagedFields } from './update.ts'

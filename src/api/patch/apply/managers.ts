@@ -1,6 +1,6 @@
 // metadata.managedFields as a map from manager to its set, and back.
 
-import type { ManagedFieldsEntry } from '../../generated/types.ts'
+import type { ManagedFieldsEntry } from '../../schema/generated/types.ts'
 import { type Fields, isEmpty, parseFields, sortFields, union } from './fields.ts'
 import { compareText } from './path.ts'
 

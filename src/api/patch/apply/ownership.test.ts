@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test'
 import type { KubeObject } from '../../object.ts'
-import type { Field, FieldType, ObjectType } from '../../schema.ts'
+import type { Field, FieldType, ObjectType } from '../../schema/schema.ts'
 import type { JsonObject } from '../value.ts'
 import { applyConfiguration } from './apply.ts'
 import { type Fields, fieldsNamed, membersOf, NOTHING } from './fields.ts'

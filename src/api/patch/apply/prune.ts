@@ -1,7 +1,7 @@
 // Removes what an applier has stopped to apply: fields of its last configuration that the new one
 // does not name, and that nobody else owns.
 
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import type { JsonObject } from '../value.ts'
 import { fieldsOf, withNamedFields } from './extract.ts'
 import { difference, type Fields, intersection, isEmpty, NOTHING, union } from './fields.ts'

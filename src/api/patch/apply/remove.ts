@@ -1,6 +1,6 @@
 // An object without some of its fields.
 
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { type Fields, isEmpty, isMember } from './fields.ts'
 import { fieldStep } from './path.ts'

@@ -1,7 +1,7 @@
 // Lays an applied configuration over the live object, by the schema.
 
 import { own, setOwn } from '../../../lib/own.ts'
-import type { ObjectType } from '../../schema.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { childPlace, itemPlace, itemStep, type Place, shapeOf } from './shape.ts'
 

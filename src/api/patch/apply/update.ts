@@ -3,10 +3,10 @@
 // A field keeps its owners until somebody gives it another value; then the writer owns it alone. A
 // field that is gone is owned by nobody. (KEP-555; apimachinery/pkg/util/managedfields.)
 
-import { emptyObject } from '../../empty.ts'
-import type { ManagedFieldsEntry } from '../../generated/types.ts'
 import type { KubeObject } from '../../object.ts'
-import type { ObjectType } from '../../schema.ts'
+import { emptyObject } from '../../schema/empty.ts'
+import type { ManagedFieldsEntry } from '../../schema/generated/types.ts'
+import type { ObjectType } from '../../schema/schema.ts'
 import { equalJson, type JsonObject } from '../value.ts'
 import { type Changes, compareObjects, withoutFields } from './compare.ts'
 import { difference, type Fields, fieldsNamed, isEmpty, union } from './fields.ts'

@@ -1,7 +1,7 @@
 // Checks an applied configuration against its type, in structured-merge-diff's words (they print Go
 // values, and scripts match on them).
 
-import type { FieldType, ObjectType } from '../../schema.ts'
+import type { FieldType, ObjectType } from '../../schema/schema.ts'
 import { goPlain, goSyntax, goType } from '../go-text.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { fieldStep, stepText } from './path.ts'

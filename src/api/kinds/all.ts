@@ -1,0 +1,42 @@
+// Every kind that is built in. A new kind is a new line here, and its row.
+
+import type { AnyRow } from '../resource.ts'
+import { controllerRevisions } from './apps/controllerrevision/row.ts'
+import { deployments } from './apps/deployment/row.ts'
+import { replicaSets } from './apps/replicaset/row.ts'
+import {
+  localSubjectAccessReviews,
+  selfSubjectAccessReviews,
+  selfSubjectReviews,
+  selfSubjectRulesReviews,
+  subjectAccessReviews,
+  tokenReviews,
+} from './authorization/reviews.ts'
+import { certificateSigningRequests } from './certificates/certificatesigningrequest/row.ts'
+import { leases } from './coordination/lease/row.ts'
+import { bindings } from './core/binding/row.ts'
+import { componentStatuses } from './core/componentstatus/row.ts'
+import { configMaps } from './core/configmap/row.ts'
+import { endpoints } from './core/endpoints/row.ts'
+import { namespaces } from './core/namespace/row.ts'
+import { nodes } from './core/node/row.ts'
+import { pods } from './core/pod/row.ts'
+import { podTemplates } from './core/podtemplate/row.ts'
+import { replicationControllers } from './core/replicationcontroller/row.ts'
+import { secrets } from './core/secret/row.ts'
+import { services } from './core/service/row.ts'
+import { serviceAccounts } from './core/serviceaccount/row.ts'
+import { endpointSlices } from './discovery/endpointslice/row.ts'
+import { events, groupEvents } from './events/event/row.ts'
+import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac/rbac.ts'
+import { priorityClasses } from './scheduling/priorityclass/row.ts'
+
+export const builtInRows: readonly AnyRow[] = [
+  ...[bindings, componentStatuses, configMaps, endpoints, events, namespaces, nodes, pods],
+  ...[podTemplates, replicationControllers, secrets, serviceAccounts, services],
+  ...[controllerRevisions, deployments, replicaSets],
+  ...[selfSubjectReviews, tokenReviews],
+  ...[localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews],
+  ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],
+  ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
+]

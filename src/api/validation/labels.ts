@@ -1,0 +1,118 @@
+// Labels, annotations and selectors of labels.
+
+import { labelValueFaults, qualifiedNameFaults } from '../names.ts'
+import { meets } from '../requirement.ts'
+import type { LabelSelector, LabelSelectorRequirement } from '../schema/generated/types.ts'
+import type { Faults } from './faults.ts'
+
+type Labels = Readonly<Record<string, string>>
+
+const ANNOTATION_BYTES_MAX = 256 * 1024
+
+export function checkLabels(faults: Faults, at: string, labels: Labels | undefined) {
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    checkLabelName(faults, at, key)
+    faults.invalidAll(at, value, labelValueFaults(value))
+  }
+}
+
+export function checkLabelName(faults: Faults, at: string, name: string) {
+  faults.invalidAll(at, name, qualifiedNameFaults(name))
+}
+
+export function checkAnnotations(faults: Faults, at: string, annotations: Labels | undefined) {
+  let bytes = 0
+  for (const [key, value] of Object.entries(annotations ?? {})) {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
+    faults.invalidAll(at, key, qualifiedNameFaults(key.toLowerCase()))
+  }
+  if (bytes > ANNOTATION_BYTES_MAX) faults.tooLong(at, ANNOTATION_BYTES_MAX)
+}
+
+export function checkLabelSelector(
+  faults: Faults,
+  at: string,
+  selector: LabelSelector | undefined | null,
+) {
+  checkLabels(faults, `${at}.matchLabels`, selector?.matchLabels)
+  for (const [index, requirement] of (selector?.matchExpressions ?? []).entries()) {
+    checkRequirement(faults, `${at}.matchExpressions[${index}]`, requirement)
+  }
+}
+
+/** As messages show it: fields in the order of their type, whatever order they were sent in. */
+export function shownSelector(selector: LabelSelector | undefined | null) {
+  if (!selector) return selector ?? null
+  const { matchLabels, matchExpressions } = selector
+  return {
+    ...(matchLabels && { matchLabels: sortedByKey(matchLabels) }),
+    ...(matchExpressions && {
+      matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
+        ...{ key, operator },
+        ...(values && { values }),
+      })),
+    }),
+  }
+}
+
+function sortedByKey(labels: Labels): Labels {
+  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function checkRequirement(faults: Faults, at: string, requirement: LabelSelectorRequirement) {
+  const { key = '', operator = '', values = [] } = requirement
+  checkOperator(faults, at, operator, values)
+  checkLabelName(faults, `${at}.key`, key)
+  for (const [index, value] of values.entries()) {
+    faults.invalidAll(`${at}.values[${index}]`, value, labelValueFaults(value))
+  }
+}
+
+function checkOperator(faults: Faults, at: string, operator: string, values: readonly string[]) {
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (values.length > 0) return
+      return faults.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'")
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length === 0) return
+      return faults.forbidden(
+        `${at}.values`,
+        "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+      )
+    default:
+      return faults.invalid(`${at}.operator`, operator, 'not a valid selector operator')
+  }
+}
+
+/** Whether the selector can be read, so that it may be matched against labels. */
+export function isReadableSelector(selector: LabelSelector | undefined | null): boolean {
+  const expressions = selector?.matchExpressions ?? []
+  const areRead = expressions.every(({ key, operator, values = [] }) => {
+    const wantsValues = operator === 'In' || operator === 'NotIn'
+    const isKnown = wantsValues || operator === 'Exists' || operator === 'DoesNotExist'
+    if (!isKnown || wantsValues !== values.length > 0) return false
+    return isLabel(key, values)
+  })
+  const labels = Object.entries(selector?.matchLabels ?? {})
+  return areRead && labels.every(([key, value]) => isLabel(key, [value]))
+}
+
+function isLabel(key: string, values: readonly string[]): boolean {
+  return (
+    qualifiedNameFaults(key).length === 0 &&
+    values.every((value) => labelValueFaults(value).length === 0)
+  )
+}
+
+export function matchesLabels(
+  selector: LabelSelector | undefined | null,
+  labels: Labels = {},
+): boolean {
+  const wanted = Object.entries(selector?.matchLabels ?? {})
+  if (!wanted.every(([key, value]) => labels[key] === value)) return false
+  return (selector?.matchExpressions ?? []).every((requirement) =>
+    meets(requirement, labels[requirement.key]),
+  )
+}

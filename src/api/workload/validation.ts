@@ -1,0 +1,92 @@
+// Rules that the kinds which keep pods share.
+
+import { percentFaults } from '../names.ts'
+import { checkKeptTemplate } from '../pod/template.ts'
+import type { LabelSelector, PodTemplateSpec } from '../schema/generated/types.ts'
+import type { Faults } from '../validation/faults.ts'
+import {
+  checkLabelSelector,
+  isReadableSelector,
+  matchesLabels,
+  shownSelector,
+} from '../validation/labels.ts'
+import { checkNonNegative, IMMUTABLE, sameValue } from '../validation/values.ts'
+
+type SelectingSpec = { selector?: LabelSelector | null; template?: PodTemplateSpec }
+
+/** The selector must be there, select something, and select the pods of the template. */
+export function checkSelectorAndTemplate(faults: Faults, spec: SelectingSpec) {
+  const selector = spec.selector ?? undefined
+  if (selector === undefined) faults.required('spec.selector')
+  else {
+    checkLabelSelector(faults, 'spec.selector', selector)
+    const { matchLabels = {}, matchExpressions = [] } = selector
+    if (Object.keys(matchLabels).length + matchExpressions.length === 0) {
+      faults.invalid(
+        'spec.selector',
+        shownSelector(selector),
+        'empty selector is invalid for deployment',
+      )
+    }
+  }
+  if (!isReadableSelector(selector)) {
+    return faults.invalid('spec.selector', shownSelector(selector), 'invalid label selector')
+  }
+  const template = spec.template ?? { spec: { containers: [] } }
+  const labels = template.metadata?.labels
+  // Without a selector nothing is selected; with an empty one everything is.
+  if (selector === undefined || !matchesLabels(selector, labels)) {
+    const detail = '`selector` does not match template `labels`'
+    faults.invalid('spec.template.metadata.labels', labels ?? null, detail)
+  }
+  checkKeptTemplate(faults, 'spec.template', template, 'ReplicaSet')
+}
+
+/** A count, or a percentage of one. */
+export function checkSelectorKept(
+  faults: Faults,
+  selector: LabelSelector | null | undefined,
+  old: LabelSelector | null | undefined,
+) {
+  if (sameValue(selector, old)) return
+  faults.invalid('spec.selector', shownSelector(selector), IMMUTABLE)
+}
+
+export function checkIntOrPercent(faults: Faults, at: string, value: number | string) {
+  if (typeof value === 'number') checkNonNegative(faults, at, value)
+  else faults.invalidAll(at, value, percentFaults(value))
+}
+
+export function checkAtMostAll(faults: Faults, at: string, value: number | string) {
+  if (typeof value === 'string' && percentOf(value) > 100) {
+    faults.invalid(at, value, 'must not be greater than 100%')
+  }
+}
+
+export function isZero(value: number | string): boolean {
+  return (typeof value === 'number' ? value : percentOf(value)) === 0
+}
+
+function percentOf(text: string): number {
+  if (percentFaults(text).length > 0) return Number.parseInt(text, 10) || 0
+  return Number(text.slice(0, -1))
+}
+
+type Counts = Readonly<Record<string, number | undefined>>
+
+/** Counts are not negative, and parts not larger than the whole. */
+export function checkCounts(faults: Faults, counts: Counts, partsOfAll: readonly string[]) {
+  for (const [name, count] of Object.entries(counts)) {
+    checkNonNegative(faults, `status.${name}`, count)
+  }
+  const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = counts
+  for (const part of partsOfAll) {
+    const count = counts[part] ?? 0
+    if (count <= replicas) continue
+    faults.invalid(`status.${part}`, count, 'cannot be greater than status.replicas')
+  }
+  if (availableReplicas > readyReplicas) {
+    const detail = 'cannot be greater than readyReplicas'
+    faults.invalid('status.availableReplicas', availableReplicas, detail)
+  }
+}

@@ -1,0 +1,295 @@
+// The network of this node: attaches pods, and keeps routes, rules and kernel settings as planned.
+//
+// `configure` is called with what the cluster says about this node and its peers, again on every
+// change; pods can be attached once it has succeeded for the first time.
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing } from '../../lib/files.ts'
+import type { Log } from '../../lib/log.ts'
+import { type Processes, runOk } from '../../lib/process.ts'
+import { RuntimeError } from '../../runtime/contract.ts'
+import { type Attachment, Cni, DEFAULT_PLUGIN_DIRS, readUserConfig } from './cni.ts'
+import {
+  addressesOf,
+  bridgeConfig,
+  mapsHostPorts,
+  NETWORK_NAME,
+  type NetworkConfig,
+} from './cni-config.ts'
+import {
+  acceptsForward,
+  droppingForwardChains,
+  forwardAccepts,
+  type HostPort,
+  hostPortChange,
+  nodeTable,
+} from './host-rules.ts'
+import { collectAddresses } from './leaks.ts'
+import {
+  type Peer,
+  parseAddresses,
+  parseNeighbours,
+  parseRoutes,
+  planCommands,
+  planRoutes,
+  ROUTE_PROTOCOL,
+  type RoutePlan,
+  VXLAN_DEVICE,
+  VXLAN_ID,
+  VXLAN_OVERHEAD_BYTES,
+  VXLAN_PORT,
+  vxlanMac,
+} from './routes.ts'
+
+export type NodeNetworkOptions = {
+  processes: Processes
+  log: Log
+  /** Gone after a reboot, as the attachments are: /run/kedge/network */
+  runDir: string
+  /** A folder like /etc/cni/net.d; what lies there wins over our own bridge. */
+  userConfigDir: string | undefined
+  /** Default: the usual ones. */
+  pluginDirs?: readonly string[]
+  /** Default: kedge0. */
+  bridge?: string
+}
+
+export type NetworkSettings = {
+  readonly nodeName: string
+  /** Ranges of this node's pods, at most one per family. */
+  readonly podCidrs: readonly string[]
+  /** Ranges of all pods of the cluster. */
+  readonly clusterCidrs: readonly string[]
+  readonly peers: readonly Peer[]
+}
+
+/** Attaches pods to the network; what the runtime needs to know of it. */
+export interface PodNetwork {
+  /** Resolves with the pod's addresses; idempotent. Throws RuntimeError with a reason. */
+  attach(attachment: Attachment, signal: AbortSignal): Promise<string[]>
+  /** Fine when it was never attached; its namespace may be gone. */
+  detach(attachment: Attachment, signal: AbortSignal): Promise<void>
+  /** Detaches all but these, and gives back leaked addresses; once, when all pods are known. */
+  collect(liveIds: ReadonlySet<string>, signal: AbortSignal): Promise<void>
+}
+
+type Link = { ifname: string; mtu: number }
+
+const MODULES = ['br_netfilter', 'overlay', 'nf_conntrack', 'vxlan']
+const MTU_DEFAULT = 1500
+
+export class NodeNetwork implements PodNetwork {
+  readonly #options: NodeNetworkOptions
+  readonly #cni: Cni
+  readonly #bridge: string
+  readonly #hostPorts = new Map<string, HostPort[]>()
+  #network: NetworkConfig | undefined
+  #isPrepared = false
+
+  constructor(options: NodeNetworkOptions) {
+    this.#options = options
+    this.#bridge = options.bridge ?? 'kedge0'
+    this.#cni = new Cni({
+      processes: options.processes,
+      log: options.log,
+      pluginDirs: options.pluginDirs ?? DEFAULT_PLUGIN_DIRS,
+      cacheDir: join(options.runDir, 'attached'),
+    })
+  }
+
+  /** Makes routes, rules and settings so; safe to repeat. Calls must not overlap. */
+  async configure(settings: NetworkSettings, signal: AbortSignal): Promise<void> {
+    if (!this.#isPrepared) await this.#prepare(signal)
+    const skipped = [this.#bridge, VXLAN_DEVICE, 'lo']
+    const local = parseAddresses(await this.#ip(['-j', 'addr', 'show'], signal), skipped)
+    const plan = planRoutes(settings.peers, local)
+    const links: Link[] = JSON.parse(await this.#ip(['-j', 'link', 'show'], signal))
+    const mtu = await this.#mtu(links, plan.neighbours.length > 0, signal)
+    const user = await this.#userConfig()
+    this.#network =
+      user ??
+      bridgeConfig({
+        podCidrs: settings.podCidrs,
+        mtu,
+        bridge: this.#bridge,
+        addressDir: join(this.#options.runDir, 'addresses'),
+      })
+    await this.#applySysctls(settings)
+    await this.#applyRules(settings, signal)
+    const hasVxlan = links.some(({ ifname }) => ifname === VXLAN_DEVICE)
+    if (user === undefined) await this.#applyRoutes(plan, settings, hasVxlan, signal)
+  }
+
+  async attach(attachment: Attachment, signal: AbortSignal): Promise<string[]> {
+    const network = this.#network
+    if (network === undefined) {
+      const why = 'the node has no pod range yet'
+      throw new RuntimeError('FailedCreatePodSandBox', `network is not ready: ${why}`)
+    }
+    try {
+      const result = await this.#cni.add(network, attachment, signal)
+      const ips = addressesOf(result)
+      if (!mapsHostPorts(network)) await this.#openPorts(attachment, ips[0], signal)
+      return ips
+    } catch (cause) {
+      signal.throwIfAborted()
+      const name = `${attachment.podName}_${attachment.podNamespace}`
+      const why = cause instanceof Error ? cause.message : String(cause)
+      const message = `failed to set up network for pod "${name}": ${why}`
+      throw new RuntimeError('FailedCreatePodSandBox', message, { cause })
+    }
+  }
+
+  async detach(attachment: Attachment, signal: AbortSignal): Promise<void> {
+    const ports = this.#hostPorts.get(attachment.id)
+    if (ports !== undefined) {
+      this.#hostPorts.delete(attachment.id)
+      // The table may have been flushed by somebody else; then they are closed already.
+      await this.#nft(hostPortChange('delete', ports), signal).catch((error) =>
+        this.#options.log.warn('closing host ports failed', { error }),
+      )
+    }
+    await this.#cni.del(attachment, signal)
+  }
+
+  async collect(liveIds: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    for (const { id } of await this.#cni.attached()) {
+      if (liveIds.has(id)) continue
+      const names = { podName: '', podNamespace: '', ports: [] }
+      await this.detach({ id, netnsPath: '/nonexistent', ...names }, signal)
+    }
+    await collectAddresses(join(this.#options.runDir, 'addresses', NETWORK_NAME), liveIds)
+  }
+
+  /** Once per run of the agent: kernel modules, and the host ports of pods that outlived us. */
+  async #prepare(signal: AbortSignal): Promise<void> {
+    const load = ['modprobe', '--all', '--quiet', ...MODULES]
+    // Built-in or missing modules are no reason to stop: what needs them says so itself.
+    await this.#options.processes.run(load, signal).catch(() => signal.throwIfAborted())
+    for (const { id, result, ports } of await this.#cni.attached()) {
+      const [podIp] = addressesOf(result)
+      if (podIp === undefined || ports.length === 0) continue
+      this.#hostPorts.set(
+        id,
+        ports.map((port) => ({ ...port, podIp })),
+      )
+    }
+    this.#isPrepared = true
+  }
+
+  async #openPorts(attachment: Attachment, ip: string | undefined, signal: AbortSignal) {
+    if (attachment.ports.length === 0 || ip === undefined) return
+    const ports = attachment.ports.map((port) => ({ ...port, podIp: ip }))
+    if (this.#hostPorts.has(attachment.id)) return
+    await this.#nft(hostPortChange('add', ports), signal)
+    this.#hostPorts.set(attachment.id, ports)
+  }
+
+  async #userConfig(): Promise<NetworkConfig | undefined> {
+    const dir = this.#options.userConfigDir
+    return dir === undefined ? undefined : readUserConfig(dir)
+  }
+
+  /** The smallest packet size of the ways out, less what VXLAN takes. */
+  async #mtu(links: readonly Link[], needsVxlan: boolean, signal: AbortSignal): Promise<number> {
+    const routes: { dev?: string }[] = JSON.parse(
+      (await this.#ip(['-j', 'route', 'show', 'default'], signal)) || '[]',
+    )
+    const outward = links.filter(({ ifname }) => routes.some(({ dev }) => dev === ifname))
+    const mtu = Math.min(...outward.map((link) => link.mtu), MTU_DEFAULT)
+    return needsVxlan ? mtu - VXLAN_OVERHEAD_BYTES : mtu
+  }
+
+  async #applySysctls({ podCidrs }: NetworkSettings): Promise<void> {
+    const has6 = podCidrs.some((cidr) => cidr.includes(':'))
+    // Strict reverse-path checks drop what comes back another way; loose ones still stop spoofing.
+    if ((await readSysctl('net/ipv4/conf/all/rp_filter')) === '1') {
+      await writeSysctl('net/ipv4/conf/all/rp_filter', '2')
+    }
+    await writeSysctl('net/ipv4/ip_forward', '1')
+    if (has6) await writeSysctl('net/ipv6/conf/all/forwarding', '1')
+    // Answers between pods of one bridge must pass the rules that translated the question.
+    for (const name of ['bridge-nf-call-iptables', ...(has6 ? ['bridge-nf-call-ip6tables'] : [])]) {
+      await writeSysctl(`net/bridge/${name}`, '1').catch((error) => {
+        if (!isMissing(error)) throw error
+        this.#options.log.warn('no br_netfilter: Services fail between pods of one node')
+      })
+    }
+    // For host ports through localhost; the bridge has only addresses of pods behind it.
+    await writeSysctl('net/ipv4/conf/default/route_localnet', '1')
+    await writeSysctl(`net/ipv4/conf/${this.#bridge}/route_localnet`, '1').catch((error) => {
+      if (!isMissing(error)) throw error // The plugin makes the bridge with the first pod.
+    })
+  }
+
+  async #applyRules(settings: NetworkSettings, signal: AbortSignal): Promise<void> {
+    const { clusterCidrs, podCidrs } = settings
+    const rules = { bridge: this.#bridge, clusterCidrs, podCidrs }
+    await this.#nft(nodeTable(rules, [...this.#hostPorts.values()].flat()), signal)
+    const listing = await this.#nftList(['-j', 'list', 'chains'], signal)
+    for (const chain of droppingForwardChains(JSON.parse(listing || '{}'))) {
+      const place = [chain.family, chain.table, chain.name]
+      const rulesNow = await this.#nftList(['list', 'chain', ...place], signal)
+      if (acceptsForward(rulesNow, clusterCidrs)) continue
+      await this.#nft(forwardAccepts(chain, clusterCidrs), signal)
+    }
+  }
+
+  async #applyRoutes(
+    plan: RoutePlan,
+    settings: NetworkSettings,
+    hasVxlan: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const needsVxlan = plan.neighbours.length > 0
+    if (needsVxlan) await this.#makeVxlan(settings, hasVxlan, signal)
+    else if (hasVxlan) await this.#ip(['link', 'del', VXLAN_DEVICE], signal)
+    const routes = await this.#ip(['-j', 'route', 'show', 'proto', String(ROUTE_PROTOCOL)], signal)
+    const list = ['bridge', '-j', 'fdb', 'show', 'dev', VXLAN_DEVICE]
+    const fdb = needsVxlan ? await runOk(this.#options.processes, list, signal) : ''
+    const present = { routes: parseRoutes(routes), neighbours: parseNeighbours(fdb) }
+    const commands = planCommands(plan, present)
+    await this.#batch('ip', commands.ip, signal)
+    if (needsVxlan) await this.#batch('bridge', commands.bridge, signal)
+  }
+
+  async #makeVxlan(settings: NetworkSettings, isThere: boolean, signal: AbortSignal) {
+    const mac = vxlanMac(settings.nodeName)
+    // Without a source address of its own the device follows the node when its address changes.
+    const kind = `type vxlan id ${VXLAN_ID} dstport ${VXLAN_PORT} nolearning`
+    const make = `link add ${VXLAN_DEVICE} address ${mac} ${kind}`
+    const addresses = settings.podCidrs
+      .filter((cidr) => !cidr.includes(':'))
+      .map((cidr) => `addr replace ${cidr.split('/')[0]}/32 dev ${VXLAN_DEVICE}`)
+    const lines = [...(isThere ? [] : [make]), ...addresses, `link set ${VXLAN_DEVICE} up`]
+    await this.#batch('ip', lines, signal)
+  }
+
+  #ip(args: readonly string[], signal: AbortSignal): Promise<string> {
+    return runOk(this.#options.processes, ['ip', ...args], signal)
+  }
+
+  async #batch(program: 'ip' | 'bridge', lines: readonly string[], signal: AbortSignal) {
+    if (lines.length === 0) return
+    const stdin = `${lines.join('\n')}\n`
+    await runOk(this.#options.processes, [program, '-batch', '-'], signal, { stdin })
+  }
+
+  #nft(script: string, signal: AbortSignal): Promise<string> {
+    return runOk(this.#options.processes, ['nft', '-f', '-'], signal, { stdin: script })
+  }
+
+  #nftList(args: readonly string[], signal: AbortSignal): Promise<string> {
+    return runOk(this.#options.processes, ['nft', ...args], signal)
+  }
+}
+
+async function readSysctl(path: string): Promise<string> {
+  return (await readFile(join('/proc/sys', path), 'utf8')).trim()
+}
+
+/** Writes only what differs: some settings reset others when written. */
+async function writeSysctl(path: string, value: string): Promise<void> {
+  if ((await readSysctl(path)) !== value) await writeFile(join('/proc/sys', path), value)
+}

@@ -1,0 +1,64 @@
+// Requests for resources: which row, which verb, which sub-resource.
+
+import type { AnyRow, UserInfo } from '../api/resource.ts'
+import { questionHandler, subresourceHandler } from './objects/subresources/handlers.ts'
+import { create } from './objects/verbs/create.ts'
+import { remove } from './objects/verbs/delete.ts'
+import { removeCollection } from './objects/verbs/delete-collection.ts'
+import { get } from './objects/verbs/get.ts'
+import { list } from './objects/verbs/list.ts'
+import { patch } from './objects/verbs/patch.ts'
+import { update } from './objects/verbs/update.ts'
+import { watch } from './objects/verbs/watch.ts'
+import type { RequestInfo } from './request/request-info.ts'
+import { methodNotAllowed, pageNotFound, unknownResource } from './response/errors.ts'
+import type { Handler, Server } from './server.ts'
+import type { Answer, Call } from './transport/call.ts'
+
+const VERBS: Record<string, Handler> = {
+  ...{ get, list, watch, create, update, patch, delete: remove },
+  deletecollection: removeCollection,
+}
+
+/** What a let-in request has come to: who asks, and the warnings it has gathered. */
+export type Admitted = { call: Call; info: RequestInfo; user: UserInfo; warnings: string[] }
+
+/** Verbs that are about one object, which the path must name. */
+const NAMED = new Set(['update', 'patch'])
+
+export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
+  const { info, warnings } = admitted
+  const row = server.registry.find(info.group, info.version, info.resource)
+  if (row === undefined) return nothingHere(server, info)
+  const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
+  if (row.deprecation !== undefined) warnings.push(row.deprecation)
+  return handler({ server, row, ...admitted })
+}
+
+/** A group that nobody serves is no more than a wrong path. */
+function nothingHere({ registry }: Server, { group }: RequestInfo): Answer {
+  if (registry.groups().some(({ name }) => name === group)) throw unknownResource()
+  return pageNotFound()
+}
+
+function verbHandler(row: AnyRow, info: RequestInfo): Handler {
+  // A namespaced kind is named within its namespace, and created in one.
+  const isPlaced = row.scope === 'Cluster' || info.namespace !== ''
+  if (!isPlaced && info.namedByPath) throw unknownResource()
+  if (!isPlaced && (info.verb === 'create' || info.verb === 'deletecollection')) {
+    throw methodNotAllowed()
+  }
+  if (row.scope === 'Cluster' && info.namespace !== '' && row.folder !== 'namespaces') {
+    throw unknownResource()
+  }
+  const handler = (row.verbs as readonly string[]).includes(info.verb)
+    ? VERBS[info.verb]
+    : undefined
+  const isMisnamed = NAMED.has(info.verb)
+    ? info.name === ''
+    : info.verb === 'create' && info.namedByPath
+  if (handler === undefined || isMisnamed) {
+    throw methodNotAllowed()
+  }
+  return questionHandler(row) ?? handler
+}

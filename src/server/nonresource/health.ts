@@ -1,0 +1,68 @@
+// Am I well? The three questions that upstream answers, with the same words.
+
+import type { Admitted } from '../dispatch.ts'
+import { pageNotFound } from '../response/errors.ts'
+import type { Server } from '../server.ts'
+import type { Answer } from '../transport/call.ts'
+
+type Check = {
+  name: string
+  /** Only asked for readiness. */
+  readyOnly?: boolean
+  isWell(server: Server): boolean
+}
+
+const CHECKS: readonly Check[] = [
+  { name: 'ping', isWell: () => true },
+  { name: 'log', isWell: () => true },
+  { name: 'etcd', isWell: ({ store }) => store.revision >= 0 },
+  {
+    name: 'poststarthook/rbac/bootstrap-roles',
+    readyOnly: true,
+    isWell: ({ store }) => store.get('clusterroles/cluster-admin') !== undefined,
+  },
+  {
+    name: 'poststarthook/bootstrap-controller',
+    readyOnly: true,
+    isWell: ({ store }) => store.get('services/specs/default/kubernetes') !== undefined,
+  },
+]
+
+export function health(server: Server, { call }: Admitted): Answer {
+  const [, question = '', ...rest] = call.path.split('/')
+  const asked = CHECKS.filter((check) => question === 'readyz' || !check.readyOnly)
+  const name = rest.join('/')
+  if (name !== '') {
+    const check = asked.find((one) => one.name === name)
+    if (check === undefined) return pageNotFound()
+    return check.isWell(server) ? plain(200, 'ok') : plain(500, 'internal server error: failed\n')
+  }
+  const excluded = new Set(call.query.all('exclude'))
+  const lines: string[] = []
+  let well = true
+  for (const check of asked) {
+    if (excluded.delete(check.name)) {
+      lines.push(`[+]${check.name} excluded: ok`)
+    } else if (check.isWell(server)) {
+      lines.push(`[+]${check.name} ok`)
+    } else {
+      lines.push(`[-]${check.name} failed: reason withheld`)
+      well = false
+    }
+  }
+  if (well && !call.query.flag('verbose')) return plain(200, 'ok')
+  if (excluded.size > 0) {
+    const names = [...excluded].map((one) => JSON.stringify(one)).join(',')
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`)
+  }
+  lines.push(`${question} check ${well ? 'passed' : 'failed'}`, '')
+  return plain(well ? 200 : 500, lines.join('\n'))
+}
+
+function plain(code: number, body: string): Answer {
+  const headers = {
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+  }
+  return { code, headers, body }
+}

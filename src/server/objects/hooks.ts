@@ -1,0 +1,25 @@
+// What a few kinds do around their writes, beyond what rows can say: Services allocate addresses,
+// namespaces are emptied before they go. Keyed by the folder of the kind.
+
+import type { AnyObject } from '../../api/object.ts'
+import type { DeleteOptions } from '../request/options.ts'
+import type { ResourceRequest } from '../server.ts'
+
+/** Takes back what was prepared for a write that then failed. */
+export type Undo = () => void
+
+export type KindHooks = {
+  /** After admission, before validation. May change `object`; throws to refuse. */
+  beginCreate?(request: ResourceRequest, object: AnyObject, dryRun: boolean): Undo
+  beginUpdate?(request: ResourceRequest, object: AnyObject, old: AnyObject, dryRun: boolean): Undo
+  /** False keeps an object whose last finalizer has gone, for a reason of its own. */
+  mayGo?(object: AnyObject): boolean
+  /** In place of the usual plan of a deletion; see `planDeletion`. Throws to refuse. */
+  planDelete?(
+    request: ResourceRequest,
+    old: AnyObject,
+    options: DeleteOptions,
+  ): AnyObject | 'gone' | 'pending'
+}
+
+export type ObjectHooks = ReadonlyMap<string, KindHooks>

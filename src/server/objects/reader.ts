@@ -1,0 +1,63 @@
+// Objects of other kinds, as parts of the server need them: where a token's pod is, whether a
+// namespace is going away.
+
+import type { AnyObject, KubeObject } from '../../api/object.ts'
+import type { ResourceRow } from '../../api/resource.ts'
+import type { Entry, Store } from '../../store/store.ts'
+import type { Follower } from './follow.ts'
+import { decodeStored, storeKey } from './stored.ts'
+
+export type Where = { namespace?: string; name: string }
+
+/** Straight from the store. */
+export function readObject<O extends KubeObject>(
+  store: Store,
+  row: ResourceRow<O>,
+  { namespace = '', name }: Where,
+): O | undefined {
+  const entry = store.get(storeKey(row, namespace, name))
+  return entry && (decodeStored(row, entry) as unknown as O)
+}
+
+/**
+ * The objects of one kind, parsed and kept. What was written a moment ago may be missing here, so
+ * `get` looks into the store for what it does not know. Objects are shared: not to be changed.
+ */
+export class KindCache<O extends KubeObject> implements Follower {
+  readonly folder: string
+  readonly #row: ResourceRow<O>
+  readonly #store: Store
+  readonly #objects = new Map<string, O>()
+
+  constructor(row: ResourceRow<O>, store: Store) {
+    this.folder = row.folder
+    this.#row = row
+    this.#store = store
+  }
+
+  get(where: Where): O | undefined {
+    const key = storeKey(this.#row, where.namespace ?? '', where.name)
+    return this.#objects.get(key) ?? readObject(this.#store, this.#row, where)
+  }
+
+  values(): Iterable<O> {
+    return this.#objects.values()
+  }
+
+  reset(): void {
+    this.#objects.clear()
+  }
+
+  put(entry: Entry): void {
+    this.#objects.set(entry.key, decodeStored(this.#row, entry) as unknown as O)
+  }
+
+  remove(entry: Entry): void {
+    this.#objects.delete(entry.key)
+  }
+}
+
+/** For code that has an object of any kind in hand. */
+export function asAny(object: KubeObject): AnyObject {
+  return object as AnyObject
+}

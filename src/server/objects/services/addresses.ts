@@ -1,0 +1,307 @@
+// Cluster addresses and node ports of Services: chosen when one is written, known from what is
+// stored. Source of the rules: pkg/registry/core/service/storage.
+
+import { services } from '../../../api/kinds/core/service/row.ts'
+import { needsHealthCheck } from '../../../api/kinds/core/service/validation.ts'
+import type { Service } from '../../../api/schema/generated/types.ts'
+import {
+  type ApiError,
+  type FieldError,
+  fieldError,
+  internal,
+  invalid,
+} from '../../../api/status.ts'
+import { addressAt, formatIp, type Ip, parseIp, sizeOf } from '../../../lib/ip.ts'
+import type { Random } from '../../../lib/random.ts'
+import type { Entry } from '../../../store/store.ts'
+import type { ServerSettings } from '../../server.ts'
+import type { Follower } from '../follow.ts'
+import type { KindHooks, Undo } from '../hooks.ts'
+import { storeKey } from '../stored.ts'
+import { fillFamilies } from './families.ts'
+import { NumberPool, type Owner } from './pool.ts'
+
+type Settings = Pick<ServerSettings, 'serviceCidr' | 'nodePorts'>
+type Uses = { addresses: number[]; ports: number[] }
+
+/** What a dry run shows for a node port that it does not take. */
+const DRY_RUN_PORT = 32_769
+/** Larger ranges than this are used only in part; upstream refuses them. */
+const RANGE_SIZE_MAX = 1 << 20
+
+export class ServiceAddresses implements Follower {
+  readonly folder = services.folder
+  readonly #settings: Settings
+  readonly #addresses: NumberPool
+  readonly #ports: NumberPool
+  readonly #known = new Map<Owner, Uses>()
+
+  constructor(settings: Settings, random: Random) {
+    this.#settings = settings
+    const { serviceCidr, nodePorts } = settings
+    // Without the first address of the range and, for IPv4, without the last.
+    const size = Math.min(Number(sizeOf(serviceCidr)), RANGE_SIZE_MAX) - 2
+    this.#addresses = new NumberPool({ first: 1, size, bandSize: bandOf(size, 16, 256) }, random)
+    const portCount = nodePorts.last - nodePorts.first + 1
+    const bandSize = bandOf(portCount, 32, 128)
+    this.#ports = new NumberPool({ first: nodePorts.first, size: portCount, bandSize }, random)
+  }
+
+  readonly hooks: KindHooks = {
+    beginCreate: (_request, object, dryRun) =>
+      this.#begin(object as unknown as Service, undefined, dryRun),
+    beginUpdate: (_request, object, old, dryRun) =>
+      this.#begin(object as unknown as Service, old as unknown as Service, dryRun),
+  }
+
+  reset(): void {
+    this.#addresses.clear()
+    this.#ports.clear()
+    this.#known.clear()
+  }
+
+  put({ key, value }: Entry): void {
+    this.remove({ key })
+    const uses = this.#usesOf(JSON.parse(value))
+    this.#known.set(key, uses)
+    for (const number of uses.addresses) this.#addresses.use(number, key)
+    for (const number of uses.ports) this.#ports.use(number, key)
+  }
+
+  remove({ key }: Pick<Entry, 'key'>): void {
+    const uses = this.#known.get(key)
+    for (const number of uses?.addresses ?? []) this.#addresses.free(number, key)
+    for (const number of uses?.ports ?? []) this.#ports.free(number, key)
+    this.#known.delete(key)
+  }
+
+  #begin(service: Service, old: Service | undefined, dryRun: boolean): Undo {
+    if (old !== undefined) keepGiven(service, old)
+    syncAddresses(service, old)
+    const errors = fillFamilies(service, old)
+    if (errors.length > 0) throw refused(service, errors)
+    const { namespace = '', name = '' } = service.metadata
+    const holding = new Holding(this.#addresses, this.#ports, {
+      ...this.#settings,
+      owner: storeKey(services, namespace, name),
+      dryRun,
+    })
+    try {
+      if (wantsAddress(service, old)) holding.address(service)
+      if (wantsPorts(service)) holding.ports(service)
+      if (needsHealthCheck(service) && !(old && needsHealthCheck(old))) holding.healthPort(service)
+    } catch (error) {
+      holding.undo()
+      throw error
+    }
+    return () => holding.undo()
+  }
+
+  #usesOf({ spec }: Service): Uses {
+    const addresses = (spec.clusterIPs ?? []).flatMap((text) => {
+      const offset = offsetIn(this.#settings, parseIp(text))
+      return offset === undefined ? [] : [offset]
+    })
+    const ports = (spec.ports ?? []).flatMap(({ nodePort }) => (nodePort ? [nodePort] : []))
+    if (spec.healthCheckNodePort) ports.push(spec.healthCheckNodePort)
+    return { addresses, ports }
+  }
+}
+
+/** The lower part of a range, kept for those who ask for a certain number of it. */
+function bandOf(size: number, part: number, max: number): number {
+  return Math.min(Math.max(16, Math.floor(size / part)), max)
+}
+
+function offsetIn({ serviceCidr }: Settings, ip: Ip | undefined): number | undefined {
+  if (ip === undefined || ip.family !== serviceCidr.family) return undefined
+  const offset = ip.value - serviceCidr.base
+  return offset >= 0n && offset < sizeOf(serviceCidr) ? Number(offset) : undefined
+}
+
+/** Who sends a Service without what we gave it keeps that. */
+function keepGiven({ spec }: Service, { spec: before }: Service): void {
+  if (before.type !== 'ExternalName' && spec.type !== 'ExternalName') {
+    if (!spec.clusterIP && before.clusterIP) spec.clusterIP = before.clusterIP
+    if (!spec.clusterIPs?.length && before.clusterIPs?.length) spec.clusterIPs = before.clusterIPs
+  }
+  if (mayHavePorts(before) && mayHavePorts(spec)) keepPorts(spec, before)
+  if (isLocalBalancer(before) && isLocalBalancer(spec) && before.healthCheckNodePort) {
+    spec.healthCheckNodePort ??= before.healthCheckNodePort
+  }
+}
+
+type Spec = Service['spec']
+
+function mayHavePorts(spec: Spec): boolean {
+  if (spec.type === 'NodePort') return true
+  return spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false
+}
+
+function isLocalBalancer(spec: Spec): boolean {
+  return spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'
+}
+
+function keepPorts(spec: Spec, before: Spec): void {
+  const asked = new Set((spec.ports ?? []).map((port) => port.nodePort))
+  const given = new Map((before.ports ?? []).map((port) => [port.name ?? '', port.nodePort]))
+  for (const port of spec.ports ?? []) {
+    const kept = given.get(port.name ?? '')
+    if (!port.nodePort && kept && !asked.has(kept)) port.nodePort = kept
+  }
+}
+
+/** Clients may know only clusterIP, or both it and clusterIPs. */
+function syncAddresses({ spec }: Service, old: Service | undefined): void {
+  if (old === undefined) {
+    if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP]
+    return
+  }
+  const before = old.spec
+  const isSame = String(spec.clusterIPs ?? []) === String(before.clusterIPs ?? [])
+  if (
+    before.clusterIPs?.length &&
+    !spec.clusterIPs?.length &&
+    spec.clusterIP === before.clusterIP
+  ) {
+    spec.clusterIPs = before.clusterIPs
+  }
+  if (spec.clusterIP === before.clusterIP || !isSame) return
+  if (before.clusterIP && !spec.clusterIP) delete spec.clusterIPs
+  else if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP]
+}
+
+/** An address once given stays; only a Service that had none gets one. */
+function wantsAddress({ spec }: Service, old: Service | undefined): boolean {
+  if (spec.type === 'ExternalName' || spec.clusterIPs?.[0] === 'None') return false
+  return old === undefined || old.spec.type === 'ExternalName'
+}
+
+function wantsPorts({ spec }: Service): boolean {
+  return spec.type === 'NodePort' || spec.type === 'LoadBalancer'
+}
+
+function refused(service: Service, errors: readonly FieldError[]): ApiError {
+  return invalid(services, service.metadata.name ?? '', errors)
+}
+
+type HoldingOptions = Settings & { owner: Owner; dryRun: boolean }
+
+/** What one write holds until it is stored. */
+class Holding {
+  readonly #addresses: NumberPool
+  readonly #ports: NumberPool
+  readonly #options: HoldingOptions
+  readonly #heldAddresses: number[] = []
+  readonly #heldPorts: number[] = []
+
+  constructor(addresses: NumberPool, ports: NumberPool, options: HoldingOptions) {
+    this.#addresses = addresses
+    this.#ports = ports
+    this.#options = options
+  }
+
+  undo(): void {
+    for (const number of this.#heldAddresses.splice(0)) this.#addresses.letGo(number)
+    if (!this.#options.dryRun) {
+      for (const number of this.#heldPorts.splice(0)) this.#ports.letGo(number)
+    }
+  }
+
+  address(service: Service): void {
+    const { spec } = service
+    const [asked] = spec.clusterIPs ?? []
+    spec.clusterIP = asked === undefined ? this.#anyAddress() : this.#thisAddress(service, asked)
+    spec.clusterIPs = [spec.clusterIP]
+  }
+
+  #anyAddress(): string {
+    const { serviceCidr, owner, dryRun } = this.#options
+    if (dryRun) return formatIp(addressAt(serviceCidr, 0))
+    const offset = this.#addresses.holdAny(owner)
+    if (offset === undefined) {
+      const name = JSON.stringify(owner.split('/').at(-1))
+      throw internal(`failed to allocate a serviceIP for Service ${name}: range is full`)
+    }
+    this.#heldAddresses.push(offset)
+    return formatIp(addressAt(serviceCidr, offset))
+  }
+
+  #thisAddress(service: Service, asked: string): string {
+    const { owner, dryRun } = this.#options
+    const fail = (why: string) => {
+      const detail = `failed to allocate IP ${asked}: ${why}`
+      const { clusterIPs } = service.spec
+      return refused(service, [fieldError.invalid('spec.clusterIPs', clusterIPs, detail)])
+    }
+    const offset = offsetIn(this.#options, parseIp(asked))
+    if (offset === undefined || !this.#addresses.has(offset)) {
+      throw fail('the provided network does not match the current range')
+    }
+    if (dryRun) return asked
+    if (!this.#addresses.hold(offset, owner)) throw fail('provided IP is already allocated')
+    this.#heldAddresses.push(offset)
+    return asked
+  }
+
+  /** Ports of one number get one node port, whatever their protocols. */
+  ports(service: Service): void {
+    const { spec } = service
+    const mayChoose = mayHavePorts(spec)
+    const byPort = new Map<number, number>()
+    for (const port of spec.ports ?? []) {
+      if (port.nodePort && !byPort.has(port.port)) byPort.set(port.port, port.nodePort)
+    }
+    for (const [i, port] of (spec.ports ?? []).entries()) {
+      if (port.nodePort) {
+        this.#thisPort(service, `spec.ports[${i}].nodePort`, port.nodePort)
+      } else if (mayChoose) {
+        const shared = byPort.get(port.port)
+        port.nodePort = shared ?? this.#anyPort('nodePort')
+        byPort.set(port.port, port.nodePort)
+      }
+    }
+  }
+
+  healthPort(service: Service): void {
+    const { spec } = service
+    const asked = spec.healthCheckNodePort
+    if (!asked) {
+      spec.healthCheckNodePort = this.#anyPort('HealthCheck NodePort')
+      return
+    }
+    const why = this.#portFault(asked)
+    if (why === undefined) return
+    throw internal(`failed to allocate requested HealthCheck NodePort ${asked}: ${why}`)
+  }
+
+  #thisPort(service: Service, field: string, asked: number): void {
+    const why = this.#portFault(asked)
+    if (why !== undefined) throw refused(service, [fieldError.invalid(field, asked, why)])
+  }
+
+  #portFault(asked: number): string | undefined {
+    const { nodePorts, owner, dryRun } = this.#options
+    if (!this.#ports.isFree(asked, owner)) return 'provided port is already allocated'
+    if (dryRun) return undefined
+    if (!this.#ports.has(asked)) {
+      const range = `${nodePorts.first}-${nodePorts.last}`
+      return `provided port is not in the valid range. The range of valid ports is ${range}`
+    }
+    this.#ports.hold(asked, owner)
+    this.#heldPorts.push(asked)
+    return undefined
+  }
+
+  #anyPort(what: string): number {
+    if (this.#options.dryRun) {
+      const port = DRY_RUN_PORT + this.#heldPorts.length
+      this.#heldPorts.push(port)
+      return port
+    }
+    const port = this.#ports.holdAny(this.#options.owner)
+    if (port === undefined) throw internal(`failed to allocate a ${what}: range is full`)
+    this.#heldPorts.push(port)
+    return port
+  }
+}

@@ -1,0 +1,45 @@
+import { expect, test } from 'bun:test'
+import { configMaps } from '../../api/kinds/core/configmap/row.ts'
+import type { AnyObject } from '../../api/object.ts'
+import type { AnyRow } from '../../api/resource.ts'
+import { decodeMetadata, decodeStored, encodeStored, itemText, objectText } from './stored.ts'
+
+const row = configMaps as unknown as AnyRow
+
+function stored(object: object) {
+  const value = encodeStored(row, object as AnyObject)
+  return { key: 'configmaps/default/a', value, created: 3, revision: 7 }
+}
+
+const object = {
+  ...{ kind: 'ConfigMap', apiVersion: 'v1' },
+  metadata: { resourceVersion: '5', name: 'a', namespace: 'default', labels: { x: 'y' } },
+  data: { k: '}"]\\' },
+}
+const now = { ...object, metadata: { ...object.metadata, resourceVersion: '7' } }
+
+test('an object is stored without its revision, and read with that of its entry', () => {
+  const entry = stored(object)
+  expect(entry.value).not.toContain('resourceVersion')
+  expect(decodeStored(row, entry)).toEqual(now as AnyObject)
+  expect(JSON.parse(objectText(row, entry))).toEqual(now)
+  const { kind: _kind, apiVersion: _version, ...item } = now
+  expect(JSON.parse(itemText(row, entry))).toEqual(item)
+})
+
+test('metadata is read alone, whatever stands in its strings', () => {
+  const hard = ['"', '\\', '\\\\', '\\"', '{', '}', '}"', '"}', '\\"}', '€', '\n', '', 'a"b\\"c}{']
+  for (const text of hard) {
+    const annotations = { [`k${text}`]: text, last: text }
+    const metadata = { name: 'a', annotations, labels: { x: 'y' }, finalizers: [text] }
+    const entry = stored({ ...object, metadata, data: { k: text } })
+    expect(decodeMetadata(row, entry)).toEqual(metadata)
+  }
+})
+
+test('an object that is nothing but metadata is read too', () => {
+  const metadata = { name: 'a' }
+  const entry = stored({ kind: 'ConfigMap', apiVersion: 'v1', metadata })
+  expect(decodeMetadata(row, entry)).toEqual(metadata)
+  expect(JSON.parse(objectText(row, entry)).metadata).toEqual({ ...metadata, resourceVersion: '7' })
+})

@@ -1,0 +1,110 @@
+// Objects as the store keeps them: JSON text without the revision, which is spliced in on the way
+// out. A GET is then key ─► text ─► splice ─► socket, with nothing parsed in between.
+//
+//   stored   {"kind":"Pod","apiVersion":"v1","metadata":{"name":"a",…},"spec":…}
+//   answered {"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a",…},…}
+//   in lists {"metadata":{"resourceVersion":"7","name":"a",…},…}
+
+import type { AnyObject } from '../../api/object.ts'
+import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
+import type { Entry } from '../../store/store.ts'
+
+/** `pods/default/web`, `nodes/a`. */
+export function storeKey(row: AnyRow, namespace: string, name: string): string {
+  return row.scope === 'Namespaced' ? `${row.folder}/${namespace}/${name}` : `${row.folder}/${name}`
+}
+
+/** What all keys of a kind begin with, in one namespace or in all. */
+export function storePrefix(row: AnyRow, namespace: string): string {
+  return row.scope === 'Namespaced' && namespace !== ''
+    ? `${row.folder}/${namespace}/`
+    : `${row.folder}/`
+}
+
+const heads = new WeakMap<AnyRow, string>()
+
+/** How every stored text of the kind begins; what follows is the inside of `metadata`. */
+function headOf(row: AnyRow): string {
+  let head = heads.get(row)
+  if (head === undefined) {
+    head = `{"kind":"${row.kind}","apiVersion":"${groupVersionOf(row)}","metadata":{`
+    heads.set(row, head)
+  }
+  return head
+}
+
+/** The text to store. `metadata.resourceVersion` is left out. */
+export function encodeStored(row: AnyRow, object: AnyObject): string {
+  if (row.toStored) return JSON.stringify(ordered(row.toStored(object) as AnyObject))
+  const { kind: _kind, apiVersion: _version, metadata, ...rest } = object
+  const { resourceVersion: _revision, ...meta } = metadata
+  const inside = JSON.stringify(meta)
+  const others = JSON.stringify(rest)
+  const tail = others === '{}' ? '}' : `,${others.slice(1)}`
+  return headOf(row) + inside.slice(1) + tail
+}
+
+function ordered({ kind, apiVersion, metadata, ...rest }: AnyObject): AnyObject {
+  const { resourceVersion: _revision, ...meta } = metadata
+  return { kind, apiVersion, metadata: meta, ...rest } as AnyObject
+}
+
+/** The object as it stood at `entry`; a new value at each call, so callers may change it. */
+export function decodeStored(row: AnyRow, entry: Entry): AnyObject {
+  const parsed = JSON.parse(entry.value) as AnyObject
+  const object = row.fromStored ? (row.fromStored(parsed) as AnyObject) : parsed
+  object.metadata.resourceVersion = String(entry.revision)
+  return object
+}
+
+/** The metadata alone, without reading the rest; labels are all that most selectors look at. */
+export function decodeMetadata(row: AnyRow, entry: Entry): AnyObject['metadata'] {
+  if (row.fromStored) return decodeStored(row, entry).metadata
+  const { value } = entry
+  const start = headOf(row).length - 1
+  return JSON.parse(value.slice(start, endOfObject(value, start)))
+}
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
+
+/** Where the JSON object that begins at `start` is over. */
+function endOfObject(text: string, start: number): number {
+  let depth = 0
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at)
+    else if (code === OPEN) depth++
+    else if (code === CLOSE && --depth === 0) return at + 1
+  }
+  return text.length
+}
+
+/** Where the string is over whose first quote stands at `start`. */
+function endOfString(text: string, start: number): number {
+  let at = text.indexOf('"', start + 1)
+  while (at > 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at < 0 ? text.length : at
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1
+  while (text.charCodeAt(before) === BACKSLASH) before--
+  return (at - before) % 2 === 0
+}
+
+/** The whole object as text, with its revision and without a line break at the end. */
+export function objectText(row: AnyRow, entry: Entry): string {
+  if (row.fromStored) return JSON.stringify(decodeStored(row, entry))
+  const head = headOf(row)
+  return `${head}"resourceVersion":"${entry.revision}",${entry.value.slice(head.length)}`
+}
+
+/** The object as an item of a list: without kind and version, as upstream writes built-in kinds. */
+export function itemText(row: AnyRow, entry: Entry): string {
+  if (row.fromStored) {
+    const { kind: _kind, apiVersion: _version, ...rest } = decodeStored(row, entry)
+    return JSON.stringify(rest)
+  }
+  const head = headOf(row)
+  return `{"metadata":{"resourceVersion":"${entry.revision}",${entry.value.slice(head.length)}`
+}

@@ -1,0 +1,121 @@
+// SubjectAccessReview and its relatives: may they, may I?
+
+import { checkAttributes, internalPath } from '../../../api/kinds/authorization/validation.ts'
+import type { AnyObject } from '../../../api/object.ts'
+import type { UserInfo } from '../../../api/resource.ts'
+import type {
+  ResourceAttributes,
+  SelfSubjectAccessReview,
+  SubjectAccessReview,
+} from '../../../api/schema/generated/types.ts'
+import { type FieldError, fieldError, invalid } from '../../../api/status.ts'
+import { Faults } from '../../../api/validation/faults.ts'
+import type { Access } from '../../authz/authorizer.ts'
+import { rendered } from '../../response/form.ts'
+import type { ResourceRequest } from '../../server.ts'
+import type { Answer } from '../../transport/call.ts'
+import { readReview } from './review.ts'
+
+type Review = SubjectAccessReview
+type Spec = Pick<Review['spec'], 'resourceAttributes' | 'nonResourceAttributes'>
+
+export async function reviewAccess(request: ResourceRequest): Promise<Answer> {
+  const { body, form } = await readReview(request)
+  const review = body as unknown as Review
+  const errors = [...specFaults(review.spec), ...subjectFaults(review), ...metadataFaults(body)]
+  return answer(request, body, errors, userOf(review), form)
+}
+
+export async function reviewLocalAccess(request: ResourceRequest): Promise<Answer> {
+  const { body, form } = await readReview(request)
+  const review = body as unknown as Review
+  const { namespace, ...others } = body.metadata
+  const errors = [...specFaults(review.spec), ...subjectFaults(review)]
+  errors.push(...metadataFaults({ metadata: others }, ' except for namespace'))
+  const { resourceAttributes, nonResourceAttributes } = review.spec
+  if (resourceAttributes && resourceAttributes.namespace !== namespace) {
+    const field = 'spec.resourceAttributes.namespace'
+    const value = resourceAttributes.namespace ?? ''
+    errors.push(fieldError.invalid(field, value, 'must match metadata.namespace'))
+  }
+  if (nonResourceAttributes) {
+    const detail = 'disallowed on this kind of request'
+    const shown = internalPath(nonResourceAttributes)
+    errors.push(fieldError.invalid('spec.nonResourceAttributes', shown, detail))
+  }
+  return answer(request, body, errors, userOf(review), form)
+}
+
+export async function reviewOwnAccess(request: ResourceRequest): Promise<Answer> {
+  const { body, form } = await readReview(request)
+  const { spec } = body as unknown as SelfSubjectAccessReview
+  const errors = [...specFaults(spec), ...metadataFaults(body)]
+  return answer(request, body, errors, request.user, form)
+}
+
+function answer(
+  { server }: ResourceRequest,
+  body: AnyObject,
+  errors: readonly FieldError[],
+  user: UserInfo,
+  form: Parameters<typeof rendered>[2],
+): Answer {
+  if (errors.length > 0) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors)
+  const { spec } = body as unknown as Review
+  const { allowed, denied, reason } = server.authorizer.decide(accessIn(spec, user))
+  body.status = {
+    allowed,
+    ...(denied ? { denied } : {}),
+    ...(reason === '' ? {} : { reason }),
+  }
+  return rendered(201, body, form)
+}
+
+function accessIn({ resourceAttributes, nonResourceAttributes }: Spec, user: UserInfo): Access {
+  if (resourceAttributes === undefined) {
+    const { verb = '', path = '' } = nonResourceAttributes ?? {}
+    return { user, verb, isResource: false, path }
+  }
+  const { verb = '', group = '', version = '', resource = '' } = resourceAttributes
+  const { subresource = '', namespace = '', name = '' } = resourceAttributes
+  const selectors = selectorsIn(resourceAttributes)
+  return {
+    ...{ user, verb, isResource: true, group, version, resource, subresource },
+    ...{ namespace, name, ...selectors },
+  }
+}
+
+function selectorsIn({ fieldSelector, labelSelector }: ResourceAttributes) {
+  return {
+    ...(fieldSelector?.rawSelector ? { fieldSelector: fieldSelector.rawSelector } : {}),
+    ...(labelSelector?.rawSelector ? { labelSelector: labelSelector.rawSelector } : {}),
+  }
+}
+
+function userOf({ spec }: Review): UserInfo {
+  const { user = '', groups = [], uid, extra } = spec
+  return {
+    username: user,
+    groups,
+    ...(uid ? { uid } : {}),
+    ...(extra ? { extra } : {}),
+  }
+}
+
+function specFaults(spec: Spec): FieldError[] {
+  const faults = new Faults()
+  checkAttributes(faults, spec)
+  return faults.list
+}
+
+function subjectFaults({ spec }: Review): FieldError[] {
+  if (spec.user || spec.groups?.length) return []
+  const detail = 'at least one of user or group must be specified'
+  return [fieldError.invalid('spec.user', spec.user ?? '', detail)]
+}
+
+function metadataFaults({ metadata }: Pick<AnyObject, 'metadata'>, except = ''): FieldError[] {
+  const { managedFields: _managedFields, ...others } = metadata
+  if (Object.keys(others).length === 0) return []
+  return [fieldError.invalid('metadata', metadata, `must be empty${except}`)]
+}

@@ -1,0 +1,95 @@
+// Binding: gives a pod its node. The scheduler's only write.
+
+import { bindings } from '../../../api/kinds/core/binding/row.ts'
+import { pods } from '../../../api/kinds/core/pod/row.ts'
+import type { AnyObject } from '../../../api/object.ts'
+import type { Binding, Pod, PodCondition } from '../../../api/schema/generated/types.ts'
+import { ApiError, badRequest, conflict, type FieldError, fieldError } from '../../../api/status.ts'
+import { decodeTyped } from '../../request/decode.ts'
+import { negotiateOutput } from '../../request/negotiation.ts'
+import { writeOptions } from '../../request/options.ts'
+import { formOf, rendered } from '../../response/form.ts'
+import type { ResourceRequest } from '../../server.ts'
+import type { Answer } from '../../transport/call.ts'
+import { replaceObject } from '../guaranteed-update.ts'
+import { matchNamespace } from '../verbs/create.ts'
+import { podCondition } from './pod-condition.ts'
+
+/** POST of pods/{name}/binding, and of bindings, where the name is the body's. */
+export async function bind(request: ResourceRequest): Promise<Answer> {
+  const form = formOf(request, negotiateOutput(request.call))
+  const options = writeOptions(request.call.query, 'create')
+  const body = await decodeTyped(request, bindings, options.fieldValidation)
+  matchNamespace({ ...request, row: bindings }, body)
+  const binding = body as unknown as Binding
+  const name = request.info.name || (binding.metadata.name ?? '')
+  if (binding.metadata.name !== name) {
+    throw badRequest('name in URL does not match name in Binding object')
+  }
+  const errors = faultsOf(binding)
+  if (errors.length > 0) throw new ApiError(500, '', aggregate(errors))
+  const nowMs = request.server.clock.nowMs()
+  await replaceObject(request, pods, name, options.dryRun, (pod) => {
+    // On the collection's own path the metadata is a new object's: its uid is none to compare.
+    if (request.info.name) checkPreconditions(binding, pod)
+    return bound(pod as unknown as Pod, binding, nowMs)
+  })
+  const success = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
+  return rendered(201, success, form)
+}
+
+function faultsOf({ target }: Binding): FieldError[] {
+  const errors: FieldError[] = []
+  if (target.kind && target.kind !== 'Node') {
+    errors.push(fieldError.notSupported('target.kind', target.kind, ['Node', '<empty>']))
+  }
+  if (!target.name) errors.push(fieldError.required('target.name', ''))
+  return errors
+}
+
+function aggregate(errors: readonly FieldError[]): string {
+  const texts = errors.map(({ field, message }) => `${field}: ${message}`)
+  return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
+}
+
+function checkPreconditions({ metadata }: Binding, pod: AnyObject): void {
+  const { uid, resourceVersion } = metadata
+  const wrong = uid && uid !== pod.metadata.uid
+  if (!wrong && !(resourceVersion && resourceVersion !== pod.metadata.resourceVersion)) return
+  const what = wrong
+    ? `UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`
+    : `ResourceVersion in precondition: ${resourceVersion}, ` +
+      `ResourceVersion in object meta: ${pod.metadata.resourceVersion}`
+  throw conflict(pods, pod.metadata.name ?? '', `Precondition failed: ${what}`)
+}
+
+/** The pod with its node. Throws 409 for one that has a node, or may not have one. */
+function bound(pod: Pod, { target, metadata }: Binding, nowMs: number): AnyObject {
+  const name = pod.metadata.name ?? ''
+  const refuse = (why: string) => conflict({ group: '', plural: 'pods/binding' }, name, why)
+  if (pod.metadata.deletionTimestamp) {
+    throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`)
+  }
+  if (pod.spec.nodeName) {
+    throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`)
+  }
+  if (pod.spec.schedulingGates?.length) {
+    throw refuse(`pod ${name} has non-empty .spec.schedulingGates`)
+  }
+  pod.spec.nodeName = target.name!
+  const { annotations, labels } = metadata
+  if (annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations }
+  if (labels) pod.metadata.labels = { ...pod.metadata.labels, ...labels }
+  delete pod.status!.nominatedNodeName
+  const conditions = pod.status!.conditions ?? []
+  pod.status!.conditions = withScheduled(conditions, nowMs)
+  return pod as unknown as AnyObject
+}
+
+function withScheduled(conditions: readonly PodCondition[], nowMs: number): PodCondition[] {
+  const standing = conditions.find((condition) => condition.type === 'PodScheduled')
+  if (standing?.status === 'True') return [...conditions]
+  const scheduled = podCondition({ type: 'PodScheduled', status: 'True' }, nowMs)
+  const others = conditions.filter((condition) => condition.type !== 'PodScheduled')
+  return [...others, scheduled]
+}

@@ -1,0 +1,206 @@
+// POST: a new object.
+
+import type { AnyObject } from '../../../api/object.ts'
+import { ApiError, alreadyExists, badRequest, invalid } from '../../../api/status.ts'
+import { formatTime } from '../../../api/time.ts'
+import { randomSuffix } from '../../../lib/random.ts'
+import type { Entry, WriteOptions as StoreWriteOptions } from '../../../store/store.ts'
+import type { Attributes } from '../../admission/chain.ts'
+import { decodeBody } from '../../request/decode.ts'
+import { negotiateOutput } from '../../request/negotiation.ts'
+import { type WriteOptions, writeOptions } from '../../request/options.ts'
+import { formOf } from '../../response/form.ts'
+import { entryAnswer, objectAnswer } from '../../response/object.ts'
+import { contextOf, type ResourceRequest } from '../../server.ts'
+import type { Answer } from '../../transport/call.ts'
+import { encodeStored, storeKey } from '../stored.ts'
+import { noteOwners } from './field-managers.ts'
+import { metadataFaults } from './metadata-validation.ts'
+
+/** Attempts at a free name for generateName. */
+const NAME_ATTEMPTS_MAX = 8
+/** What is generated from is cut to leave room for the suffix. */
+const NAME_BASE_MAX = 58
+
+export async function create(request: ResourceRequest): Promise<Answer> {
+  const output = negotiateOutput(request.call)
+  const options = writeOptions(request.call.query, 'create')
+  const object = await decodeBody(request, options.fieldValidation)
+  const written = await createObject(request, object, options)
+  return writtenAnswer(request, 201, written, formOf(request, output))
+}
+
+/** A dry run leaves no entry behind, only the object as it would be. */
+export type Written = { entry: Entry } | { object: AnyObject }
+
+export function writtenAnswer(
+  request: ResourceRequest,
+  code: number,
+  written: Written,
+  form: ReturnType<typeof formOf>,
+): Answer {
+  return 'entry' in written
+    ? entryAnswer(code, request.row, written.entry, form)
+    : objectAnswer(code, request.row, written.object, form)
+}
+
+/** From the decoded body to the store. `object` is changed. */
+async function createObject(
+  request: ResourceRequest,
+  object: AnyObject,
+  options: WriteOptions,
+): Promise<Written> {
+  wipeSystemFields(object)
+  matchNamespace(request, object)
+  dedupOwners(request, object)
+  noteOwners(request, undefined, object, options.fieldManager)
+  await request.server.admission.admit(attributesOf(request, object, options.dryRun))
+  if (object.metadata.name || !object.metadata.generateName) {
+    return createNamed(request, object, options)
+  }
+  for (let attempt = 1; ; attempt++) {
+    const draft = structuredClone(object)
+    draft.metadata.name = generatedName(request, object.metadata.generateName)
+    try {
+      return await createNamed(request, draft, options)
+    } catch (error) {
+      const isTaken = error instanceof ApiError && error.reason === 'AlreadyExists'
+      if (!isTaken || attempt === NAME_ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+function generatedName({ server }: ResourceRequest, base: string): string {
+  return base.slice(0, NAME_BASE_MAX) + randomSuffix(server.random)
+}
+
+/** Also the way by which a PUT or an apply creates, which have noted owners and admitted before. */
+export async function createNamed(
+  request: ResourceRequest,
+  object: AnyObject,
+  options: WriteOptions,
+): Promise<Written> {
+  const { server, row, info } = request
+  const { metadata } = object
+  metadata.creationTimestamp = formatTime(server.clock.nowMs())
+  metadata.uid = server.random.uuid()
+  const undo = server.hooks.get(row.folder)?.beginCreate?.(request, object, options.dryRun)
+  try {
+    prepare(request, object)
+    await server.admission.validate(attributesOf(request, object, options.dryRun))
+    if (metadata.resourceVersion) {
+      throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created')
+    }
+    const key = storeKey(row, info.namespace, metadata.name ?? '')
+    if (options.dryRun) {
+      const standing = server.store.get(key)
+      if (standing) throw taken(request, object, standing)
+      undo?.()
+      return { object }
+    }
+    const result = await server.store.create(key, encodeStored(row, object), writeRules(request))
+    if (!result.ok) throw taken(request, object, result.current)
+    return { entry: result.entry }
+  } catch (error) {
+    undo?.()
+    throw error
+  }
+}
+
+function prepare(request: ResourceRequest, object: AnyObject): void {
+  const { row } = request
+  row.prepareCreate(object, contextOf(request))
+  if (row.generationOf && row.generationOf(object) !== undefined) object.metadata.generation = 1
+  const errors = [
+    ...metadataFaults(row, object),
+    ...row.rules.flatMap((rule) => rule(object, undefined)),
+  ]
+  if (errors.length > 0) {
+    throw invalid({ group: row.faultGroup, kind: row.kind }, object.metadata.name ?? '', errors)
+  }
+  request.warnings.push(...row.warnings(object, undefined))
+}
+
+/** `change` is what an update makes of what stood there. */
+export function writeRules(
+  { row }: ResourceRequest,
+  change?: { object: AnyObject; old: AnyObject },
+): StoreWriteOptions {
+  const { isHeartbeat } = row
+  const isVolatile = row.volatile || (change && isHeartbeat?.(change.object, change.old))
+  return {
+    ...(isVolatile ? { volatile: true } : {}),
+    ...(isHeartbeat && !isVolatile ? { volatileLater: true } : {}),
+    ...(row.ttlMs === undefined ? {} : { ttlMs: row.ttlMs }),
+  }
+}
+
+function taken(request: ResourceRequest, object: AnyObject, standing: Entry | undefined): ApiError {
+  const { row } = request
+  const name = object.metadata.name ?? ''
+  const plain = alreadyExists(row, name)
+  const error = object.metadata.generateName
+    ? new ApiError(409, 'AlreadyExists', `${plain.message}, ${GENERATED_TAKEN}`, plain.details)
+    : plain
+  if (!standing?.value.includes('"deletionTimestamp":')) return error
+  const message = `object is being deleted: ${error.message}`
+  return new ApiError(409, 'AlreadyExists', message, error.details)
+}
+
+const GENERATED_TAKEN = 'the server was not able to generate a unique name for the object'
+
+export function attributesOf(
+  request: ResourceRequest,
+  object: AnyObject,
+  dryRun: boolean,
+  old?: AnyObject,
+): Attributes {
+  const { info, row } = request
+  const name = object.metadata.name ?? info.name
+  const namespace = info.namespace === '' && row.folder === 'namespaces' ? name : info.namespace
+  const operation = old === undefined ? 'CREATE' : 'UPDATE'
+  return {
+    ...{ request, operation, subresource: info.subresource, namespace, name, object, old, dryRun },
+  }
+}
+
+function wipeSystemFields({ metadata }: AnyObject): void {
+  delete metadata.creationTimestamp
+  delete metadata.uid
+  delete metadata.deletionTimestamp
+  delete metadata.deletionGracePeriodSeconds
+  delete metadata.selfLink
+}
+
+/** The namespace of the path, in the object too. Throws 400 when the object says another. */
+export function matchNamespace({ row, info }: ResourceRequest, object: AnyObject): void {
+  const wanted = row.scope === 'Namespaced' ? info.namespace : ''
+  const said = object.metadata.namespace
+  if (said === wanted) return
+  if (wanted === '') delete object.metadata.namespace
+  else if (!said) object.metadata.namespace = wanted
+  else {
+    throw badRequest(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    )
+  }
+}
+
+const OWNERS_TWICE =
+  '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in' +
+  ' 1.20+, and may reject such requests as early as 1.24; please fix your requests'
+
+/** Owner references that stand there twice are dropped, with a warning. */
+export function dedupOwners(request: ResourceRequest, object: AnyObject): void {
+  const owners = object.metadata.ownerReferences
+  if (!owners || owners.length < 2) return
+  const seen = new Set<string>()
+  const twice: string[] = []
+  object.metadata.ownerReferences = owners.filter((owner) => {
+    const text = JSON.stringify(owner, Object.keys(owner).sort())
+    if (seen.has(text)) twice.push(owner.uid)
+    return !seen.has(text) && seen.add(text)
+  })
+  if (twice.length === 0) return
+  request.warnings.push(`${OWNERS_TWICE}; duplicate UID(s) observed: ${twice.join(', ')}`)
+}

@@ -1,0 +1,269 @@
+// PUT, and the loop that every change of an existing object goes through.
+//
+//   read ─► change ─► prepare ─► validate ─► write if it still stands as read ─┐
+//     └─────────────────────────── lost the race ◄─────────────────────────────┘
+
+import type { AnyObject } from '../../../api/object.ts'
+import { onlyTimesDiffer } from '../../../api/patch/apply/update.ts'
+import { equalJson } from '../../../api/patch/value.ts'
+import type { PartResource } from '../../../api/resource.ts'
+import {
+  ApiError,
+  badRequest,
+  conflict,
+  fieldError,
+  invalid,
+  isAlreadyExists,
+  notFound,
+} from '../../../api/status.ts'
+import type { Entry } from '../../../store/store.ts'
+import { decodeBody } from '../../request/decode.ts'
+import { negotiateOutput } from '../../request/negotiation.ts'
+import { type WriteOptions, writeOptions } from '../../request/options.ts'
+import { formOf } from '../../response/form.ts'
+import { contextOf, type ResourceRequest } from '../../server.ts'
+import type { Answer } from '../../transport/call.ts'
+import { decodeStored, encodeStored, storeKey } from '../stored.ts'
+import {
+  attributesOf,
+  createNamed,
+  dedupOwners,
+  matchNamespace,
+  type Written,
+  writeRules,
+  writtenAnswer,
+} from './create.ts'
+import { noteOwners } from './field-managers.ts'
+import { metadataUpdateFaults } from './metadata-validation.ts'
+
+/** A write that loses more races than this has no chance. */
+const ATTEMPTS_MAX = 100
+
+export async function update(request: ResourceRequest): Promise<Answer> {
+  return updatePart(request, undefined)
+}
+
+/** `part` is the sub-resource that is written; undefined for the object itself. */
+export async function updatePart(
+  request: ResourceRequest,
+  part: PartResource<AnyObject> | undefined,
+): Promise<Answer> {
+  const { call, row } = request
+  const output = negotiateOutput(call)
+  const options = writeOptions(call.query, 'update')
+  const sent = await decodeBody(request, options.fieldValidation)
+  matchNamespace(request, sent)
+  matchName(request, sent)
+  dedupOwners(request, sent)
+  const change = (old: AnyObject | undefined) => {
+    if (old !== undefined) checkUid(request, sent, old)
+    const object = structuredClone(sent)
+    noteOwners(request, old, object, options.fieldManager)
+    return object
+  }
+  const mayCreate = row.createOnUpdate && part === undefined
+  const { written, created } = await changeObject(request, { change, part, mayCreate, options })
+  return writtenAnswer(request, created ? 201 : 200, written, formOf(request, output))
+}
+
+export type Change = {
+  /** What `old` becomes; called again with what stands there when the race was lost. */
+  change(old: AnyObject | undefined): AnyObject | Promise<AnyObject>
+  part: PartResource<AnyObject> | undefined
+  mayCreate: boolean
+  options: WriteOptions
+}
+
+export async function changeObject(
+  request: ResourceRequest,
+  change: Change,
+): Promise<{ written: Written; created: boolean }> {
+  const { server, row, info } = request
+  const key = storeKey(row, info.namespace, info.name)
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = server.store.get(key)
+    if (entry === undefined) {
+      if (!change.mayCreate) throw notFound(row, info.name)
+      const written = await createThrough(request, change)
+      if (written !== undefined) return { written, created: true }
+    } else {
+      const written = await attemptOn(request, change, entry)
+      if (written !== undefined) return { written, created: false }
+    }
+  }
+  throw conflict(row, info.name)
+}
+
+/** Undefined when somebody else created it first. */
+async function createThrough(
+  request: ResourceRequest,
+  { change, options }: Change,
+): Promise<Written | undefined> {
+  const object = await change(undefined)
+  await request.server.admission.admit(attributesOf(request, object, options.dryRun))
+  delete object.metadata.resourceVersion
+  try {
+    return await createNamed(request, object, options)
+  } catch (error) {
+    if (isAlreadyExists(error)) return undefined
+    throw error
+  }
+}
+
+/** Undefined when the entry has changed meanwhile. */
+async function attemptOn(
+  request: ResourceRequest,
+  { change, part, options }: Change,
+  entry: Entry,
+): Promise<Written | undefined> {
+  const { server, row } = request
+  const old = decodeStored(row, entry)
+  const sent = await change(old)
+  await server.admission.admit(attributesOf(request, sent, options.dryRun, old))
+  checkRevision(request, sent, old)
+  const object = part === undefined ? sent : throughPart(request, part, sent, old)
+  const hooks = server.hooks.get(row.folder)
+  const undo = hooks?.beginUpdate?.(request, object, old, options.dryRun)
+  const write = { entry, object, old, options }
+  const written = await writeChange(request, part, write).catch((error) => {
+    undo?.()
+    throw error
+  })
+  // Nothing was stored: what was held for this write is free again.
+  if (written === undefined || 'object' in written || written.entry === entry) undo?.()
+  return written
+}
+
+type Write = { entry: Entry; object: AnyObject; old: AnyObject; options: WriteOptions }
+
+async function writeChange(
+  request: ResourceRequest,
+  part: PartResource<AnyObject> | undefined,
+  { entry, object, old, options }: Write,
+): Promise<Written | undefined> {
+  const { server, row } = request
+  prepare(request, part, object, old)
+  if (onlyTimesDiffer(old, object)) return { entry }
+  await server.admission.validate(attributesOf(request, object, options.dryRun, old))
+  if (options.dryRun) return { object }
+  const hooks = server.hooks.get(row.folder)
+  if (isReadyToGo(object, old) && (hooks?.mayGo?.(object) ?? true)) {
+    const result = await server.store.delete(entry.key, entry.revision)
+    return result.ok || result.current === undefined ? { object } : undefined
+  }
+  const text = encodeStored(row, object)
+  const rules = writeRules(request, { object, old })
+  const result = await server.store.update(entry.key, text, entry.revision, rules)
+  return result.ok ? { entry: result.entry } : undefined
+}
+
+/** The last finalizer of a deleted object was taken away. */
+function isReadyToGo(object: AnyObject, old: AnyObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = old.metadata
+  const finalizers = object.metadata.finalizers ?? []
+  return finalizers.length === 0 && deletionTimestamp !== undefined && !deletionGracePeriodSeconds
+}
+
+function prepare(
+  request: ResourceRequest,
+  part: PartResource<AnyObject> | undefined,
+  object: AnyObject,
+  old: AnyObject,
+): void {
+  const { row } = request
+  const [meta, before] = [object.metadata, old.metadata]
+  keep(meta, 'generation', before.generation)
+  if (part === undefined) row.prepareUpdate(object, old, contextOf(request))
+  // What is written through the status path is no wish, even where it reaches the annotations.
+  const isWish = part === undefined || part !== row.status
+  if (isWish && row.generationOf && !equalJson(row.generationOf(object), row.generationOf(old))) {
+    meta.generation = (before.generation ?? 0) + 1
+  }
+  meta.uid ||= before.uid!
+  keep(meta, 'creationTimestamp', before.creationTimestamp)
+  if (before.deletionTimestamp) meta.deletionTimestamp = before.deletionTimestamp
+  meta.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds as number
+  if (meta.deletionGracePeriodSeconds === undefined) delete meta.deletionGracePeriodSeconds
+
+  const rules = part === undefined ? row.rules : part.rules
+  const errors = [
+    ...metadataUpdateFaults(row, (part ?? row).metadataJudges ?? ['change'], object, old),
+    ...rules.flatMap((rule) => rule(object, old)),
+  ]
+  if (errors.length > 0) {
+    throw invalid({ group: row.faultGroup, kind: row.kind }, meta.name ?? '', errors)
+  }
+  const warnings = part === undefined ? row.warnings(object, old) : part.warnings?.(object, old)
+  request.warnings.push(...(warnings ?? []))
+}
+
+function keep<T, K extends keyof T>(target: T, field: K, value: T[K] | undefined): void {
+  if (value === undefined) delete target[field]
+  else target[field] = value
+}
+
+/** The stored object with those fields that the sub-resource writes taken from `sent`. */
+function throughPart(
+  request: ResourceRequest,
+  part: PartResource<AnyObject>,
+  sent: AnyObject,
+  old: AnyObject,
+): AnyObject {
+  const metadata = part.writes.includes('metadata') ? { ...sent.metadata } : { ...old.metadata }
+  keep(metadata, 'managedFields', sent.metadata.managedFields)
+  keep(metadata, 'resourceVersion', sent.metadata.resourceVersion)
+  if (part.merge) {
+    const merged = part.merge(sent, structuredClone(old), contextOf(request))
+    return { ...merged, metadata: part.writes.includes('metadata') ? merged.metadata : metadata }
+  }
+  const object: AnyObject = { ...structuredClone(old), metadata }
+  for (const field of part.writes) {
+    if (field === 'metadata') continue
+    if (sent[field] === undefined) delete object[field]
+    else object[field] = sent[field]
+  }
+  return object
+}
+
+/** Optimistic locking: the revision sent, if any, must be the one that stands. */
+function checkRevision(request: ResourceRequest, sent: AnyObject, old: AnyObject): void {
+  const { row, info } = request
+  const asked = sent.metadata.resourceVersion
+  if (asked && !/^[0-9]+$/.test(asked)) {
+    const why = `strconv.ParseUint: parsing ${JSON.stringify(asked)}: invalid syntax`
+    throw new ApiError(500, '', why)
+  }
+  if (!asked || asked === '0') {
+    if (!row.unconditionalUpdate) {
+      const field = 'metadata.resourceVersion'
+      const fault = fieldError.invalid(field, 0, 'must be specified for an update')
+      throw invalid({ group: row.group, kind: row.plural }, info.name, [fault])
+    }
+    sent.metadata.resourceVersion = old.metadata.resourceVersion!
+  } else if (asked !== old.metadata.resourceVersion) {
+    throw conflict(row, info.name)
+  }
+}
+
+function checkUid(request: ResourceRequest, sent: AnyObject, old: AnyObject): void {
+  const [asked, stands] = [sent.metadata.uid, old.metadata.uid]
+  if (!asked || asked === stands) return
+  const { row, info } = request
+  const why = `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${stands}`
+  const key = `/registry/${storeKey(row, info.namespace, info.name)}`
+  const storage = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0`
+  throw conflict(row, info.name, `${storage}, AdditionalErrorMsg: ${why}`)
+}
+
+/** The object must be the one that the path names. */
+export function matchName({ info }: ResourceRequest, object: AnyObject): void {
+  const { name } = object.metadata
+  if (!name) {
+    const why = 'was undeterminable: name must be provided'
+    throw badRequest(`the name of the object (${info.name} based on URL) ${why}`)
+  }
+  if (name !== info.name) {
+    const why = `does not match the name on the URL (${info.name})`
+    throw badRequest(`the name of the object (${name}) ${why}`)
+  }
+}

@@ -1,0 +1,151 @@
+// The port: TLS with client certificates, HTTP/2 and HTTP/1.1, and connections that are upgraded.
+//
+// Resources take the short way to the app; everything else goes through Hono.
+
+import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import { UserError } from '../../lib/user-error.ts'
+import type { ServerApp } from '../app.ts'
+import { type ClientCas, PeerCertificates, type PeerSocket } from '../authn/client-certificate.ts'
+import type { RequestEnv } from '../contract.ts'
+import { NodeCall, type NodeRequest, type NodeResponse, writeAnswer } from './socket-call.ts'
+
+/** As pki keeps its credentials. */
+export type ServingCertificate = { certificatePem: string; privateKeyPem: string }
+
+export type ListenOptions = {
+  app: ServerApp
+  /** Every interface: '::'. */
+  host: string
+  /** 0 takes any free one. */
+  port: number
+  certificate: ServingCertificate
+  cas: ClientCas
+  clock: Clock
+  log: Log
+  /** What becomes of connections that ask to be upgraded. */
+  upgrade?: UpgradeHandler
+}
+
+export type UpgradeHandler = (call: NodeCall, socket: Duplex, head: Buffer) => Promise<void>
+
+export type Listening = {
+  port: number
+  /** New connections get this certificate from now on. */
+  renew(certificate: ServingCertificate): void
+  /** Takes no more connections, and ends those there are. */
+  close(): Promise<void>
+}
+
+/** Throws UserError when the port cannot be had. */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { certificate, cas } = options
+  const peers = new PeerCertificates(cas)
+  const server = createSecureServer({
+    ...{ allowHTTP1: true, requestCert: true, rejectUnauthorized: false },
+    ...{ cert: certificate.certificatePem, key: certificate.privateKeyPem },
+    ca: [cas.client, cas.frontProxy].filter((pem) => pem !== ''),
+  })
+  const envFor = (request: NodeRequest) => envOf(request, peers, options.clock)
+  const viaHono = getRequestListener(
+    (request, { incoming }) => options.app.fetch(request, envFor(incoming)),
+    { overrideGlobalObjects: false },
+  )
+  server.on('request', (request: NodeRequest, response: NodeResponse) => {
+    if (!isResourcePath(request.url)) return viaHono(request as never, response as never)
+    const call = new NodeCall(request, response, envFor(request))
+    void respond(options, call, response)
+  })
+  server.on('upgrade', (request: NodeRequest, socket: Duplex, head: Buffer) => {
+    void upgrade(options, new NodeCall(request, socket as never, envFor(request)), socket, head)
+  })
+  server.on('sessionError', (error) => options.log.debug('connection failed', { error }))
+  server.on('tlsClientError', (error) => options.log.debug('handshake failed', { error }))
+  const connections = openConnections(server)
+  await bind(server, options)
+  return {
+    port: (server.address() as AddressInfo).port,
+    renew: ({ certificatePem, privateKeyPem }) =>
+      server.setSecureContext({ cert: certificatePem, key: privateKeyPem }),
+    close: () => close(server, connections),
+  }
+}
+
+/** Errors of the handler are answers already; what is left is a client that went away. */
+async function respond({ app, log }: ListenOptions, call: NodeCall, response: NodeResponse) {
+  try {
+    await writeAnswer(response, await app.handle(call), call)
+  } catch (error) {
+    log.debug('answer was not delivered', { path: call.path, error })
+    response.destroy()
+  }
+}
+
+async function upgrade(options: ListenOptions, call: NodeCall, socket: Duplex, head: Buffer) {
+  socket.on('error', (error) => options.log.debug('upgraded connection failed', { error }))
+  try {
+    if (options.upgrade) await options.upgrade(call, socket, head)
+    else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  } catch (error) {
+    options.log.warn('upgraded connection ended badly', { path: call.path, error })
+    socket.destroy()
+  }
+}
+
+/** Beyond /api/VERSION or /apis/GROUP/VERSION, where discovery ends. */
+const RESOURCE_PATH = /^\/api(\/[^/?]+|s\/[^/?]+\/[^/?]+)\/[^/?]/
+
+function isResourcePath(url: string | undefined): boolean {
+  return url !== undefined && RESOURCE_PATH.test(url)
+}
+
+/** HTTP/2 requests share the socket of their session. */
+function envOf(request: NodeRequest, peers: PeerCertificates, clock: Clock): RequestEnv {
+  const socket =
+    (request as Http2ServerRequest).stream?.session?.socket ?? (request.socket as unknown)
+  const { remoteAddress } = socket as { remoteAddress?: string }
+  const clientCertificate = peers.of(socket as PeerSocket, clock.nowMs())
+  return {
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+  }
+}
+
+function bind(server: Http2SecureServer, { host, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException) => {
+      const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
+      const why =
+        error.code === 'EADDRINUSE'
+          ? `port ${port} is in use: stop the program that has it, or choose another port`
+          : `cannot listen on ${where}: ${error.message}`
+      reject(new UserError(why, { cause: error }))
+    }
+    server.once('error', refuse)
+    server.listen(port, host, () => {
+      server.off('error', refuse)
+      resolve()
+    })
+  })
+}
+
+/** Bun's server forgets those that speak HTTP/2 or were upgraded; ending them is ours. */
+function openConnections(server: Http2SecureServer): ReadonlySet<Duplex> {
+  const connections = new Set<Duplex>()
+  server.on('secureConnection', (socket: Duplex) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  return connections
+}
+
+function close(server: Http2SecureServer, connections: ReadonlySet<Duplex>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    for (const socket of connections) socket.destroy()
+  })
+}

@@ -1,0 +1,193 @@
+// Calls that come over a socket, through node:http or node:http2, which have the same face.
+
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { Readable } from 'node:stream'
+import type { RequestEnv } from '../contract.ts'
+import { Query } from '../request/query.ts'
+import {
+  type Answer,
+  bodyTooLarge,
+  type Call,
+  decodePath,
+  isPush,
+  type Push,
+  type Sink,
+} from './call.ts'
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+export class NodeCall implements Call {
+  readonly method: string
+  readonly path: string
+  readonly rawPath: string
+  readonly query: Query
+  readonly env: RequestEnv
+  readonly #request: NodeRequest
+  readonly #response: NodeResponse
+  readonly #headers: IncomingHttpHeaders
+  #gone: AbortController | undefined
+
+  constructor(request: NodeRequest, response: NodeResponse, env: RequestEnv) {
+    const url = request.url ?? '/'
+    const at = url.indexOf('?')
+    this.method = request.method ?? 'GET'
+    this.rawPath = at < 0 ? url : url.slice(0, at)
+    this.path = decodePath(this.rawPath) ?? this.rawPath
+    this.query = new Query(at < 0 ? '' : url.slice(at + 1))
+    this.env = env
+    this.#request = request
+    this.#response = response
+    this.#headers = request.headers
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  *headers(): Iterable<readonly [string, string]> {
+    const raw = this.#request.rawHeaders
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i]!.toLowerCase()
+      if (!name.startsWith(':')) yield [name, raw[i + 1]!]
+    }
+  }
+
+  /** Made only when somebody asks: most requests are over before they could be given up. */
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      const gone = new AbortController()
+      this.#gone = gone
+      this.#response.once('close', () => gone.abort())
+    }
+    return this.#gone.signal
+  }
+
+  body(bytesMax: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      const request = this.#request as IncomingMessage
+      request.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes <= bytesMax) chunks.push(chunk)
+        // The rest is read and dropped, so that the answer reaches a client that is still sending.
+        else reject(bodyTooLarge(bytesMax))
+      })
+      request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+      request.on('error', reject)
+      request.on('aborted', () => reject(new Error('the client has gone')))
+    })
+  }
+
+  bodyStream(): ReadableStream<Uint8Array> {
+    return Readable.toWeb(this.#request as IncomingMessage) as ReadableStream<Uint8Array>
+  }
+}
+
+/** Resolves when the answer is written as far as it goes. */
+export async function writeAnswer(response: NodeResponse, answer: Answer, call: Call) {
+  const { code, headers, body } = answer
+  const target = response as ServerResponse
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    headers['content-length'] = String(Buffer.byteLength(body))
+    // Over HTTP/1.1 head and body would be two TLS records and two system calls, the dearest part
+    // of a small answer. HTTP/2 joins its frames itself.
+    const socket = target.req.httpVersionMajor === 1 ? target.socket : null
+    socket?.cork()
+    target.writeHead(code, headers)
+    target.end(call.method === 'HEAD' ? undefined : body)
+    socket?.uncork()
+  } else {
+    delete headers['transfer-encoding']
+    target.writeHead(code, headers)
+    if (isPush(body)) await writePush(target, body, call.signal)
+    else await writeStream(target, body, call.signal)
+  }
+}
+
+async function writePush(response: ServerResponse, body: Push, signal: AbortSignal) {
+  response.flushHeaders?.()
+  const sink = new SocketSink(response, signal)
+  try {
+    await body.push(sink)
+  } catch (error) {
+    // A document that breaks off must not look like one that is complete.
+    if (body.isDocument) response.destroy()
+    throw error
+  } finally {
+    sink.flush()
+    response.end()
+  }
+}
+
+/**
+ * Joins what is written in one turn into one write, and so into one TLS record: a burst of events
+ * costs one system call for each watcher and not one for each event.
+ */
+class SocketSink implements Sink {
+  readonly signal: AbortSignal
+  readonly #response: ServerResponse
+  #pending: Uint8Array[] = []
+  #isFull = false
+
+  constructor(response: ServerResponse, signal: AbortSignal) {
+    this.#response = response
+    this.signal = signal
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.signal.aborted) return false
+    if (this.#pending.length === 0) queueMicrotask(() => this.flush())
+    this.#pending.push(bytes)
+    return !this.#isFull
+  }
+
+  flush(): void {
+    const pending = this.#pending
+    if (pending.length === 0 || this.signal.aborted) return
+    this.#pending = []
+    const joined = pending.length === 1 ? pending[0]! : Buffer.concat(pending)
+    this.#isFull = !this.#response.write(joined)
+  }
+
+  drained(): Promise<void> {
+    this.flush()
+    if (!this.#isFull || this.signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#isFull = false
+        this.#response.off('drain', done)
+        this.signal.removeEventListener('abort', done)
+        resolve()
+      }
+      this.#response.once('drain', done)
+      this.signal.addEventListener('abort', done, { once: true })
+    })
+  }
+}
+
+async function writeStream(
+  response: ServerResponse,
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+) {
+  response.flushHeaders?.()
+  const sink = new SocketSink(response, signal)
+  const reader = body.getReader()
+  const cancel = () => void reader.cancel().catch(() => {})
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      if (!sink.write(value)) await sink.drained()
+    }
+  } finally {
+    signal.removeEventListener('abort', cancel)
+    sink.flush()
+    response.end()
+  }
+}
