@@ -23,10 +23,11 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { withTasks } from '../lib/tasks.ts'
 import type { ImageStore, PodSeen, Runtime } from '../runtime/contract.ts'
+import { sysctlList } from '../runtime/spec/sysctls.ts'
 import { PodVolumes } from '../volumes/volumes.ts'
 import { folderOf, openFolders } from './folders.ts'
 import { keepLease } from './node/lease.ts'
-import type { MachineFacts } from './node/machine.ts'
+import { type MachineFacts, memoryProblemOf } from './node/machine.ts'
 import { NodeReporter } from './node/node.ts'
 import { Objects } from './objects.ts'
 import type { NodeSettings } from './settings.ts'
@@ -128,7 +129,9 @@ export class Agent implements Component {
 
   /** Builds what a worker needs, and the workers' home. */
   #connect(state: AgentState, adopted: ReadonlyMap<string, PodSeen>, start: Start): World {
-    const { client, clock, log, settings } = this.#deps
+    const { client, clock, log, settings, machine } = this.#deps
+    const sysctls = sysctlList(machine.kernelVersion, settings.allowedUnsafeSysctls)
+    const memoryProblem = memoryProblemOf(machine)
     const before = new Set(state.pods.map(({ metadata }) => metadata.uid))
     const serviceInformer = this.#deps.informers.of(services)
     const reporter = new StatusReporter({ client, clock, log })
@@ -163,7 +166,7 @@ export class Agent implements Component {
         clock,
         log,
         worker,
-        node: () => this.#node.node!,
+        host: () => ({ node: this.#node.node!, sysctls, memoryProblem }),
         hold: (pod) => objects.hold(pod),
         gone: (uid) => {
           state.dropPod(uid)

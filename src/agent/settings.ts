@@ -27,6 +27,8 @@ export type NodeSettings = {
   readonly logsFolder: string
   /** /etc/resolv.conf of the node; that of systemd-resolved's upstreams where it runs. */
   readonly resolvConfPath: string
+  /** Kernel settings that pods may have besides the safe ones: `kernel.msg*`. */
+  readonly allowedUnsafeSysctls: readonly string[]
   /** /etc/hosts of the node. */
   readonly hostsPath: string
 }

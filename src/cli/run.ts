@@ -2,11 +2,13 @@
 
 import { runAgent } from '../daemon/agent.ts'
 import { loadSettings, type RawSettings } from '../daemon/config.ts'
+import { hideArgument } from '../daemon/hidden-argument.ts'
 import type { Role } from '../daemon/options.ts'
 import { runServer } from '../daemon/server.ts'
 
 /** Runs until SIGTERM or SIGINT. Pods go on; a second signal ends the process at once. */
 export async function run(role: Role, flags: RawSettings, config: string | undefined) {
+  if (typeof flags.token === 'string') hideArgument(flags.token)
   const { settings, inTheirWords } = await loadSettings(role, flags, config)
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) {

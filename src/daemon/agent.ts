@@ -15,11 +15,12 @@ import {
   UnauthorizedError,
 } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
+import { tightenFolder } from './folders.ts'
 import { type Identity, joinAnew, joinCluster } from './join.ts'
 import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
-import { pathsOf } from './paths.ts'
+import { DATA_FOLDERS, pathsOf } from './paths.ts'
 import { checkMachine } from './preflight.ts'
 import { renewal } from './renewal.ts'
 import { toldToken } from './server-token.ts'
@@ -40,6 +41,7 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
       '--server is missing: give --server or KEDGE_URL, such as https://ADDRESS:6443',
     )
   const { nodeName, nodeIp } = await checkMachine('agent', settings, processes, signal)
+  await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
 
   const paths = pathsOf(settings)

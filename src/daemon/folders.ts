@@ -1,7 +1,7 @@
 // Whether files can be written to a place, without leaving anything there.
 
 import { constants } from 'node:fs'
-import { access, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises'
+import { access, chmod, lstat, mkdtemp, readdir, rmdir, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { isMissing } from '../lib/files.ts'
@@ -47,6 +47,39 @@ export async function requireFile(option: string, path: string): Promise<void> {
     throw new UserError(`${option} ${path}: is a folder: name a file`)
   }
   await requireFolder(option, dirname(path))
+}
+
+/**
+ * Takes from everybody but the owner what lies in `root`, in its folders `secret` with all that is
+ * in them, and in its folders `closed`. `root` itself only when nothing of others is in it.
+ */
+export async function tightenFolder(
+  root: string,
+  { secret, closed }: { secret: readonly string[]; closed: readonly string[] },
+): Promise<void> {
+  const names = await readdir(root).catch(() => [])
+  const isOurs = names.every((name) => secret.includes(name) || closed.includes(name))
+  if (names.length > 0 && isOurs) await tighten(root)
+  for (const name of names) {
+    if (!secret.includes(name) && !closed.includes(name)) continue
+    await tighten(join(root, name))
+    if (!secret.includes(name)) continue
+    for (const below of await readdir(join(root, name), { recursive: true })) {
+      await tighten(join(root, name, below))
+    }
+  }
+}
+
+/** Follows no links: what they lead to is somebody else's. */
+async function tighten(path: string): Promise<void> {
+  try {
+    const { mode } = await lstat(path)
+    const isOpen = (mode & 0o077) !== 0 && (mode & constants.S_IFMT) !== constants.S_IFLNK
+    if (isOpen) await chmod(path, mode & 0o700)
+  } catch (error) {
+    // A file of the data store may go away while we look.
+    if (!isMissing(error)) throw error
+  }
 }
 
 /**

@@ -192,6 +192,7 @@ function nodeSettingsOf(options: NodeOptions, machine: MachineFacts): NodeSettin
     logsFolder: settings['pod-log-dir'],
     resolvConfPath: '/etc/resolv.conf',
     hostsPath: '/etc/hosts',
+    allowedUnsafeSysctls: settings['allowed-unsafe-sysctls'],
   }
 }
 

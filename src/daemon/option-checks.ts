@@ -3,6 +3,7 @@
 
 import { labelValueFaults, qualifiedNameFaults } from '../api/names.ts'
 import { contains, parseCidr, parseIp } from '../lib/ip.ts'
+import { sysctlPatternProblem } from '../runtime/spec/sysctls.ts'
 
 type Value = string | number
 
@@ -89,6 +90,11 @@ export function taint(value: Value): string | undefined {
   return isFine && ['NoSchedule', 'PreferNoSchedule', 'NoExecute'].includes(effect ?? '')
     ? undefined
     : 'give key=value:NoSchedule, PreferNoSchedule or NoExecute'
+}
+
+export function sysctlPattern(value: Value): string | undefined {
+  const isFine = sysctlPatternProblem(String(value)) === undefined
+  return isFine ? undefined : 'give a sysctl of the network or of IPC, such as net.core.somaxconn'
 }
 
 export function oneOf(...words: string[]) {

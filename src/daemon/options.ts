@@ -15,6 +15,7 @@ import {
   portRange,
   serverName,
   serverUrl,
+  sysctlPattern,
   taint,
 } from './option-checks.ts'
 
@@ -61,6 +62,7 @@ export type Settings = {
   'tls-san': string[]
   'node-label': string[]
   'node-taint': string[]
+  'allowed-unsafe-sysctls': string[]
   'log-level': string
   'log-format': string
 }
@@ -131,6 +133,15 @@ export const OPTIONS: readonly Option[] = [
     roles: BOTH,
     help: 'taint for the node (repeatable)',
     check: taint,
+  },
+  {
+    name: 'allowed-unsafe-sysctls',
+    kind: 'list',
+    group: 'Node',
+    value: 'pattern',
+    roles: BOTH,
+    help: 'sysctl that pods may set besides the safe ones, such as kernel.msg* (repeatable)',
+    check: sysctlPattern,
   },
   {
     name: 'containerd-address',

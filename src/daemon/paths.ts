@@ -5,6 +5,12 @@ import type { Settings } from './options.ts'
 
 export type Paths = ReturnType<typeof pathsOf>
 
+/**
+ * What is in the data folder: in `secret` all is for root alone; `closed` is shut, and what is in
+ * it has modes of its own, which containers count on.
+ */
+export const DATA_FOLDERS = { secret: ['server'], closed: ['agent'] }
+
 export function pathsOf(settings: Pick<Settings, 'data-dir' | 'run-dir'>) {
   const data = settings['data-dir']
   const run = settings['run-dir']
@@ -14,6 +20,8 @@ export function pathsOf(settings: Pick<Settings, 'data-dir' | 'run-dir'>) {
     server: {
       root: server,
       store: join(server, 'db', 'state.db'),
+      /** What Secrets are encrypted with in the store. */
+      encryptionKeys: join(server, 'encryption-keys.json'),
       pki: join(server, 'tls'),
       /** The join token, for whoever may read the server's state. */
       token: join(server, 'token'),

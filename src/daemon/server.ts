@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { labelServerNode } from '../agent/node/role.ts'
 import { dialAddress } from '../agent/tunnel.ts'
 import { builtInRows } from '../api/kinds/all.ts'
+import { secrets } from '../api/kinds/core/secret/row.ts'
 import { createRegistry, type Registry } from '../api/registry.ts'
 import type { UserInfo } from '../api/resource.ts'
 import { controllers } from '../controllers/all.ts'
@@ -25,16 +26,19 @@ import { signCsr } from '../pki/signer.ts'
 import { createScheduler } from '../scheduler/loop.ts'
 import { createApp } from '../server/app.ts'
 import { ensureBootstrap } from '../server/bootstrap/ensure.ts'
+import { openEncrypted } from '../server/encryption/open-encrypted.ts'
+import { storePrefix } from '../server/objects/stored.ts'
 import { Tunnels } from '../server/streams/tunnels.ts'
 import { type Listening, listen } from '../server/transport/listen.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { clusterSettingsOf } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
+import { tightenFolder } from './folders.ts'
 import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
-import { pathsOf } from './paths.ts'
+import { DATA_FOLDERS, pathsOf } from './paths.ts'
 import { checkMachine } from './preflight.ts'
 import { ensureJoinToken } from './server-token.ts'
 import { supervise } from './supervise.ts'
@@ -49,10 +53,17 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
   const { clock, log, processes } = environment
   const timeline = new Timeline(clock)
   const { nodeName, nodeIp } = await checkMachine('server', settings, processes, signal)
+  await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
 
   const paths = pathsOf(settings)
-  const store = await openStore({ path: paths.server.store, clock, log, onFailure: storeFailed })
+  const store = await openEncrypted({
+    open: () => openStore({ path: paths.server.store, clock, log, onFailure: storeFailed }),
+    keysPath: paths.server.encryptionKeys,
+    prefixes: [storePrefix(secrets, '')],
+    random: environment.random,
+    log,
+  })
   timeline.done('store')
   const plane = await createPlane({ environment, settings, store, nodeName, nodeIp })
   timeline.done('identities')

@@ -30,11 +30,12 @@ import {
   processesIn,
   removeCgroup,
 } from './cgroups/pod-cgroup.ts'
-import type { SandboxConfig, SandboxSeen } from './contract.ts'
+import { RuntimeError, type SandboxConfig, type SandboxSeen } from './contract.ts'
 import type { Ctr } from './ctr.ts'
 import { startHolder, stopHolder } from './holder.ts'
 import type { HostFacts, SandboxParts } from './spec/container-spec.ts'
 import { podLimits } from './spec/resources.ts'
+import { isSysctlName, namespaceOfSysctl, normalSysctl, sysctlPath } from './spec/sysctls.ts'
 
 export type SandboxOptions = {
   ctr: Ctr
@@ -196,13 +197,13 @@ export class Sandboxes {
 
   #makeNamespaces(record: SandboxRecord, config: SandboxConfig): void {
     const kinds = namespacesOf(record)
+    const sysctls = planSysctls(kinds, config.sysctls)
     if (kinds.length === 0) return
     const folder = this.#folder(record.podUid)
     const files = kinds.map((kind) => [kind, join(folder, kind)] as const)
     for (const [, path] of files) writeFileSync(path, '', { mode: 0o444 })
-    const sysctls = record.hostNetwork ? config.sysctls : { ...NET_DEFAULTS, ...config.sysctls }
     this.#options.syscalls.makeNamespaces(Object.fromEntries(files), record.hostname, () => {
-      for (const [name, value] of Object.entries(sysctls)) writeFileSync(sysctlPath(name), value)
+      for (const [name, value] of sysctls) writeFileSync(sysctlPath(name), value)
     })
   }
 
@@ -289,10 +290,10 @@ export class Sandboxes {
 }
 
 /** So that ordinary users in a pod may serve port 80 and ping, as container runtimes do now. */
-const NET_DEFAULTS = {
-  'net.ipv4.ip_unprivileged_port_start': '0',
-  'net.ipv4.ping_group_range': '0 2147483647',
-}
+const NET_DEFAULTS: readonly (readonly [string, string])[] = [
+  ['net.ipv4.ip_unprivileged_port_start', '0'],
+  ['net.ipv4.ping_group_range', '0 2147483647'],
+]
 
 /** Pods of the host's network have the host's name too. */
 function namespacesOf(record: SandboxRecord): NamespaceKind[] {
@@ -323,9 +324,29 @@ export function resolvConf({ servers, searches, options }: SandboxConfig['resolv
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** net.ipv4.tcp_syncookies, or with slashes where a name holds dots. */
-function sysctlPath(name: string): string {
-  return `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`
+/**
+ * What is written into namespaces that were just made, by normal name. Whatever was decided
+ * before: a setting of the node itself, or of a namespace that is the node's, is never written.
+ */
+export function planSysctls(
+  kinds: readonly NamespaceKind[],
+  wanted: Readonly<Record<string, string>>,
+): Map<string, string> {
+  const hasNet = kinds.includes('net')
+  const sysctls = new Map(hasNet ? NET_DEFAULTS : [])
+  for (const [name, value] of Object.entries(wanted)) {
+    const plain = normalSysctl(name)
+    const namespace = isSysctlName(name) ? namespaceOfSysctl(plain) : undefined
+    const isOwn = namespace === 'IPC' ? kinds.includes('ipc') : namespace === 'Net' && hasNet
+    if (!isOwn) {
+      throw new RuntimeError(
+        'SysctlForbidden',
+        `sysctl "${plain}" is not of a namespace of the pod`,
+      )
+    }
+    sysctls.set(plain, value)
+  }
+  return sysctls
 }
 
 async function readRecord(path: string): Promise<SandboxRecord | undefined> {

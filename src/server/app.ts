@@ -106,7 +106,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
       bearerCheck([serviceAccounts, bootstrapTokens]),
     ]),
     authorizer,
-    admission: new AdmissionChain(admission.plugins),
+    admission: new AdmissionChain([...admission.plugins, ...(deps.admissionPlugins ?? [])]),
     hooks: new Map([
       [addresses.folder, addresses.hooks],
       [namespaces.folder, namespaceHooks],

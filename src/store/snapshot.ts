@@ -49,6 +49,12 @@ export class Snapshots {
     })
   }
 
+  /** Removes the copy; the next one is taken as if there had never been one. */
+  forget(): void {
+    rmSync(snapshotPath(this.#options.path), { force: true })
+    this.#takenAtMs = -Infinity
+  }
+
   /** Stops what is under way. */
   async close(): Promise<void> {
     this.#closed = true

@@ -143,6 +143,12 @@ export class SqliteStore implements Store {
     return compacting
   }
 
+  async erase(): Promise<void> {
+    await this.compact(this.#published)
+    await this.#tidy((upkeep) => upkeep.erase())
+    this.#parts.snapshots?.forget()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

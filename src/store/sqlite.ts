@@ -373,6 +373,11 @@ export class Tables {
     this.#db.run(`PRAGMA main.incremental_vacuum(${pageCount})`)
   }
 
+  /** Writes the file anew, with nothing in it but what counts: in memory first, and in one go. */
+  rewrite(): void {
+    this.#db.run('VACUUM main')
+  }
+
   /** Pages in the log that are not in the file yet. */
   logPages(): number {
     const state = this.#sql.measureLog.get() as { log: number; checkpointed: number }

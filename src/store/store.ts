@@ -95,6 +95,11 @@ export interface Store {
 
   /** Forgets history up to `revision`, in small steps. */
   compact(revision: number): Promise<void>
+  /**
+   * The same up to now, and once the store is closed nothing of it is left on the disk. It takes as
+   * long as it takes to write everything anew: nothing for a store that is in use.
+   */
+  erase(): Promise<void>
   /** Makes everything durable, volatile keys too, and ends all watches. */
   close(): Promise<void>
 }

@@ -81,6 +81,11 @@ export class Upkeep {
     return true
   }
 
+  /** What was forgotten lies in free pages, and in the corners of others, until this. */
+  erase(): void {
+    this.#tables.rewrite()
+  }
+
   /** How far one step goes from `from` towards `to`. */
   stepEnd(from: number, to: number): number {
     return Math.min(

@@ -247,6 +247,21 @@ function describeCompaction(world: World): void {
     while (store.compactedRevision < b.revision) await turn()
     expect(store.get('/a')?.value).toBe('2')
   })
+
+  test('what is erased is the past alone', async () => {
+    const { store } = world()
+    for (let i = 0; i < 20; i++) await store.create(`/a/${i}`, `value ${i}`)
+    await store.update('/a/1', 'new', store.get('/a/1')!.revision)
+    await store.delete('/a/2', store.get('/a/2')!.revision)
+    await store.create('/v', 'volatile', { volatile: true })
+    const before = store.list('')
+    await store.erase()
+    expect(store.compactedRevision).toBe(before.revision)
+    expect(store.list('')).toEqual(before)
+    await world().between()
+    expect(world().store.list('')).toEqual(before)
+    expect((await world().store.create('/a/2', 'again')).ok).toBe(true)
+  })
 }
 
 function describeWatches(world: World): void {

@@ -5,6 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SimClock } from '../../src/lib/clock.ts'
+import { SeededRandom } from '../../src/lib/random.ts'
+import { EncryptedStore } from '../../src/server/encryption/encrypted-store.ts'
+import { ValueCipher } from '../../src/server/encryption/value-cipher.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { type StoreWorld, storeContract } from './store.contract.ts'
@@ -38,9 +41,18 @@ async function onDisk(reopens: boolean): Promise<StoreWorld> {
   }
 }
 
+/** A store whose every value is encrypted: nobody above it can tell. */
+async function encrypted(): Promise<StoreWorld> {
+  const world = await inMemory()
+  const random = new SeededRandom(1)
+  const cipher = new ValueCipher([{ name: 'k', secret: random.bytes(32) }], random)
+  return { ...world, store: new EncryptedStore(world.store, cipher, ['']) }
+}
+
 for (const [name, open] of [
   ['a store in memory', inMemory],
   ['a store on disk', () => onDisk(false)],
+  ['a store with encrypted values', encrypted],
   ['a store on disk, reopened between steps', () => onDisk(true)],
 ] as const) {
   storeContract(name, open)

@@ -9,7 +9,7 @@ import { emitTypes } from './emit-types.ts'
 import type { Facts } from './facts.ts'
 
 const here = new URL('.', import.meta.url).pathname
-const target = `${here}../../src/api/generated/`
+const target = `${here}../../src/api/schema/generated/`
 const facts: Facts = JSON.parse(readFileSync(`${here}facts.json`, 'utf8'))
 
 writeFileSync(`${target}types.ts`, emitTypes(facts))

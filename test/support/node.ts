@@ -39,9 +39,13 @@ const MACHINE: MachineFacts = {
   systemUuid: 's',
   bootId: 'b',
   hugePages: [],
+  hasMemoryCgroup: true,
 }
 
-export type TestNodeOptions = { settings?: Partial<NodeSettings> }
+export type TestNodeOptions = {
+  settings?: Partial<NodeSettings>
+  machine?: Partial<MachineFacts>
+}
 
 export class TestNode implements AsyncDisposable {
   readonly clock: SimClock
@@ -56,6 +60,7 @@ export class TestNode implements AsyncDisposable {
   isServerAway = false
   readonly #server: TestServer
   readonly #settings: NodeSettings
+  readonly #machine: MachineFacts
   readonly #mounts: string[] = []
   /** Of the test itself, which outlives agents. */
   readonly #signal = new AbortController().signal
@@ -72,6 +77,7 @@ export class TestNode implements AsyncDisposable {
     this.#server = server
     this.folder = folder
     this.runtime = new FakeRuntime(clock)
+    this.#machine = { ...MACHINE, ...options.machine }
     this.client = createClient(this.#transport('test', () => {}))
     this.#settings = {
       nodeName: 'node-a',
@@ -90,6 +96,7 @@ export class TestNode implements AsyncDisposable {
       logsFolder: join(folder, 'logs'),
       resolvConfPath: join(folder, 'resolv.conf'),
       hostsPath: join(folder, 'hosts'),
+      allowedUnsafeSysctls: [],
       ...options.settings,
     }
   }
@@ -124,7 +131,7 @@ export class TestNode implements AsyncDisposable {
       runtime: this.runtime,
       images: this.images,
       settings: this.#settings,
-      machine: MACHINE,
+      machine: this.#machine,
       checks: [],
       mountinfo: async () =>
         this.#mounts.map((point) => `1 1 0:1 / ${point} rw - x x x`).join('\n'),
@@ -206,6 +213,12 @@ export class TestNode implements AsyncDisposable {
   async delete(name: string, gracePeriodSeconds?: number): Promise<void> {
     const options = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }
     await this.client.delete(pods, { namespace: NAMESPACE, name }, options, this.#signal)
+  }
+
+  /** As whoever may write statuses of pods. */
+  async setStatus(name: string, status: NonNullable<Pod['status']>): Promise<void> {
+    const where = { namespace: NAMESPACE, name, subresource: 'status' }
+    await this.client.patch(pods, where, { type: 'merge', body: { status } }, this.#signal)
   }
 
   /** `Warning Failed Error: …` of one pod, oldest first. */

@@ -2,6 +2,7 @@
 
 import { readdir, statfs } from 'node:fs/promises'
 import { arch, cpus, release } from 'node:os'
+import { join } from 'node:path'
 import { readFileIfAny } from '../../lib/files.ts'
 
 export type MachineFacts = {
@@ -15,6 +16,8 @@ export type MachineFacts = {
   readonly bootId: string
   /** Sizes of huge pages that the kernel offers, as resource names: hugepages-2Mi. */
   readonly hugePages: readonly string[]
+  /** The kernel can limit the memory of pods. */
+  readonly hasMemoryCgroup: boolean
 }
 
 export type MachineLoad = {
@@ -40,7 +43,25 @@ export async function readMachine(): Promise<MachineFacts> {
     systemUuid: systemUuid || machineId,
     bootId: await text('/proc/sys/kernel/random/boot_id'),
     hugePages: await hugePages(),
+    hasMemoryCgroup: await hasMemoryCgroup('/sys/fs/cgroup'),
   }
+}
+
+/** Of either version; `root` is where cgroups are mounted. */
+export async function hasMemoryCgroup(root: string): Promise<boolean> {
+  const offered = await readFileIfAny(join(root, 'cgroup.controllers'))
+  if (offered !== undefined) return offered.trim().split(' ').includes('memory')
+  return (await readFileIfAny(join(root, 'memory/memory.stat'))) !== undefined
+}
+
+/** Why memory cannot be limited here, and how to mend it; undefined where it can. */
+export function memoryProblemOf({ hasMemoryCgroup }: MachineFacts): string | undefined {
+  if (hasMemoryCgroup) return undefined
+  const words = 'cgroup_enable=memory cgroup_memory=1'
+  return (
+    `the kernel of this node has no memory cgroup; add "${words}" to the kernel command line` +
+    ' (/boot/firmware/cmdline.txt on Raspberry Pi OS) and restart the machine'
+  )
 }
 
 /** `folder` lies on the disk that pods write to. */

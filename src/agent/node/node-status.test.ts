@@ -29,6 +29,7 @@ function viewOf(wish: Partial<NodeView> = {}): NodeView {
       systemUuid: 's',
       bootId: 'b',
       hugePages: ['hugepages-2Mi'],
+      hasMemoryCgroup: true,
     },
     load: { memoryAvailableBytes: GIB, diskBytes: 100 * GIB, diskAvailableBytes: 50 * GIB },
     runtimeVersion: 'containerd://1.6.20',
@@ -55,6 +56,25 @@ describe('the status of a node', () => {
     expect(allocatable).toEqual({ ...capacity, memory: '3996Mi' })
     const reserved = { cpu: '500m', memory: '5Gi' }
     expect(allocatableOf(capacity!, reserved)).toMatchObject({ cpu: '3500m', memory: '0' })
+  })
+
+  test('says that memory cannot be limited, and when it can again', () => {
+    const { machine } = viewOf()
+    const view = viewOf({ machine: { ...machine, hasMemoryCgroup: false } })
+    const { conditions } = nodeStatus(view, undefined)
+    expect(conditions!.at(-1)).toMatchObject({
+      type: 'MemoryLimitsUnsupported',
+      status: 'True',
+      reason: 'NoMemoryCgroup',
+      message: expect.stringContaining('cgroup_enable=memory cgroup_memory=1'),
+    })
+    expect(conditionsOf(view).Ready!.status).toBe('True')
+    expect(conditionsOf(viewOf()).MemoryLimitsUnsupported).toBeUndefined()
+    const mended = nodeStatus(viewOf(), { conditions: conditions! })
+    expect(mended.conditions!.at(-1)).toMatchObject({
+      type: 'MemoryLimitsUnsupported',
+      status: 'False',
+    })
   })
 
   test('says under which pressure it is', () => {

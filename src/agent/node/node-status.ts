@@ -18,7 +18,7 @@ import type {
 import { formatTime, parseTime } from '../../api/time.ts'
 import type { ImageSeen } from '../../runtime/contract.ts'
 import type { NodeSettings } from '../settings.ts'
-import type { MachineFacts, MachineLoad } from './machine.ts'
+import { type MachineFacts, type MachineLoad, memoryProblemOf } from './machine.ts'
 
 export type NodeView = {
   readonly settings: NodeSettings
@@ -150,6 +150,7 @@ function conditionsOf(view: NodeView, before: readonly NodeCondition[]): NodeCon
       no: ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     }),
     readyOf(view),
+    ...memoryLimitsOf(view, before),
   ]
   const now = formatTime(nowMs)
   return drafts.map((draft) => {
@@ -177,6 +178,21 @@ function readyOf({ runtimeVersion, problems }: NodeView): Draft {
   }
   const message = 'kubelet is posting ready status'
   return { type: 'Ready', status: 'True', reason: 'KubeletReady', message }
+}
+
+const UNLIMITED = 'MemoryLimitsUnsupported'
+
+/** Only of nodes that cannot limit memory, or could not before; the kubelet has none such. */
+function memoryLimitsOf({ machine }: NodeView, before: readonly NodeCondition[]): Draft[] {
+  const problem = memoryProblemOf(machine)
+  const wasTold = before.some(({ type }) => type === UNLIMITED)
+  if (problem === undefined && !wasTold) return []
+  return [
+    pressure(UNLIMITED, problem !== undefined, {
+      yes: ['NoMemoryCgroup', `pods with memory limits are refused: ${problem}`],
+      no: ['MemoryCgroupPresent', 'memory limits of pods are kept'],
+    }),
+  ]
 }
 
 /** The largest ones, each by its digest and then its tags. */

@@ -5,14 +5,35 @@ import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import { matchesNodeTerm } from '../../api/requirement.ts'
 import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
-import { podRequests } from '../resources.ts'
+import type { SysctlList } from '../../runtime/spec/sysctls.ts'
+import { podLimits, podRequests } from '../resources.ts'
+import { podFault } from './pod-rules.ts'
 
 export type Rejection = { readonly reason: string; readonly message: string }
 
+/** What pods are judged by. */
+export type Host = {
+  /** As the agent reports it. */
+  readonly node: Node
+  /** Kernel settings that pods may have. */
+  readonly sysctls: SysctlList
+  /** Why memory cannot be limited here; undefined where it can. */
+  readonly memoryProblem: string | undefined
+}
+
+/** What may not run whoever let it in before: asked again after every start of the agent. */
+export function refusePod(pod: Pod, { sysctls }: Host): Rejection | undefined {
+  const { hostNetwork = false, hostIPC: hostIpc = false } = pod.spec
+  return podFault(pod, { sysctls, hostNetwork, hostIpc })
+}
+
 /** Undefined when it may. `others` are the pods that hold resources of the node already. */
-export function admitPod(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+export function admitPod(pod: Pod, host: Host, others: readonly Pod[]): Rejection | undefined {
+  const { node } = host
   return (
+    refusePod(pod, host) ??
     wrongSystem(pod) ??
+    unlimited(pod, host) ??
     tooLarge(pod, node, others) ??
     wrongNode(pod, node) ??
     takenPort(pod, others) ??
@@ -29,6 +50,12 @@ function wrongSystem({ spec, metadata }: Pod): Rejection | undefined {
   if (label === undefined || label === 'linux') return undefined
   const message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
   return { reason: 'PodOSSelectorNodeLabelDoesNotMatch', message }
+}
+
+/** Without the memory cgroup a limit would be a promise that nobody keeps. */
+function unlimited(pod: Pod, { memoryProblem }: Host): Rejection | undefined {
+  if (memoryProblem === undefined || podLimits(pod).memory === undefined) return undefined
+  return { reason: 'MemoryLimitsUnsupported', message: `memory limits: ${memoryProblem}` }
 }
 
 function tooLarge(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {

@@ -89,8 +89,6 @@ export async function sandboxConfig(
     hostname: kernelHostName(pod, settings.clusterDomain, settings.hostName),
     cgroupParent: cgroupParentOf(pod),
     resolvConf: resolvConfOf(pod, settings, nodeFile),
-    sysctls: Object.fromEntries(
-      sysctls.map(({ name, value }) => [name.replaceAll('/', '.'), value ?? '']),
-    ),
+    sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value ?? ''])),
   }
 }

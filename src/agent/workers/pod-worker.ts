@@ -84,6 +84,11 @@ export class PodWorker {
     return this.#memory.reported
   }
 
+  /** It is being deleted, or has gone from the API: what it holds will be free. */
+  get isEnding(): boolean {
+    return this.#memory.isForgotten || this.pod.metadata.deletionTimestamp !== undefined
+  }
+
   /** A newer version of the pod. */
   update(pod: Pod): void {
     this.#inbox.put(pod)

@@ -1,21 +1,22 @@
 // The pods of this node: a worker for each, fed by what the API, the runtime and the objects that
 // the pods use have to say.
 
-import type { Node, Pod } from '../../api/schema/generated/types.ts'
+import type { Pod } from '../../api/schema/generated/types.ts'
 import type { Change } from '../../kit/informer.ts'
 import { isAbort } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { PodSeen } from '../../runtime/contract.ts'
-import { admitPod } from '../plan/admit.ts'
+import { admitPod, type Host, type Rejection, refusePod } from '../plan/admit.ts'
+import { podEvents } from './pod-events.ts'
 import { PodWorker, type WorkerDeps } from './pod-worker.ts'
 
 export type PodsDeps = {
   readonly clock: Clock
   readonly log: Log
   readonly worker: WorkerDeps
-  /** This node as the agent reports it. */
-  readonly node: () => Node
+  /** What pods are judged by, now. */
+  readonly host: () => Host
   /** Keeps at hand what a pod names; called for every new version of it. */
   readonly hold: (pod: Pod) => void
   /** The pod has left the API and the node. */
@@ -24,12 +25,17 @@ export type PodsDeps = {
   readonly gone: (podUid: string) => void
 }
 
+/** What is to become of a pod that has just come. */
+type Judgement = { readonly mayRun: 'yes' | 'later' | 'no'; readonly why: Rejection | undefined }
+
 type Entry = { readonly worker: PodWorker; cancelTimer: (() => void) | undefined }
 
 export class Pods {
   readonly #deps: PodsDeps
   readonly #entries = new Map<string, Entry>()
   readonly #start: (task: (signal: AbortSignal) => Promise<void>) => void
+  /** Let in once those that are ending have left what they need. In the order they came. */
+  readonly #waiting = new Map<string, Pod>()
   #adopted: ReadonlyMap<string, PodSeen>
 
   /** `adopted`: what ran here, by pod UID, before the agent started. */
@@ -63,6 +69,7 @@ export class Pods {
   podChanged(change: Change<Pod>): void {
     const uid = change.object.metadata.uid!
     const entry = this.#entries.get(uid)
+    if (this.#waiting.has(uid)) return this.#waitingChanged(change)
     if (change.type === 'deleted') {
       this.#deps.gone(uid)
       entry?.worker.forget(change.object)
@@ -113,12 +120,59 @@ export class Pods {
   #add(pod: Pod): void {
     const uid = pod.metadata.uid!
     const seen = this.#adopted.get(uid)
-    const others = this.#active()
+    const { mayRun, why } = this.#judge(pod, seen)
+    if (mayRun === 'later') {
+      this.#waiting.set(uid, pod)
+      const message = `Waiting for pods of this node that are ending: ${why!.message}`
+      podEvents(this.#deps.worker.recorder, pod).normal('Waiting', message)
+      return
+    }
     this.#launch(pod, seen, (worker) => {
-      if (wasAdmitted(pod, seen)) return
-      const rejection = admitPod(pod, this.#deps.node(), others)
-      if (rejection !== undefined) worker.reject(rejection)
+      if (mayRun === 'no') worker.reject(why!)
     })
+  }
+
+  #judge(pod: Pod, seen: PodSeen | undefined): Judgement {
+    const host = this.#deps.host()
+    if (wasAdmitted(pod, seen)) return judged(refusePod(pod, host))
+    const workers = this.#active()
+    const others = workers.map((worker) => worker.pod)
+    const waiting = [...this.#waiting.values()].filter((one) => one !== pod)
+    const why = admitPod(pod, host, [...others, ...waiting])
+    if (why === undefined) return judged(undefined)
+    const staying = workers.filter((worker) => !worker.isEnding).map((worker) => worker.pod)
+    const isFreeSoon = admitPod(pod, host, [...staying, ...waiting]) === undefined
+    return isFreeSoon ? { mayRun: 'later', why } : judged(why)
+  }
+
+  #waitingChanged({ type, object }: Change<Pod>): void {
+    const uid = object.metadata.uid!
+    if (type === 'deleted') {
+      this.#waiting.delete(uid)
+      this.#deps.gone(uid)
+      this.#deps.left(object)
+      return
+    }
+    this.#deps.hold(object)
+    if (object.metadata.deletionTimestamp === undefined) {
+      this.#waiting.set(uid, object)
+      return
+    }
+    // Nothing of it has run; its worker says so to the API.
+    this.#waiting.delete(uid)
+    this.#launch(object, undefined, () => {})
+  }
+
+  /** A pod has left: what waited for that is looked at again. */
+  #admitWaiting(): void {
+    for (const [uid, pod] of [...this.#waiting]) {
+      const { mayRun, why } = this.#judge(pod, undefined)
+      if (mayRun === 'later') continue
+      this.#waiting.delete(uid)
+      this.#launch(pod, undefined, (worker) => {
+        if (mayRun === 'no') worker.reject(why!)
+      })
+    }
   }
 
   #launch(pod: Pod, seen: PodSeen | undefined, prepare: (worker: PodWorker) => void): void {
@@ -136,16 +190,19 @@ export class Pods {
         this.#entries.get(uid)?.cancelTimer?.()
         this.#entries.delete(uid)
       }
+      this.#admitWaiting()
     })
   }
 
   /** Those that hold resources of the node. */
-  #active(): Pod[] {
-    return [...this.#entries.values()].flatMap(({ worker }) => {
-      const isOver = worker.status.phase === 'Succeeded' || worker.status.phase === 'Failed'
-      return isOver ? [] : [worker.pod]
-    })
+  #active(): PodWorker[] {
+    const workers = [...this.#entries.values()].map(({ worker }) => worker)
+    return workers.filter(({ status: { phase } }) => phase !== 'Succeeded' && phase !== 'Failed')
   }
+}
+
+function judged(why: Rejection | undefined): Judgement {
+  return { mayRun: why === undefined ? 'yes' : 'no', why }
 }
 
 /** It ran before, or it was admitted by the agent before this one. */

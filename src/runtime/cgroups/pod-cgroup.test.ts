@@ -42,6 +42,21 @@ test('version 2 hands controllers down before it limits', () => {
   ])
 })
 
+test('what the kernel lacks is not written', () => {
+  const written = (host: CgroupHost) =>
+    planPodCgroup(host, 'kubepods/besteffort/podx', limits).flatMap(({ dir, values }) => [
+      dir,
+      ...values.map(([file, value]) => `${file} ${value}`),
+    ])
+  for (const version of [1, 2] as const) {
+    for (const lacks of ['memory', 'cpu']) {
+      const controllers = ['cpu', 'memory', 'pids'].filter((name) => name !== lacks)
+      const text = written({ root: '/cg', version, controllers }).join('\n')
+      expect(text).not.toMatch(new RegExp(`\\b${lacks}\\b`))
+    }
+  }
+})
+
 test('no limit is written as none, so that an old one does not stay', () => {
   const values = (host: CgroupHost) =>
     planPodCgroup(host, 'podx', unlimited).flatMap((step) => step.values.map(([, value]) => value))

@@ -39,18 +39,23 @@ export function planPodCgroup(
 function planUnified(host: CgroupHost, folders: string[], limits: CgroupLimits): CgroupStep[] {
   const offered = HANDED_DOWN.filter((name) => host.controllers.includes(name))
   const handDown = offered.map((name) => ['cgroup.subtree_control', `+${name}`] as const)
-  const own: [string, string][] = [
+  const all: [string, string][] = [
     ['cpu.weight', String(weightOf(limits.cpuShares))],
     ['cpu.max', `${limits.cpuQuota ?? 'max'} ${CPU_PERIOD_US}`],
     ['memory.max', String(limits.memoryLimitBytes ?? 'max')],
   ]
+  // A kernel that lacks a controller has none of its files.
+  const has = (file: string) => offered.includes(file.split('.')[0]!)
+  const own = all.filter(([file]) => has(file))
   return [
     { dir: host.root, values: handDown },
     ...folders.map((folder, i) => ({
       dir: join(host.root, folder),
       values: [
         ...handDown,
-        ...(i === folders.length - 1 ? own : classValues(folder, 'cpu.weight')),
+        ...(i === folders.length - 1
+          ? own
+          : classValues(folder, 'cpu.weight').filter(([file]) => has(file))),
       ],
     })),
   ]
@@ -131,9 +136,13 @@ async function removeTree(dir: string): Promise<void> {
 
 /** Process ids in a pod's cgroup and below it. */
 export async function processesIn(host: CgroupHost, parent: string): Promise<number[]> {
-  const root = host.version === 2 ? host.root : join(host.root, 'memory')
+  // Version 1 has a process in every hierarchy; any that the kernel offers will do.
+  const hierarchy = LEGACY_HIERARCHIES.find((name) => host.controllers.includes(name))
+  const root = host.version === 2 ? host.root : join(host.root, hierarchy ?? '')
   return processesOf(join(root, parent))
 }
+
+const LEGACY_HIERARCHIES = ['pids', 'memory', 'cpu', 'freezer']
 
 async function processesOf(dir: string): Promise<number[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch(noFile)

@@ -12,8 +12,9 @@ import { impersonated } from '../authn/impersonation.ts'
 import { foreignKey } from '../authn/node-keys.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { accessOf, forbiddenAccess } from '../authz/request-access.ts'
-import { serveResource } from '../dispatch.ts'
+import { resourceRequest, serveResource } from '../dispatch.ts'
 import { PEERS_PATH } from '../nonresource/peers.ts'
+import { connect } from '../objects/subresources/connect.ts'
 import { type RequestInfo, requestInfo } from '../request/request-info.ts'
 import { pageNotFound } from '../response/errors.ts'
 import type { Server } from '../server.ts'
@@ -52,8 +53,10 @@ export async function upgrade(
       if (node === undefined || tunnels === undefined) throw badRequest('only nodes have tunnels')
       await bindName(server, call, node)
       use = () => tunnels.accept(node, call, socket, head)
-    } else if (isStreamRequest(info)) use = () => relayUpgrade(streams, call, info, socket, head)
-    else {
+    } else if (isStreamRequest(info)) {
+      const request = resourceRequest(server, { call, info, user, warnings: [] })
+      use = await connect(request, () => () => relayUpgrade(streams, call, info, socket, head))
+    } else {
       const answer = await watchAnswer(server, call, info, user)
       use = () => sendWatch(answer, call, socket, head)
     }
