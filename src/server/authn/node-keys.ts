@@ -74,7 +74,7 @@ export class NodeKeys {
       const isOwn = keys?.includes(key) || (shown !== undefined && keys?.includes(shown))
       if (!isFree && !isOwn) return false
       const wanted = [...new Set([key, ...(shown === undefined ? [] : [shown])])]
-      if (dryRun || (keys !== undefined && wanted.every((one, i) => keys[i] === one))) return true
+      if (dryRun || keys?.join() === wanted.join()) return true
       if (await this.#write(node, wanted.slice(0, KEYS_MAX))) return true
     }
     throw conflict({ group: '', plural: 'nodes' }, node)
