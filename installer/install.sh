@@ -200,7 +200,8 @@ has_plugins() {
 # Never takes away a package to make room for another.
 apt_install() {
   # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove $missing \
+  LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends --no-remove $missing \
     >>"$1" 2>&1
 }
 
@@ -255,7 +256,7 @@ download() {
   curl --proto '=https' --tlsv1.2 -fsSL -o "$2" "$1" ||
     fail "INSTALL_KEDGE_BIN: could not download $1"
   [ -z "${INSTALL_KEDGE_SHA256:-}" ] || return 0
-  sum=$(curl --proto '=https' --tlsv1.2 -fsSL "$1.sha256" | cut -d ' ' -f 1) || sum=
+  sum=$(curl --proto '=https' --tlsv1.2 -fsSL "$1.sha256" 2>/dev/null | cut -d ' ' -f 1) || sum=
   [ -n "$sum" ] || fail "INSTALL_KEDGE_BIN: there is no $1.sha256: give INSTALL_KEDGE_SHA256"
   verify "$sum"
 }

@@ -13,7 +13,8 @@ type Kubeconfig = {
 const [kubeconfigPath, ...chosen] = process.argv.slice(2)
 if (kubeconfigPath === undefined) throw new Error('say which kubeconfig to use')
 const { origin, send } = connect(kubeconfigPath)
-const { gitVersion } = await (await send(new Request(`${origin}/version`))).json()
+const version = await send(new Request(`${origin}/version`))
+const { gitVersion } = (await version.json()) as { gitVersion: string }
 const names = chosen.map((name) => name.replace(/^.*cases\//, '').replace(/\.http$/, ''))
 for (const name of names.length > 0 ? names : caseNames()) {
   const namespace = `cmp-${crypto.randomUUID().slice(0, 8)}`
