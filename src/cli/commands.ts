@@ -4,7 +4,7 @@ import { Command, CommanderError, Option as Flag } from 'commander'
 import { CONFIG_PATH, type RawSettings } from '../daemon/config.ts'
 import { OPTIONS, type Option, type OptionName, type Role } from '../daemon/options.ts'
 import { UserError } from '../lib/user-error.ts'
-import { VERSION } from '../lib/version.ts'
+import { COMMIT, VERSION } from '../lib/version.ts'
 import { importImages, listImages } from './images.ts'
 import { resetNode } from './node.ts'
 import { type Output, standardOutput } from './output.ts'
@@ -46,7 +46,7 @@ function createProgram(output: Output): Command {
   const program = new Command('kedge')
     .description('Kubernetes in one executable.')
     .configureOutput({ writeOut: (text) => output.write(text), writeErr: onlyHelp(output) })
-    .version(`kedge ${VERSION}`, '--version', 'print the version')
+    .version(versionLine(), '--version', 'print the version')
   shaped(program)
   addRun(program, 'server', 'run a control plane and, unless told otherwise, a node')
   addRun(program, 'agent', 'run a node that joins a server')
@@ -54,9 +54,14 @@ function createProgram(output: Output): Command {
   addNode(shaped(program.command('node').description('manage nodes')), output)
   addImages(shaped(program.command('images').description('manage the images of this node')), output)
   shaped(program.command('version').description('print the version')).action(() =>
-    output.write(`kedge ${VERSION}\n`),
+    output.write(`${versionLine()}\n`),
   )
   return program
+}
+
+/** `kedge 0.1.0 (37e85fdc2)`. */
+function versionLine(): string {
+  return COMMIT === '' ? `kedge ${VERSION}` : `kedge ${VERSION} (${COMMIT})`
 }
 
 /** What all commands have in common. */

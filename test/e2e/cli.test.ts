@@ -450,7 +450,10 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
     )
     for (const argument of ['version', '--version']) {
       const { code, stdout, stderr } = await kedge([argument])
-      expect([code, stdout, stderr]).toEqual([0, `kedge ${version}\n`, ''])
+      expect([code, stderr]).toEqual([0, ''])
+      const commit = /^( \([0-9a-f]{9,}(-dirty)?\))?\n$/
+      expect(stdout.slice(`kedge ${version}`.length)).toMatch(commit)
+      expect(stdout).toStartWith(`kedge ${version}`)
     }
   })
 })

@@ -5,9 +5,8 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { UserInfo } from '../../api/resource.ts'
 import { ApiError, badRequest } from '../../api/status.ts'
-import { formatHead } from '../../lib/net/http1.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
-import { acceptKey, WebSocketStream } from '../../lib/net/websocket.ts'
+import { acceptWebSocket, type WebSocketStream } from '../../lib/net/websocket.ts'
 import { impersonated } from '../authn/impersonation.ts'
 import { foreignKey } from '../authn/node-keys.ts'
 import { nodeNameOf } from '../authz/node.ts'
@@ -107,24 +106,18 @@ async function sendWatch(
   socket: Duplex,
   head: Uint8Array,
 ): Promise<void> {
-  const stream = socketStream(socket as Socket, head)
-  const key = call.header('sec-websocket-key')
-  if (key === undefined) return refuse(stream, badRequest('only WebSocket is spoken here'))
-  await stream.write(
-    formatHead('HTTP/1.1 101 Switching Protocols', [
-      ['Upgrade', 'websocket'],
-      ['Connection', 'Upgrade'],
-      ['Sec-WebSocket-Accept', acceptKey(key)],
-    ]),
-  )
-  const messages = new WebSocketStream(stream)
+  let messages: WebSocketStream
+  try {
+    messages = acceptWebSocket(socket, call, { head })
+  } catch (error) {
+    return refuse(socketStream(socket as Socket, head), error)
+  }
   const gone = new AbortController()
   const leave = () => gone.abort(new Error('the client has gone'))
   socket.once('close', leave)
   void readAway(messages).finally(leave)
   await body.push(new MessageSink(messages, isText, gone))
-  // The client may be gone already; then there is nobody to say good-bye to.
-  await messages.close(1000, '').catch(() => {})
+  await messages.close(1000, '')
 }
 
 /**
