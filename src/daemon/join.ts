@@ -2,8 +2,8 @@
 //
 //   token ─► fetch the CA, check its hash ─► key and CSR ─► signed by the cluster ─► on disk
 //
-// The token holds the hash of the CA, so nobody in between can pretend to be the server. The name of
-// the node belongs to its key from the first request on: so the key lies on disk before that.
+// The token holds the hash of the CA, so nobody in between can pretend to be the server. The name
+// of the node belongs to its key from the first request on: so the key lies on disk before that.
 
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
@@ -133,7 +133,7 @@ async function fetchCa(
   )
 }
 
-/** Asks for a certificate with `credentials`, waits until the cluster has signed it, and keeps it. */
+/** Asks for a certificate with `credentials`, waits until it is signed, and keeps it. */
 export async function requestIdentity(
   { url, nodeName, folder, clock }: Omit<JoinOptions, 'token'>,
   credentials: { ca: string; token?: string; cert?: string; key?: string },

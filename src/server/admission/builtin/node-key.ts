@@ -1,5 +1,5 @@
-// Binds the name of a node to the key that it first asks for a certificate with. Whoever holds a join
-// token could else take the place of a node that is there. No plug-in of upstream's.
+// Binds the name of a node to the key that it first asks for a certificate with. Whoever holds a
+// join token could else take the place of a node that is there. No plug-in of upstream's.
 
 import type { CertificateSigningRequest } from '../../../api/schema/generated/types.ts'
 import { readCsr } from '../../../pki/csr.ts'
