@@ -2,11 +2,11 @@
 
 import { afterEach, expect, test } from 'bun:test'
 import { createServer, type Server } from 'node:net'
+import { webSocketPair } from '../../test/support/websocket.ts'
 import type { ByteStream } from '../lib/byte-stream.ts'
 import { SimClock } from '../lib/clock.ts'
 import { silentLog } from '../lib/log.ts'
-import { copyBytes, streamPair } from '../lib/net/pipe.ts'
-import { SeededRandom } from '../lib/random.ts'
+import { copyBytes } from '../lib/net/pipe.ts'
 import { Tunnels } from '../server/streams/tunnels.ts'
 import { carryTunnel } from './tunnel.ts'
 
@@ -20,9 +20,9 @@ afterEach(() => {
 function world() {
   const clock = new SimClock()
   const tunnels = new Tunnels({ clock, log: silentLog })
-  const join = (name: string) => {
-    const [atServer, atNode] = streamPair()
-    const options = { clock, log: silentLog, random: new SeededRandom(1) }
+  const join = async (name: string) => {
+    const { client, server, wire } = await webSocketPair()
+    const options = { clock, log: silentLog }
     // Says its name, then repeats what it hears.
     const serveNode = async (stream: ByteStream) => {
       await stream.write(Buffer.from(`${name} `))
@@ -30,10 +30,10 @@ function world() {
       await stream.end()
     }
     const ended = Promise.all([
-      tunnels.carry(name, atServer),
-      carryTunnel({ ...options, serveNode }, atNode, never),
+      tunnels.carry(name, server),
+      carryTunnel({ ...options, serveNode }, client, never),
     ])
-    return { ended, cut: () => atNode.abort(new Error('cable pulled')) }
+    return { ended, cut: () => wire.abort(new Error('cable pulled')) }
   }
   return { clock, tunnels, join }
 }
@@ -47,8 +47,8 @@ async function echo(tunnels: Tunnels, name: string): Promise<string> {
 
 test('the server reaches the HTTP API of each node that has dialled in', async () => {
   const { tunnels, join } = world()
-  join('a')
-  join('b')
+  await join('a')
+  await join('b')
   expect(tunnels.connected).toEqual(['a', 'b'])
   expect(await Promise.all([echo(tunnels, 'a'), echo(tunnels, 'b')])).toEqual([
     'a hello',
@@ -58,7 +58,7 @@ test('the server reaches the HTTP API of each node that has dialled in', async (
 
 test('the server reaches addresses in the network of a node', async () => {
   const { tunnels, join } = world()
-  join('a')
+  await join('a')
   const listener = createServer((socket) => socket.pipe(socket))
   servers.push(listener)
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
@@ -75,7 +75,7 @@ test('the server reaches addresses in the network of a node', async () => {
 
 test('a node that has gone is not connected, and its streams are broken', async () => {
   const { clock, tunnels, join } = world()
-  const node = join('a')
+  const node = await join('a')
   const stream = await tunnels.dialNode('a', never)
   const reading = textOf(stream)
   node.cut()
@@ -89,19 +89,19 @@ test('a node that has gone is not connected, and its streams are broken', async 
 test('who asks for a node in the moment that it is away gets it when it is back', async () => {
   const { tunnels, join } = world()
   const early = echo(tunnels, 'a')
-  const node = join('a')
+  const node = await join('a')
   expect(await early).toBe('a hello')
   node.cut()
   await node.ended
   const late = echo(tunnels, 'a')
-  join('a')
+  await join('a')
   expect(await late).toBe('a hello')
 })
 
 test('a node that comes back takes the place of its old connection', async () => {
   const { tunnels, join } = world()
-  const old = join('a')
-  join('a')
+  const old = await join('a')
+  await join('a')
   await old.ended
   expect(tunnels.connected).toEqual(['a'])
   expect(await echo(tunnels, 'a')).toBe('a hello')

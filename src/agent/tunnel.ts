@@ -10,12 +10,10 @@ import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
-import { ByteReader } from '../lib/net/byte-reader.ts'
-import { formatHead, headerOf, readHead, statusOf } from '../lib/net/http1.ts'
 import { Mux } from '../lib/net/mux.ts'
 import { joinStreams } from '../lib/net/pipe.ts'
 import { socketStream } from '../lib/net/socket-stream.ts'
-import { acceptKey, WebSocketStream } from '../lib/net/websocket.ts'
+import { connectWebSocket, type WebSocketStream } from '../lib/net/websocket.ts'
 import type { Random } from '../lib/random.ts'
 
 export type TunnelOptions = {
@@ -49,9 +47,9 @@ export async function keepTunnel(options: TunnelOptions, signal: AbortSignal): P
   while (!signal.aborted) {
     const startedMs = clock.monotonicMs()
     try {
-      const stream = await openTunnel(options, signal)
+      const socket = await openTunnel(options, signal)
       log.info('connected to the server')
-      await carryTunnel(options, stream, signal)
+      await carryTunnel(options, socket, signal)
       if (!signal.aborted) log.warn('connection to the server is lost')
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
@@ -69,11 +67,10 @@ function ignoreAbort(): void {}
 
 /** Serves what the server opens, until the connection is over. */
 export async function carryTunnel(
-  { clock, serveNode, log, random }: Omit<TunnelOptions, 'server' | 'backoff'>,
-  stream: ByteStream,
+  { clock, serveNode, log }: Pick<TunnelOptions, 'clock' | 'serveNode' | 'log'>,
+  socket: WebSocketStream,
   signal: AbortSignal,
 ): Promise<void> {
-  const socket = new WebSocketStream(stream, random)
   const pipe = {
     send: (message: Uint8Array) => socket.send(message),
     receive: async () => (await socket.receive())?.data,
@@ -157,7 +154,7 @@ function words(error: NodeJS.ErrnoException): string {
 }
 
 /** Connects, proves who this node is, and asks for the tunnel. */
-async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<ByteStream> {
+async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<WebSocketStream> {
   const limit = new AbortController()
   const cancel = options.clock.after(HANDSHAKE_MS_MAX, () => {
     limit.abort(new Error('server did not answer in time'))
@@ -169,7 +166,7 @@ async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<
     const onAbort = () => socket.destroy()
     until.addEventListener('abort', onAbort, { once: true })
     try {
-      return await handshake(socketStream(socket), server, options.random)
+      return await handshake(socket, server)
     } finally {
       until.removeEventListener('abort', onAbort)
     }
@@ -204,32 +201,11 @@ function connectServer(server: TunnelServer, signal: AbortSignal): Promise<TLSSo
   })
 }
 
-async function handshake(
-  stream: ByteStream,
-  { host, port }: TunnelServer,
-  random: Random,
-): Promise<ByteStream> {
-  const key = Buffer.from(random.bytes(16)).toString('base64')
-  const request = formatHead(`GET ${PATH} HTTP/1.1`, [
-    ['Host', `${host.includes(':') ? `[${host}]` : host}:${port}`],
-    ['Connection', 'Upgrade'],
-    ['Upgrade', 'websocket'],
-    ['Sec-WebSocket-Version', '13'],
-    ['Sec-WebSocket-Key', key],
-    ['Sec-WebSocket-Protocol', PROTOCOL],
-  ])
-  await stream.write(request)
-  const reader = new ByteReader(stream.readable)
-  const head = await readHead(reader)
-  if (head === undefined) throw new Error('server closed the connection')
-  if (statusOf(head) !== 101) throw new Error(`server answered ${head.line.slice(9)}`)
-  if (headerOf(head, 'sec-websocket-accept') !== acceptKey(key)) {
-    throw new Error('server answered a hand-shake of somebody else')
-  }
-  return {
-    readable: reader.remaining(),
-    write: (bytes) => stream.write(bytes),
-    end: () => stream.end(),
-    abort: (reason) => stream.abort(reason),
-  }
+function handshake(socket: TLSSocket, { host, port }: TunnelServer): Promise<WebSocketStream> {
+  return connectWebSocket(socket, {
+    authority: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    path: PATH,
+    protocols: [PROTOCOL],
+    encrypted: true,
+  })
 }

@@ -33,6 +33,32 @@ export async function readFileIfAny(path: string): Promise<string | undefined> {
   }
 }
 
+/** A file is larger than whoever reads it is ready for. */
+export class FileTooLarge extends Error {
+  override readonly name = 'FileTooLarge'
+
+  constructor(path: string, bytesMax: number) {
+    super(`${path} is larger than ${bytesMax} bytes`)
+  }
+}
+
+/** The text of a regular file that somebody else wrote. Throws `FileTooLarge` beyond `bytesMax`. */
+export async function readTextBounded(path: string, bytesMax: number): Promise<string> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const found = await file.stat()
+  if (!found.isFile()) throw new Error(`${path} is not a regular file`)
+  // The size first: a sparse file costs its owner nothing. It may also grow while it is read.
+  if (found.size > bytesMax) throw new FileTooLarge(path, bytesMax)
+  const buffer = Buffer.alloc(found.size)
+  let at = 0
+  while (at < buffer.length) {
+    const { bytesRead } = await file.read(buffer, at, buffer.length - at, at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return buffer.toString('utf8', 0, at)
+}
+
 /** Removes a file or folder; nothing happens when it is not there. */
 export async function removeIfAny(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true })

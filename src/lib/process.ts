@@ -52,6 +52,15 @@ export class ExitError extends Error {
   }
 }
 
+/** The program was ended because it printed more than it may. */
+export class TooMuchOutput extends Error {
+  override readonly name = 'TooMuchOutput'
+
+  constructor(argv: readonly string[], bytesMax: number) {
+    super(`${argv.slice(0, 4).join(' ')}: printed more than ${bytesMax} bytes`)
+  }
+}
+
 /** Runs to the end and returns standard output; throws `ExitError` on a non-zero exit. */
 export async function runOk(
   processes: Processes,
@@ -67,11 +76,12 @@ export async function runOk(
 export class SystemProcesses implements Processes, DetachedProcesses {
   async run(argv: readonly string[], signal: AbortSignal, options: RunOptions = {}) {
     signal.throwIfAborted()
+    const { outputBytesMax = OUTPUT_BYTES_MAX } = options
     const child = Bun.spawn([...argv], {
       stdin: options.stdin === undefined ? 'ignore' : toBytes(options.stdin),
       stdout: 'pipe',
       stderr: 'pipe',
-      maxBuffer: options.outputBytesMax ?? OUTPUT_BYTES_MAX,
+      maxBuffer: outputBytesMax,
       ...environment(options),
     })
     const onAbort = () => child.kill('SIGKILL')
@@ -80,6 +90,8 @@ export class SystemProcesses implements Processes, DetachedProcesses {
       const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()])
       const exitCode = exitCodeOf(await child.exited, child.signalCode)
       signal.throwIfAborted()
+      const isTooMuch = [stdout, stderr].some((text) => Buffer.byteLength(text) > outputBytesMax)
+      if (isTooMuch) throw new TooMuchOutput(argv, outputBytesMax)
       return { exitCode, stdout, stderr }
     } finally {
       signal.removeEventListener('abort', onAbort)

@@ -1,6 +1,6 @@
 // containerd through its command line: versions 1.6 to 2.x. Nothing here knows about pods.
 
-import type { Processes, Spawned } from '../lib/process.ts'
+import type { Processes, RunOptions, Spawned } from '../lib/process.ts'
 import { ExitError, runOk } from '../lib/process.ts'
 
 export type CtrOptions = {
@@ -31,9 +31,13 @@ export class Ctr {
   }
 
   /** Runs to the end and returns standard output. Throws `CtrError`. */
-  async run(args: readonly string[], signal: AbortSignal): Promise<string> {
+  async run(
+    args: readonly string[],
+    signal: AbortSignal,
+    options?: Pick<RunOptions, 'outputBytesMax'>,
+  ): Promise<string> {
     try {
-      return await runOk(this.#processes, this.argv(args), signal)
+      return await runOk(this.#processes, this.argv(args), signal, options)
     } catch (error) {
       if (error instanceof ExitError) throw new CtrError(args, error)
       throw error

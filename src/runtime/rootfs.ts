@@ -6,10 +6,11 @@
 // snapshotter is not overlayfs, containerd prepares a snapshot per container instead.
 
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, readFile, readlink, symlink } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isMissing, removeIfAny } from '../lib/files.ts'
+import { FileTooLarge, isMissing, readTextBounded, removeIfAny } from '../lib/files.ts'
 import { MS_BIND, MS_NODEV, MS_RDONLY, MS_REC, type Syscalls } from '../lib/linux/syscalls.ts'
+import { RuntimeError } from './contract.ts'
 import { type Ctr, CtrError, parseTable } from './ctr.ts'
 
 export type RootfsOptions = {
@@ -25,6 +26,16 @@ type SnapshotMount = { Type: string; Source: string; Options?: string[] | null }
 const OPTIONS_BYTES_MAX = 4000
 const KEEPER_PREFIX = 'kedge-layers-'
 const SYMLINKS_MAX = 40
+/** Parts of a path, those of links included, that are looked at for one file. */
+const PATH_PARTS_MAX = 256
+/** Of passwd and group: thousands of accounts. */
+const USER_FILE_BYTES_MAX = 1024 * 1024
+/**
+ * Attributes of files in a layer may ask overlayfs to take a file's content or place from
+ * elsewhere. Layers come from strangers: we never do, where the kernel knows the words.
+ */
+const DISTRUST = { redirect_dir: 'redirect_dir=nofollow', metacopy: 'metacopy=off' } as const
+const OVERLAY_PARAMETERS = '/sys/module/overlay/parameters'
 
 export class Rootfs {
   readonly #options: RootfsOptions
@@ -106,8 +117,10 @@ export class Rootfs {
     const work = join(folder, 'work')
     await mkdir(upper, { recursive: true, mode: 0o755 })
     await mkdir(work, { recursive: true, mode: 0o711 })
+    const known = (await readdir(OVERLAY_PARAMETERS).catch(missing)) ?? []
+    const distrust = overlayDistrust(known)
     const options = (lower: readonly string[]) =>
-      `lowerdir=${lower.join(':')},upperdir=${upper},workdir=${work}`
+      [`lowerdir=${lower.join(':')}`, `upperdir=${upper}`, `workdir=${work}`, ...distrust].join(',')
     const isLong = options(layers).length > OPTIONS_BYTES_MAX
     const data = options(isLong ? await this.#shortNames(layers) : layers)
     this.#options.syscalls.mount({ source: 'overlay', target, type: 'overlay', flags: 0, data })
@@ -137,6 +150,13 @@ export class Rootfs {
       syscalls.mount({ source, target, type: type === 'bind' ? '' : type, flags, data })
     }
   }
+}
+
+/** Mount options by the parameters that the kernel's overlayfs has. Pure. */
+export function overlayDistrust(parameters: readonly string[]): string[] {
+  return Object.entries(DISTRUST).flatMap(([name, option]) =>
+    parameters.includes(name) ? [option] : [],
+  )
 }
 
 /** Layers, top first, out of the mounts of a snapshot; undefined when not overlayfs's. Pure. */
@@ -184,12 +204,29 @@ function ignoreMissing(error: unknown): void {
 /**
  * Reads a text file inside an unstarted container's root, following links as the container would:
  * an absolute link starts at the root, so that it cannot lead to the host's file. Empty when
- * missing.
+ * missing, when it is no file, and when it is hidden behind too many links. Throws RuntimeError
+ * when it is too large to be what it says.
  */
 export async function readInRoot(root: string, path: string): Promise<string> {
-  let rest = path.split('/').filter((part) => part !== '')
+  const at = await resolveInRoot(root, path)
+  const found = at === undefined ? undefined : await lstat(join(root, at)).catch(missing)
+  if (at === undefined || !found?.isFile()) return ''
+  try {
+    return await readTextBounded(join(root, at), USER_FILE_BYTES_MAX)
+  } catch (error) {
+    if (!(error instanceof FileTooLarge)) throw error
+    const message = `${path} of the image is larger than ${USER_FILE_BYTES_MAX} bytes`
+    throw new RuntimeError('CreateContainerError', message, { cause: error })
+  }
+}
+
+/** Where `path` leads to below `root`; undefined for nowhere. */
+async function resolveInRoot(root: string, path: string): Promise<string | undefined> {
+  let rest = partsOf(path)
   let at = '/'
-  for (let links = 0; rest.length > 0; ) {
+  let links = 0
+  for (let parts = 0; rest.length > 0; parts++) {
+    if (parts >= PATH_PARTS_MAX) return undefined
     const [part, ...after] = rest
     rest = after
     if (part === '.') continue
@@ -199,18 +236,22 @@ export async function readInRoot(root: string, path: string): Promise<string> {
     }
     const next = join(at, part!)
     const kind = await lstat(join(root, next)).catch(missing)
-    if (kind === undefined) return ''
+    if (kind === undefined) return undefined
     if (!kind.isSymbolicLink()) {
       at = next
       continue
     }
-    if (++links > SYMLINKS_MAX) return ''
+    if (++links > SYMLINKS_MAX) return undefined
     const target = await readlink(join(root, next))
     if (target.startsWith('/')) at = '/'
-    rest = [...target.split('/').filter((one) => one !== ''), ...rest]
+    rest = [...partsOf(target), ...rest]
+    if (rest.length > PATH_PARTS_MAX) return undefined
   }
-  const found = await lstat(join(root, at)).catch(missing)
-  return found?.isFile() ? await readFile(join(root, at), 'utf8') : ''
+  return at
+}
+
+function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '')
 }
 
 function missing(error: unknown): undefined {

@@ -12,7 +12,7 @@ import { update } from './objects/verbs/update.ts'
 import { watch } from './objects/verbs/watch.ts'
 import type { RequestInfo } from './request/request-info.ts'
 import { methodNotAllowed, pageNotFound, unknownResource } from './response/errors.ts'
-import type { Handler, Server } from './server.ts'
+import type { Handler, ResourceRequest, Server } from './server.ts'
 import type { Answer, Call } from './transport/call.ts'
 
 const VERBS: Record<string, Handler> = {
@@ -33,6 +33,14 @@ export function serveResource(server: Server, admitted: Admitted): Answer | Prom
   const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
   if (row.deprecation !== undefined) warnings.push(row.deprecation)
   return handler({ server, row, ...admitted })
+}
+
+/** For those who know already that the row is there. Throws 404 when it is not. */
+export function resourceRequest(server: Server, admitted: Admitted): ResourceRequest {
+  const { group, version, resource } = admitted.info
+  const row = server.registry.find(group, version, resource)
+  if (row === undefined) throw unknownResource()
+  return { server, row, ...admitted }
 }
 
 /** A group that nobody serves is no more than a wrong path. */

@@ -8,8 +8,9 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
-import type { AdmissionChain } from './admission/chain.ts'
+import type { AdmissionChain, AdmissionPlugin } from './admission/chain.ts'
 import type { Authenticator } from './authn/authenticator.ts'
+import type { NodeKeys } from './authn/node-keys.ts'
 import type { ServiceAccountUsers } from './authn/service-accounts.ts'
 import type { TokenUsers } from './authn/tokens.ts'
 import type { Authorizer } from './authz/authorizer.ts'
@@ -56,6 +57,8 @@ export type ServerDeps = {
   nodes: NodeDialer
   /** Takes the connections of nodes elsewhere; undefined where nobody may dial in. */
   tunnels?: Pick<Tunnels, 'accept'>
+  /** Asked about every write after the built-in ones. */
+  admissionPlugins?: readonly AdmissionPlugin[]
 }
 
 export type Server = ServerDeps & {
@@ -65,6 +68,7 @@ export type Server = ServerDeps & {
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers
+  nodeKeys: NodeKeys
   authenticator: Authenticator
   authorizer: Authorizer
   admission: AdmissionChain

@@ -9,6 +9,7 @@ import { type Log, silentLog } from '../../src/lib/log.ts'
 import { type Random, SeededRandom } from '../../src/lib/random.ts'
 import { generateKey } from '../../src/pki/keys.ts'
 import { ServiceAccountTokens } from '../../src/pki/service-account.ts'
+import type { AdmissionPlugin } from '../../src/server/admission/chain.ts'
 import { createApp, type ServerApp } from '../../src/server/app.ts'
 import { ensureBootstrap } from '../../src/server/bootstrap/ensure.ts'
 import type { NodeDialer } from '../../src/server/contract.ts'
@@ -28,6 +29,7 @@ export type TestServerOptions = {
   /** Default: a cluster after its first start, with namespaces, roles and the API's Service. */
   bootstrap?: boolean
   settings?: Partial<ServerSettings>
+  admissionPlugins?: readonly AdmissionPlugin[]
   /** Who asks when a call does not say. Default: an administrator. */
   user?: UserInfo
 }
@@ -89,6 +91,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     random: options.random ?? new SeededRandom(1),
     log: options.log ?? silentLog,
     nodes: options.nodes ?? NO_NODES,
+    admissionPlugins: options.admissionPlugins ?? [],
     pki: { clusterCaPem: '', tokens: new ServiceAccountTokens(generateKey()) },
     settings: {
       serviceCidr: parseCidr('10.43.0.0/16')!,

@@ -5,7 +5,6 @@
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteQueue } from '../../lib/net/byte-queue.ts'
-import { WebSocketStream } from '../../lib/net/websocket.ts'
 import { ChannelSocket } from './channel-socket.ts'
 import {
   type CommandClient,
@@ -17,7 +16,7 @@ import {
   statusText,
 } from './command-client.ts'
 import { HttpError, type NodeRequest } from './request.ts'
-import { acceptWebSocket, offered } from './upgrade.ts'
+import { offered, upgradeToWebSocket } from './upgrade.ts'
 
 const STDIN = 0
 const STDOUT = 1
@@ -50,8 +49,8 @@ export async function acceptCommandSocket(
   if (name === undefined) {
     throw new HttpError(400, `requested protocol(s) are not supported: ${names.join(', ')}`)
   }
-  await acceptWebSocket(stream, request, name === '' ? undefined : name)
-  const socket = new ChannelSocket(new WebSocketStream(stream), PROTOCOLS[name]!.base64)
+  const messages = upgradeToWebSocket(stream, request, name || undefined)
+  const socket = new ChannelSocket(messages, PROTOCOLS[name]!.base64)
   const client = new SocketClient(socket, PROTOCOLS[name]!, options)
   // The first message tells the client that the streams are there.
   await socket.send(options.stdout ? STDOUT : options.stderr ? STDERR : ERROR, NOTHING)

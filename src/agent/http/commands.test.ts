@@ -1,6 +1,7 @@
 // exec and attach through `serveNode`, spoken to as each kind of client does.
 
 import { expect, test } from 'bun:test'
+import { dialWebSocket } from '../../../test/support/websocket.ts'
 import type { Pod } from '../../api/schema/generated/types.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { SimClock } from '../../lib/clock.ts'
@@ -9,8 +10,7 @@ import { ByteQueue } from '../../lib/net/byte-queue.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { formatHead, headerOf, readHead } from '../../lib/net/http1.ts'
 import { streamPair } from '../../lib/net/pipe.ts'
-import { WebSocketStream } from '../../lib/net/websocket.ts'
-import { SeededRandom } from '../../lib/random.ts'
+import type { WebSocketStream } from '../../lib/net/websocket.ts'
 import type { ExecSession } from '../../runtime/contract.ts'
 import type { NodeHttp } from './pods-on-node.ts'
 import { serveNode } from './server.ts'
@@ -81,9 +81,12 @@ function world(process = new FakeProcess()) {
       dialPort: () => Promise.reject(new Error('not here')),
     },
   } as unknown as NodeHttp
-  const connect = async (line: string, headers: [string, string][]) => {
+  const dial = () => {
     const [client, server] = streamPair()
-    const served = serveNode(node, server, never)
+    return { client, served: serveNode(node, server, never) }
+  }
+  const connect = async (line: string, headers: [string, string][]) => {
+    const { client, served } = dial()
     await client.write(formatHead(`${line} HTTP/1.1`, headers))
     const reader = new ByteReader(client.readable)
     const head = (await readHead(reader))!
@@ -95,23 +98,15 @@ function world(process = new FakeProcess()) {
     }
     return { head, stream: rest, served }
   }
-  return { process, started, clock, connect, node }
+  return { process, started, clock, dial, connect, node }
 }
 
 const EXEC = '/exec/d/p/c?command=ls&command=-l&input=1&output=1&error=1'
 
 async function openSocket(w: ReturnType<typeof world>, path: string, protocol?: string) {
-  const { head, stream, served } = await w.connect(`GET ${path}`, [
-    ...([
-      ['Upgrade', 'websocket'],
-      ['Connection', 'Upgrade'],
-      ['Sec-WebSocket-Key', 'a2V5'],
-    ] as [string, string][]),
-    ...(protocol === undefined
-      ? []
-      : ([['Sec-WebSocket-Protocol', protocol]] as [string, string][])),
-  ])
-  return { head, served, stream, socket: new WebSocketStream(stream, new SeededRandom(1)) }
+  const { client, served } = w.dial()
+  const socket = await dialWebSocket(client, path, protocol === undefined ? [] : [protocol])
+  return { served, client, socket }
 }
 
 /** Everything that comes until the end: `channel:text`. */
@@ -141,8 +136,8 @@ test.each([
   [undefined, '3:command terminated with non-zero exit code: exit status 3'],
 ])('a command runs over WebSocket with the protocol %p', async (protocol, end) => {
   const w = world()
-  const { head, socket, served } = await openSocket(w, EXEC, protocol)
-  expect(headerOf(head, 'sec-websocket-protocol')).toBe(protocol)
+  const { socket, served } = await openSocket(w, EXEC, protocol)
+  expect(socket.protocol).toBe(protocol ?? '')
   await socket.send(Buffer.from('\0hello'))
   w.process.say('out', 'err')
   w.process.exit(3)
@@ -202,8 +197,8 @@ test('sizes of the terminal reach the process, also those that came before it ra
 
 test('a client that goes away ends the command', async () => {
   const w = world()
-  const { stream, served } = await openSocket(w, EXEC, 'v5.channel.k8s.io')
-  stream.abort(new Error('cut'))
+  const { client, served } = await openSocket(w, EXEC, 'v5.channel.k8s.io')
+  client.abort(new Error('cut'))
   await served
   expect(w.process.closed).toBe(true)
 })
@@ -241,8 +236,8 @@ test.each([
 
 test('a protocol that nobody knows is refused before anything runs', async () => {
   const w = world()
-  const { head } = await openSocket(w, EXEC, 'v9.channel.k8s.io')
-  expect(head.line).toBe('HTTP/1.1 400 Bad Request')
+  const refused = openSocket(w, EXEC, 'v9.channel.k8s.io')
+  await expect(refused).rejects.toThrow('server answered 400 Bad Request')
   expect(w.started).toEqual([])
 })
 

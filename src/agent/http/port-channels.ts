@@ -3,11 +3,10 @@
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
-import { WebSocketStream } from '../../lib/net/websocket.ts'
 import { ChannelSocket } from './channel-socket.ts'
 import type { DialPod } from './port-forward.ts'
 import { HttpError, type NodeRequest } from './request.ts'
-import { acceptWebSocket, offered } from './upgrade.ts'
+import { offered, upgradeToWebSocket } from './upgrade.ts'
 
 const PROTOCOLS: Readonly<Record<string, { base64: boolean }>> = {
   '': { base64: false },
@@ -27,8 +26,8 @@ export async function acceptPortChannels(
     throw new HttpError(400, `requested protocol(s) are not supported: ${names.join(', ')}`)
   }
   const ports = parsePorts(request)
-  await acceptWebSocket(stream, request, name === '' ? undefined : name)
-  const socket = new ChannelSocket(new WebSocketStream(stream), PROTOCOLS[name]!.base64)
+  const messages = upgradeToWebSocket(stream, request, name || undefined)
+  const socket = new ChannelSocket(messages, PROTOCOLS[name]!.base64)
   for (const [index, port] of ports.entries()) {
     const bytes = Buffer.from([port & 255, port >> 8])
     await socket.send(2 * index, bytes)

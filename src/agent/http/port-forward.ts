@@ -5,12 +5,12 @@
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { joinStreams } from '../../lib/net/pipe.ts'
-import { bytesOver, WebSocketStream } from '../../lib/net/websocket.ts'
+import { bytesOver } from '../../lib/net/websocket.ts'
 import { type NodeHttp, podOrThrow } from './pods-on-node.ts'
 import { acceptPortChannels } from './port-channels.ts'
 import type { NodeRequest } from './request.ts'
 import { SpdyConnection, type SpdyStream } from './spdy.ts'
-import { acceptSpdy, acceptWebSocket, offered, spdyProtocol, upgradeKind } from './upgrade.ts'
+import { acceptSpdy, offered, spdyProtocol, upgradeKind, upgradeToWebSocket } from './upgrade.ts'
 
 const PROTOCOL = 'portforward.k8s.io'
 const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io'
@@ -47,8 +47,8 @@ export async function handlePortForward(
   if (!offered(request, 'sec-websocket-protocol').includes(TUNNEL_PROTOCOL)) {
     return acceptPortChannels(stream, request, dial, signal)
   }
-  await acceptWebSocket(stream, request, TUNNEL_PROTOCOL)
-  await forwardSpdy(node, bytesOver(new WebSocketStream(stream)), dial, signal)
+  const messages = upgradeToWebSocket(stream, request, TUNNEL_PROTOCOL)
+  await forwardSpdy(node, bytesOver(messages), dial, signal)
 }
 
 type Pair = { error?: SpdyStream; data?: SpdyStream; cancel: () => void }

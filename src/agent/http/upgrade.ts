@@ -1,8 +1,9 @@
 // Upgrading a request: to WebSocket with one of our sub-protocols, or to SPDY/3.1.
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
+import { duplexOf } from '../../lib/net/duplex.ts'
 import { formatHead } from '../../lib/net/http1.ts'
-import { acceptKey } from '../../lib/net/websocket.ts'
+import { acceptWebSocket, HandshakeError, type WebSocketStream } from '../../lib/net/websocket.ts'
 import { HttpError, header, type NodeRequest } from './request.ts'
 
 export type UpgradeKind = 'websocket' | 'spdy'
@@ -25,20 +26,18 @@ export function offered(request: NodeRequest, name: string): string[] {
 }
 
 /** Answers 101. `protocol` is one that the client has offered; undefined when it offered none. */
-export async function acceptWebSocket(
+export function upgradeToWebSocket(
   stream: ByteStream,
   request: NodeRequest,
   protocol: string | undefined,
-): Promise<void> {
-  const key = header(request, 'sec-websocket-key')
-  if (key === undefined) throw new HttpError(400, 'Sec-WebSocket-Key is missing')
-  const head = formatHead('HTTP/1.1 101 Switching Protocols', [
-    ['Upgrade', 'websocket'],
-    ['Connection', 'Upgrade'],
-    ['Sec-WebSocket-Accept', acceptKey(key)],
-    ...(protocol === undefined ? [] : [['Sec-WebSocket-Protocol', protocol] as const]),
-  ])
-  await stream.write(head)
+): WebSocketStream {
+  const asked = { method: request.method, header: (name: string) => header(request, name) }
+  try {
+    return acceptWebSocket(duplexOf(stream), asked, { protocol })
+  } catch (error) {
+    if (!(error instanceof HandshakeError)) throw error
+    throw new HttpError(400, error.message, { cause: error })
+  }
 }
 
 const SPDY_PROTOCOL_HEADER = 'X-Stream-Protocol-Version'

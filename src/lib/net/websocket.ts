@@ -1,150 +1,241 @@
-// WebSocket messages over a byte stream (RFC 6455), either side, after the handshake.
+// WebSocket messages on either side of a connection, by the package `ws`.
 //
-// Reading is as fast as the caller asks for messages, so a slow receiver stops the sender.
+//   accept / connect ─► receive, send … ─► close ─► what still comes is dropped ─► over
+//
+// Reading is as fast as the caller asks for messages, so a slow receiver stops the sender. A side
+// that closes keeps reading until the other has closed too: bytes left unread would make the
+// operating system reset the connection, and take from the other side what it has not read yet.
 
-import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocket, WebSocketServer } from 'ws-real'
 import type { ByteStream } from '../byte-stream.ts'
-import type { Random } from '../random.ts'
-import { ByteReader, concatBytes } from './byte-reader.ts'
 
 export type Message = { readonly text: boolean; readonly data: Uint8Array }
 
 /** A single message may not fill the memory. kubectl sends 32 KiB, the tunnel 64 KiB. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-const CONTINUATION = 0
-const TEXT = 1
-const BINARY = 2
-const CLOSE = 8
-const PING = 9
-const PONG = 10
+/** In how many pieces it may come: each costs more than its bytes. */
+const FRAGMENTS_MAX = 16 * 1024
+/** What may be sent and not yet taken by the connection before a sender has to wait. */
+const SEND_AHEAD_BYTES = 256 * 1024
+/** What may have come and not be asked for before the other side has to wait. */
+const READ_AHEAD_BYTES = 128 * 1024
+/** What a message costs besides its bytes: empty ones fill the memory too. */
+const MESSAGE_COST_BYTES = 64
 
-/** The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key. */
-export function acceptKey(key: string): string {
-  return createHash('sha1').update(`${key}${ACCEPT_SUFFIX}`).digest('base64')
+/** Ours agree on no compression: most of what they carry is encrypted, compressed, or short. */
+const LIMITS = {
+  perMessageDeflate: false,
+  maxPayload: MESSAGE_BYTES_MAX,
+  maxFragments: FRAGMENTS_MAX,
+} as const
+
+/** A request for a WebSocket: names of headers in lower case. */
+export type HandshakeRequest = {
+  readonly method: string
+  header(name: string): string | undefined
+}
+
+/** The other side did not agree to a WebSocket. */
+export class HandshakeError extends Error {
+  override readonly name = 'HandshakeError'
+}
+
+export type AcceptOptions = {
+  /** One that the client has offered; none is named when it is undefined. */
+  protocol?: string | undefined
+  /** What has come after the request already. */
+  head?: Uint8Array
+}
+
+/** Answers 101. Throws HandshakeError, with nothing written, when the request is malformed. */
+export function acceptWebSocket(
+  socket: Duplex,
+  request: HandshakeRequest,
+  { protocol, head }: AcceptOptions = {},
+): WebSocketStream {
+  const server = new WebSocketServer({ ...LIMITS, noServer: true, clientTracking: false })
+  const names = ['upgrade', 'sec-websocket-key', 'sec-websocket-version']
+  const headers = Object.fromEntries(names.map((name) => [name, request.header(name)]))
+  // The choice is made already: the only one on offer is the one that is taken.
+  if (protocol !== undefined) headers['sec-websocket-protocol'] = protocol
+  let result: WebSocketStream | HandshakeError = new HandshakeError('client has gone')
+  server.on('wsClientError', ({ message }) => {
+    result = new HandshakeError(message)
+  })
+  const asked = { method: request.method, headers, url: '/' } as unknown as IncomingMessage
+  server.handleUpgrade(asked, socket, Buffer.from(head ?? []), (ws) => {
+    result = new WebSocketStream(ws)
+  })
+  if (result instanceof HandshakeError) throw result
+  return result
+}
+
+export type ConnectOptions = {
+  /** `host:port`, as the Host header names it. */
+  authority: string
+  path: string
+  protocols?: readonly string[]
+  headers?: Record<string, string>
+  /**
+   * Masks hide from what lies between how bytes are chosen. Encrypted from end to end, there is
+   * nobody between, and a mask of zeros costs nothing.
+   */
+  encrypted?: boolean
+}
+
+/** Asks for a WebSocket on `socket`. Rejects with HandshakeError when the other side refuses. */
+export function connectWebSocket(
+  socket: Duplex,
+  { authority, path, protocols = [], headers = {}, encrypted = false }: ConnectOptions,
+): Promise<WebSocketStream> {
+  return new Promise((resolve, reject) => {
+    const ws = new WebSocket(`ws://${authority}${path}`, [...protocols], {
+      ...LIMITS,
+      headers,
+      createConnection: () => socket as never,
+      ...(encrypted ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
+    })
+    const stream = new WebSocketStream(ws)
+    ws.once('open', () => resolve(stream))
+    ws.once('unexpected-response', (_, { statusCode, statusMessage }) => {
+      reject(new HandshakeError(`server answered ${statusCode} ${statusMessage}`))
+      ws.terminate()
+    })
+    ws.once('error', (error) => reject(new HandshakeError(error.message, { cause: error })))
+    ws.once('close', () => reject(new HandshakeError('connection closed')))
+  })
 }
 
 export class WebSocketStream {
-  readonly #stream: ByteStream
-  readonly #reader: ByteReader
-  readonly #masks: Random | undefined
+  readonly #ws: WebSocket
+  readonly #inbox = new Inbox()
+  readonly #closed = Promise.withResolvers<void>()
+  readonly #writers = new Set<(reason: Error) => void>()
   #closing = false
 
-  /** `masks` is given on the client's side: clients must mask what they send. */
-  constructor(stream: ByteStream, masks?: Random) {
-    this.#stream = stream
-    this.#masks = masks
-    this.#reader = new ByteReader(stream.readable)
+  constructor(ws: WebSocket) {
+    this.#ws = ws
+    ws.on('message', (data: Buffer, isBinary) => {
+      if (this.#closing) return
+      this.#inbox.put({ text: !isBinary, data })
+      if (this.#inbox.isFull) ws.pause()
+    })
+    ws.on('error', (error) => this.#inbox.end(error))
+    ws.on('close', (code) => {
+      const isBroken = code === CLOSED_WITHOUT_A_WORD
+      this.#inbox.end(isBroken ? new Error('connection ended without a close') : undefined)
+      for (const give of this.#writers) give(new Error('connection closed'))
+      this.#closed.resolve()
+    })
   }
 
-  /** The next message; undefined when the other side has closed. Throws when it breaks rules. */
+  /** The sub-protocol that both sides agreed on; empty when there is none. */
+  get protocol(): string {
+    return this.#ws.protocol
+  }
+
+  /** The next message; undefined when the other side has closed. Throws when it breaks. */
   async receive(): Promise<Message | undefined> {
-    let text = false
-    let data: Uint8Array = EMPTY
-    for (;;) {
-      const frame = await this.#frame()
-      if (frame === undefined) return undefined
-      if (frame.opcode === CLOSE) {
-        await this.close(1000, '').catch(ignoreGone)
-        return undefined
-      }
-      if (frame.opcode === PING) await this.#send(PONG, frame.payload)
-      if (frame.opcode >= CLOSE) continue
-      if (frame.opcode !== CONTINUATION) text = frame.opcode === TEXT
-      data = data.byteLength === 0 ? frame.payload : concatBytes([data, frame.payload])
-      if (data.byteLength > MESSAGE_BYTES_MAX) throw new Error('message is too long')
-      if (frame.final) return { text, data }
-    }
+    const message = await this.#inbox.take()
+    if (this.#ws.isPaused && this.#inbox.isLow) this.#ws.resume()
+    return message
   }
 
   /** Resolves when there is room for more. */
   send(data: Uint8Array, text = false): Promise<void> {
-    return this.#send(text ? TEXT : BINARY, data)
+    const ws = this.#ws
+    if (ws.readyState !== WebSocket.OPEN) return Promise.reject(new Error('connection closed'))
+    const options = { binary: !text }
+    if (ws.bufferedAmount + data.byteLength <= SEND_AHEAD_BYTES) {
+      ws.send(data, options)
+      return DONE
+    }
+    return new Promise((resolve, reject) => {
+      this.#writers.add(reject)
+      ws.send(data, options, (error) => {
+        this.#writers.delete(reject)
+        if (error) reject(error)
+        else resolve()
+      })
+    })
   }
 
-  /** Keeps the connection alive; the answer shows in nothing but the other side's bytes. */
-  ping(): Promise<void> {
-    return this.#send(PING, EMPTY)
-  }
-
-  /** Says good-bye, once, and that we will write no more. */
-  async close(code: number, reason: string): Promise<void> {
-    if (this.#closing) return
-    this.#closing = true
-    const words = Buffer.from(reason).subarray(0, 123)
-    await this.#send(CLOSE, concatBytes([Buffer.from([code >> 8, code & 255]), words]))
-    await this.#stream.end()
+  /**
+   * Says good-bye, once, and resolves when the other side has done so too, or does not within half
+   * a minute. What it has sent before that is dropped.
+   */
+  close(code: number, reason: string): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true
+      this.#inbox.end(undefined)
+      this.#ws.close(code, Buffer.from(reason).subarray(0, 123))
+      this.#ws.resume()
+    }
+    return this.#closed.promise
   }
 
   /** Drops the connection without a word. */
   abort(reason: unknown): void {
-    this.#stream.abort(reason)
+    this.#inbox.end(reason)
+    this.#ws.terminate()
+  }
+}
+
+const DONE = Promise.resolve()
+/** RFC 6455, 7.1.5: the code of a connection that was lost. */
+const CLOSED_WITHOUT_A_WORD = 1006
+
+/** Messages that have come and nobody has asked for, then the end. */
+class Inbox {
+  #messages: Message[] = []
+  #nextIndex = 0
+  #bytes = 0
+  #end: { readonly error: unknown } | undefined
+  #waiter: (() => void) | undefined
+
+  get isFull(): boolean {
+    return this.#bytes >= READ_AHEAD_BYTES
   }
 
-  async #frame() {
-    const start = await this.#reader.exactly(2)
-    if (start === undefined) return undefined
-    const opcode = start[0]! & 15
-    const masked = (start[1]! & 128) !== 0
-    const length = await this.#length(start[1]! & 127)
-    if (length > MESSAGE_BYTES_MAX) throw new Error('frame is too long')
-    if ((start[0]! & 112) !== 0) throw new Error('frame with unknown flags')
-    const mask = masked ? await this.#exactly(4) : undefined
-    const payload = await this.#exactly(length)
-    return {
-      final: (start[0]! & 128) !== 0,
-      opcode,
-      payload: mask === undefined ? payload : withMask(payload, mask),
+  get isLow(): boolean {
+    return this.#bytes <= READ_AHEAD_BYTES / 2
+  }
+
+  put(message: Message): void {
+    if (this.#end !== undefined) return
+    this.#messages.push(message)
+    this.#bytes += message.data.byteLength + MESSAGE_COST_BYTES
+    this.#waiter?.()
+  }
+
+  /** What was put before is taken before; undefined is an end without an error. */
+  end(error: unknown): void {
+    this.#end ??= { error }
+    this.#waiter?.()
+  }
+
+  async take(): Promise<Message | undefined> {
+    while (this.#nextIndex === this.#messages.length && this.#end === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#waiter = resolve
+      })
+      this.#waiter = undefined
     }
+    const message = this.#messages[this.#nextIndex]
+    if (message !== undefined) {
+      this.#nextIndex++
+      this.#bytes -= message.data.byteLength + MESSAGE_COST_BYTES
+      if (this.#nextIndex === this.#messages.length) {
+        this.#messages = []
+        this.#nextIndex = 0
+      }
+      return message
+    }
+    if (this.#end?.error !== undefined) throw this.#end.error
+    return undefined
   }
-
-  async #length(short: number): Promise<number> {
-    if (short < 126) return short
-    const bytes = Buffer.from(await this.#exactly(short === 126 ? 2 : 8))
-    return short === 126 ? bytes.readUInt16BE() : Number(bytes.readBigUInt64BE())
-  }
-
-  async #exactly(length: number): Promise<Uint8Array> {
-    if (length === 0) return EMPTY
-    const bytes = await this.#reader.exactly(length)
-    if (bytes === undefined) throw new Error('connection ended in the middle of a message')
-    return bytes
-  }
-
-  #send(opcode: number, payload: Uint8Array): Promise<void> {
-    const mask = this.#masks?.bytes(4)
-    const body = mask === undefined ? payload : withMask(payload, mask)
-    const start = frameStart(opcode, payload.byteLength, mask !== undefined)
-    // One write for a frame: whoever else writes comes before or after, never between.
-    return this.#stream.write(concatBytes(mask === undefined ? [start, body] : [start, mask, body]))
-  }
-}
-
-const EMPTY = new Uint8Array(0)
-
-/** The other side may be gone before it hears that we go; that is what we wanted. */
-function ignoreGone(): void {}
-
-function frameStart(opcode: number, length: number, masked: boolean): Uint8Array {
-  const flag = masked ? 128 : 0
-  if (length < 126) return Buffer.from([128 | opcode, flag | length])
-  const start = Buffer.alloc(length < 65_536 ? 4 : 10)
-  start[0] = 128 | opcode
-  if (length < 65_536) {
-    start[1] = flag | 126
-    start.writeUInt16BE(length, 2)
-  } else {
-    start[1] = flag | 127
-    start.writeBigUInt64BE(BigInt(length), 2)
-  }
-  return start
-}
-
-/** Masks or unmasks: the two are the same. */
-function withMask(payload: Uint8Array, mask: Uint8Array): Uint8Array {
-  const result = new Uint8Array(payload.byteLength)
-  for (let i = 0; i < payload.byteLength; i++) result[i] = payload[i]! ^ mask[i & 3]!
-  return result
 }
 
 /** The messages of a WebSocket as a plain connection: where one message ends means nothing. */

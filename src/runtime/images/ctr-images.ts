@@ -5,10 +5,18 @@
 
 import { orAbort } from '../../lib/abort.ts'
 import type { PtyStart } from '../../lib/linux/pty.ts'
+import { TooMuchOutput } from '../../lib/process.ts'
 import { type ImageSeen, type ImageStore, type PullCredentials, RuntimeError } from '../contract.ts'
 import type { Ctr } from '../ctr.ts'
 import { CtrError, parseTable, plainMessage } from '../ctr.ts'
-import { type ImageDetails, imageDetails, parseManifest } from './image-content.ts'
+import {
+  CONTENT_BYTES_MAX,
+  ImageContentError,
+  type ImageDetails,
+  imageDetails,
+  isDigest,
+  parseManifest,
+} from './image-content.ts'
 import { formatReference, imageIdOf, isLocalRegistry, parseReference } from './reference.ts'
 
 export type CtrImagesOptions = {
@@ -133,7 +141,10 @@ export class CtrImages implements ImageStore {
   async #read(signal: AbortSignal): Promise<Map<string, string>> {
     if (this.#names !== undefined) return this.#names
     const rows = parseTable(await this.#options.ctr.run(['images', 'ls'], signal))
-    const names = new Map(rows.map((row) => [row.REF ?? '', row.DIGEST ?? '']))
+    // A name may hold anything, line ends too: a row of a table is no more than a claim.
+    const names = new Map(
+      rows.flatMap(({ REF = '', DIGEST = '' }) => (isDigest(DIGEST) ? [[REF, DIGEST]] : [])),
+    )
     this.#names = names
     return names
   }
@@ -147,7 +158,10 @@ export class CtrImages implements ImageStore {
   }
 
   async #seen(name: string, digest: string, signal: AbortSignal): Promise<ImageSeen> {
-    const { id, sizeBytes, config } = await this.#detailsOf(digest, signal)
+    const details = await this.#detailsOf(digest, signal).catch((error) => {
+      throw inspectError(name, error)
+    })
+    const { id, sizeBytes, config } = details
     const names = await this.#read(signal)
     const same = [...names].filter(([, one]) => one === digest).map(([one]) => one)
     const ofRepository = same.find((one) => repositoryOf(one) === repositoryOf(name))
@@ -174,11 +188,12 @@ export class CtrImages implements ImageStore {
   }
 
   async #readDetails(digest: string, signal: AbortSignal): Promise<ImageDetails> {
-    const get = (one: string) => this.#options.ctr.run(['content', 'get', one], signal)
-    const { architecture } = this.#options
+    const { architecture, ctr } = this.#options
+    const limit = { outputBytesMax: CONTENT_BYTES_MAX }
+    const get = (one: string) => ctr.run(['content', 'get', one], signal, limit)
     let manifest = parseManifest(await get(digest), architecture)
     if ('digest' in manifest) manifest = parseManifest(await get(manifest.digest), architecture)
-    if ('digest' in manifest) throw new Error(`${digest} is an index of indexes`)
+    if ('digest' in manifest) throw new ImageContentError('is an index of indexes')
     return imageDetails(manifest, await get(manifest.config.digest))
   }
 
@@ -239,6 +254,13 @@ export class CtrImages implements ImageStore {
     signal.throwIfAborted()
     if (code !== 0) throw new PullError(plainMessage(terminalText(output)))
   }
+}
+
+/** In the kubelet's words when the image is at fault. */
+function inspectError(name: string, error: unknown): unknown {
+  if (!(error instanceof ImageContentError || error instanceof TooMuchOutput)) return error
+  const message = `Failed to inspect image "${name}": ${error.message}`
+  return new RuntimeError('ImageInspectError', message, { cause: error })
 }
 
 /** `127.0.0.1:5000/web` of `127.0.0.1:5000/web:1` or `127.0.0.1:5000/web@sha256:…`. */

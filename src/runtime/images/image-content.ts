@@ -21,32 +21,114 @@ export type ImageDetails = {
   readonly config: ImageConfig
 }
 
+/** What a registry served is not what it claims to be. */
+export class ImageContentError extends Error {
+  override readonly name = 'ImageContentError'
+}
+
+/** Of a manifest or an index, and of a configuration: what other runtimes allow. */
+export const CONTENT_BYTES_MAX = 4 * 1024 * 1024
+/** More than any file system can stack. */
+const LAYERS_MAX = 512
+const DIGEST = /^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$/
+const SIGNAL = /^([0-9]{1,2}|(SIG)?[A-Z][A-Z0-9]{1,9}([+-][0-9]{1,2})?)$/
+
 /** The manifest itself, or the digest of the one for this machine when `text` is an index. */
 export function parseManifest(text: string, architecture: string): Manifest | { digest: string } {
-  const found: { manifests?: Descriptor[] } & Partial<Manifest> = JSON.parse(text)
-  if (found.manifests !== undefined)
-    return { digest: choosePlatform(found.manifests, architecture) }
-  if (found.config === undefined || found.layers === undefined) {
-    throw new Error('neither an image manifest nor an index of them')
+  const found = objectIn(parsed(text), 'manifest')
+  if (found.manifests !== undefined) {
+    const manifests = listIn(found.manifests, 'manifests').map(platformDescriptor)
+    return { digest: choosePlatform(manifests, architecture) }
   }
-  return { config: found.config, layers: found.layers }
+  if (found.config === undefined || found.layers === undefined) {
+    throw new ImageContentError('neither an image manifest nor an index of them')
+  }
+  const layers = listIn(found.layers, 'layers').map((one) => descriptor(one, 'layer'))
+  return { config: descriptor(found.config, 'config'), layers }
 }
 
 export function imageDetails(manifest: Manifest, configText: string): ImageDetails {
-  const found = JSON.parse(configText)
-  const config = found.config ?? {}
+  const found = objectIn(parsed(configText), 'image configuration')
+  const config = objectIn(found.config ?? {}, 'config')
+  const rootfs = objectIn(found.rootfs ?? {}, 'rootfs')
+  const diffIds = listIn(rootfs.diff_ids ?? [], 'diff_ids').map((one) => digestIn(one, 'diff_ids'))
+  const stopSignal = textIn(config.StopSignal ?? '', 'StopSignal')
   return {
     id: manifest.config.digest,
-    chainId: chainIdOf(found.rootfs?.diff_ids ?? []),
+    chainId: chainIdOf(diffIds),
     sizeBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, manifest.config.size),
     config: {
-      user: config.User ?? '',
-      env: config.Env ?? [],
-      entrypoint: config.Entrypoint ?? [],
-      cmd: config.Cmd ?? [],
-      workingDir: config.WorkingDir ?? '',
-      stopSignal: config.StopSignal ?? '',
-      volumes: Object.keys(config.Volumes ?? {}),
+      user: textIn(config.User ?? '', 'User'),
+      env: textsIn(config.Env ?? [], 'Env'),
+      entrypoint: textsIn(config.Entrypoint ?? [], 'Entrypoint'),
+      cmd: textsIn(config.Cmd ?? [], 'Cmd'),
+      workingDir: textIn(config.WorkingDir ?? '', 'WorkingDir'),
+      // As containerd: what is no signal is as good as none.
+      stopSignal: SIGNAL.test(stopSignal) ? stopSignal : '',
+      volumes: Object.keys(objectIn(config.Volumes ?? {}, 'Volumes')),
+    },
+  }
+}
+
+export function isDigest(text: string): boolean {
+  return DIGEST.test(text)
+}
+
+type Json = Record<string, unknown>
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new ImageContentError('is not JSON', { cause })
+  }
+}
+
+function objectIn(value: unknown, what: string): Json {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json
+  throw new ImageContentError(`${what} is not an object`)
+}
+
+function listIn(value: unknown, what: string): unknown[] {
+  if (!Array.isArray(value)) throw new ImageContentError(`${what} is not a list`)
+  if (value.length <= LAYERS_MAX) return value
+  throw new ImageContentError(`${what} has more than ${LAYERS_MAX} entries`)
+}
+
+function textIn(value: unknown, what: string): string {
+  if (typeof value === 'string' && !value.includes('\0')) return value
+  throw new ImageContentError(`${what} is not a text`)
+}
+
+function textsIn(value: unknown, what: string): string[] {
+  if (!Array.isArray(value)) throw new ImageContentError(`${what} is not a list`)
+  return value.map((one) => textIn(one, what))
+}
+
+function digestIn(value: unknown, what: string): string {
+  if (typeof value === 'string' && isDigest(value)) return value
+  throw new ImageContentError(`${what} has no valid digest`)
+}
+
+function descriptor(value: unknown, what: string): Descriptor {
+  const { digest, size } = objectIn(value, what)
+  if (!Number.isSafeInteger(size) || (size as number) < 0) {
+    throw new ImageContentError(`${what} has no valid size`)
+  }
+  return { digest: digestIn(digest, what), size: size as number }
+}
+
+function platformDescriptor(value: unknown): Descriptor {
+  const { platform } = objectIn(value, 'manifests')
+  const plain = descriptor(value, 'manifests')
+  if (platform === undefined) return plain
+  const { os, architecture, variant } = objectIn(platform, 'platform')
+  return {
+    ...plain,
+    platform: {
+      os: textIn(os ?? '', 'platform'),
+      architecture: textIn(architecture ?? '', 'platform'),
+      ...(variant === undefined ? {} : { variant: textIn(variant, 'platform') }),
     },
   }
 }
@@ -71,6 +153,6 @@ function choosePlatform(manifests: readonly Descriptor[], architecture: string):
   )
   const chosen = fitting[0] ?? (manifests.length === 1 ? manifests[0] : undefined)
   if (chosen === undefined)
-    throw new Error(`no match for platform linux/${architecture} in manifest`)
+    throw new ImageContentError(`no match for platform linux/${architecture} in manifest`)
   return chosen.digest
 }

@@ -54,6 +54,51 @@ test('a named user is looked up with its groups', () => {
   expect(resolveUser({ ...wish, imageUser: '1000' }, files)).toEqual(user)
 })
 
+test('a number is an id, whatever accounts of that name the image has', () => {
+  const hostile = {
+    passwd: '1000:x:0:0::/root:\n0:x:5:5::/:\nweb:x:1000:1001::/www:\n7:x:0:0::/:\n',
+    group: '1001:x:0:1000\n8:x:0:\nwheel:x:10:1000\ndisk:x:6:web\n',
+  }
+  const asked = [
+    [{ runAsUser: 1000 }, { uid: 1000, gid: 1001, additionalGids: [1001, 6] }],
+    [{ runAsUser: 7 }, { uid: 7, gid: 0, additionalGids: [0] }],
+    [{ imageUser: '1000' }, { uid: 1000, gid: 1001 }],
+    [{ imageUser: '7:8' }, { uid: 7, gid: 8 }],
+    [{ imageUser: '' }, { uid: 0, gid: 0 }],
+    [{ imageUser: 'web:1001' }, { uid: 1000, gid: 1001 }],
+  ] as const
+  for (const [more, user] of asked) {
+    expect(resolveUser({ ...wish, ...more }, hostile)).toMatchObject(user)
+  }
+})
+
+test('ids that nobody can have are refused, in the image and in its files', () => {
+  for (const imageUser of ['4294967296', '2147483648', `${2 ** 60}`, '1:4294967296']) {
+    expect(() => resolveUser({ ...wish, imageUser }, files)).toThrow('must be in range')
+  }
+  const wrapped = { passwd: 'big:x:4294967296:0::/:\nneg:x:-1:0::/:\nhex:x:0x0:0::/:\n', group: '' }
+  for (const imageUser of ['big', 'neg', 'hex', '-1', '0x0', ' 0', '+0']) {
+    expect(() => resolveUser({ ...wish, imageUser }, wrapped)).toThrow('unable to find user')
+  }
+})
+
+test('no spelling of root passes for another user', () => {
+  for (const imageUser of ['', '0', '00', '000000000000000000', ':', ':5', '0:5']) {
+    expect(nonRootProblem(undefined, imageUser)).toContain('image will run as root')
+    expect(resolveUser({ ...wish, imageUser }, files).uid).toBe(0)
+  }
+  for (const imageUser of ['root', '+0', '0x0', ' 0', '-0']) {
+    expect(nonRootProblem(undefined, imageUser)).toContain('non-numeric user')
+  }
+})
+
+test('an image cannot fill the status of a pod with groups', () => {
+  const group = Array.from({ length: 2000 }, (_, i) => `g${i}:x:${i}:web`).join('\n')
+  expect(() => resolveUser({ ...wish, imageUser: 'web' }, { ...files, group })).toThrow(
+    'user 1000 is a member of more than 1024 groups of the image',
+  )
+})
+
 test('a group beside the user wins over that of the account', () => {
   expect(resolveUser({ ...wish, imageUser: 'web:disk' }, files).gid).toBe(6)
   expect(resolveUser({ ...wish, imageUser: '7:8' }, files)).toMatchObject({ uid: 7, gid: 8 })

@@ -20,25 +20,41 @@ export type UserWish = {
 
 export type User = { uid: number; gid: number; additionalGids: number[]; home: string }
 
+/** Of uids and gids, as runc has it. */
+const ID_MAX = 2 ** 31 - 1
+/** Of one user in the image's group file; all of them stand in the status of the pod. */
+const MEMBERSHIPS_MAX = 1024
+
 /**
- * runAsUser wins over the image's user, runAsGroup over either one's group. A user that the image's
- * passwd does not know has group 0. Throws RuntimeError when the image names one that is not there.
+ * runAsUser wins over the image's user, runAsGroup over either one's group. A number is an id and
+ * never a name, whatever accounts the image has. A user that the image's passwd does not know has
+ * group 0. Throws RuntimeError when the image names one that is not there.
  */
 export function resolveUser(wish: UserWish, files: UserFiles): User {
   const [imageName = '', imageGroup] = wish.imageUser.split(':')
   const accounts = parseAccounts(files.passwd)
-  const name = wish.runAsUser === undefined ? imageName || '0' : String(wish.runAsUser)
-  const account = accounts.find((one) => one.name === name || String(one.uid) === name)
-  const uid = account?.uid ?? numberOf(name)
-  if (uid === undefined) throw unknown('user', name, 'passwd')
+  const id = wish.runAsUser ?? idOf(imageName === '' ? '0' : imageName)
+  const account =
+    id === undefined
+      ? accounts.find((one) => one.name === imageName)
+      : accounts.find((one) => one.uid === id)
+  const uid = id ?? account?.uid
+  if (uid === undefined) throw unknown('user', imageName, 'passwd')
   const groups = parseGroups(files.group)
   const gid = wish.runAsGroup ?? imageGid(wish, imageGroup, groups) ?? account?.gid ?? 0
-  const memberships = account
-    ? groups.filter((group) => group.members.includes(account.name)).map((group) => group.gid)
-    : []
-  const merged = wish.groupsPolicy === 'Strict' ? [] : memberships
+  const merged =
+    wish.groupsPolicy === 'Strict' || account === undefined ? [] : membershipsOf(account, groups)
   const additional = [...new Set([gid, ...wish.supplementalGroups, ...merged])]
   return { uid, gid, additionalGids: additional, home: account?.home || '/' }
+}
+
+function membershipsOf(account: Account, groups: readonly Group[]): number[] {
+  const gids = new Set(
+    groups.filter(({ members }) => members.includes(account.name)).map(({ gid }) => gid),
+  )
+  if (gids.size <= MEMBERSHIPS_MAX) return [...gids]
+  const message = `user ${account.uid} is a member of more than ${MEMBERSHIPS_MAX} groups of the image`
+  throw new RuntimeError('CreateContainerError', message)
 }
 
 /** The group that the image asks for; it goes with the image's user, so not with another one. */
@@ -48,7 +64,7 @@ function imageGid(
   groups: readonly Group[],
 ): number | undefined {
   if (wish.runAsUser !== undefined || name === undefined || name === '') return undefined
-  const gid = groups.find((group) => group.name === name)?.gid ?? numberOf(name)
+  const gid = idOf(name) ?? groups.find((group) => group.name === name)?.gid
   if (gid === undefined) throw unknown('group', name, 'group')
   return gid
 }
@@ -65,12 +81,11 @@ export function nonRootProblem(
     return runAsUser === 0 ? "container's runAsUser breaks non-root policy" : undefined
   }
   const name = imageUser.split(':')[0]!
-  const uid = name === '' ? 0 : numberOf(name)
-  if (uid === undefined) {
+  if (name !== '' && !isNumber(name)) {
     const why = `image has non-numeric user (${name}), cannot verify user is non-root`
     return `container has runAsNonRoot and ${why}`
   }
-  return uid === 0 ? 'container has runAsNonRoot and image will run as root' : undefined
+  return Number(name) === 0 ? 'container has runAsNonRoot and image will run as root' : undefined
 }
 
 type Account = { name: string; uid: number; gid: number; home: string }
@@ -78,25 +93,38 @@ type Group = { name: string; gid: number; members: string[] }
 
 function parseAccounts(text: string): Account[] {
   return text.split('\n').flatMap((line) => {
-    const [name = '', , uid = '', gid = '', , home = ''] = line.split(':')
-    const isWhole = numberOf(uid) !== undefined && numberOf(gid) !== undefined
-    return isWhole ? [{ name, uid: Number(uid), gid: Number(gid), home }] : []
+    const [name = '', , uid = '', gid = '', , home = ''] = line.split(':', 7)
+    if (name === '' || !isId(uid) || !isId(gid)) return []
+    return [{ name, uid: Number(uid), gid: Number(gid), home }]
   })
 }
 
 function parseGroups(text: string): Group[] {
   return text.split('\n').flatMap((line) => {
-    const [name = '', , gid = '', members = ''] = line.split(':')
-    if (numberOf(gid) === undefined) return []
-    return [{ name, gid: Number(gid), members: members.split(',') }]
+    const [name = '', , gid = '', members = ''] = line.split(':', 4)
+    return name === '' || !isId(gid)
+      ? []
+      : [{ name, gid: Number(gid), members: members.split(',') }]
   })
 }
 
-function numberOf(text: string): number | undefined {
-  return /^[0-9]{1,10}$/.test(text) ? Number(text) : undefined
+/** Undefined for a name. Throws RuntimeError for a number that nobody can have. */
+function idOf(text: string): number | undefined {
+  if (!isNumber(text)) return undefined
+  if (isId(text)) return Number(text)
+  const message = `uids and gids must be in range 0-${ID_MAX}: ${text.slice(0, 64)}`
+  throw new RuntimeError('CreateContainerError', message)
+}
+
+function isNumber(text: string): boolean {
+  return /^[0-9]+$/.test(text)
+}
+
+function isId(text: string): boolean {
+  return isNumber(text) && Number(text) <= ID_MAX
 }
 
 function unknown(what: string, name: string, file: string): RuntimeError {
-  const message = `unable to find ${what} ${name}: no matching entries in ${file} file`
+  const message = `unable to find ${what} ${name.slice(0, 64)}: no matching entries in ${file} file`
   return new RuntimeError('CreateContainerError', message)
 }

@@ -6,9 +6,13 @@ import type { ResourceRequest } from '../server.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
+export type Kind = { readonly group: string; readonly version: string; readonly kind: string }
+
 export type Attributes = {
   readonly request: ResourceRequest
   readonly operation: Operation
+  /** What `object` is: of the row's kind, or what its sub-resource is sent (Scale, Binding). */
+  readonly kind: Kind
   readonly subresource: string
   readonly namespace: string
   /** Empty while a name is still to be generated. */
@@ -21,24 +25,33 @@ export type Attributes = {
 }
 
 export interface AdmissionPlugin {
+  /** Upstream's name. */
   readonly name: string
+  /** What it is asked about. Default: all that writes. */
+  readonly handles?: readonly Operation[]
   /** May change `object`. Throws ApiError to refuse. */
   admit?(attributes: Attributes): void | Promise<void>
   /** Sees what will be stored. Throws ApiError to refuse. */
   validate?(attributes: Attributes): void | Promise<void>
 }
 
+const OPERATIONS = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const
+const WRITING: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE']
+
 export class AdmissionChain {
-  readonly #admitters: readonly AdmissionPlugin[]
-  readonly #validators: readonly AdmissionPlugin[]
+  /** The names of all plugins, in order. */
+  readonly names: readonly string[]
+  readonly #admitters: Readonly<Record<Operation, readonly AdmissionPlugin[]>>
+  readonly #validators: Readonly<Record<Operation, readonly AdmissionPlugin[]>>
 
   constructor(plugins: readonly AdmissionPlugin[]) {
-    this.#admitters = plugins.filter((plugin) => plugin.admit !== undefined)
-    this.#validators = plugins.filter((plugin) => plugin.validate !== undefined)
+    this.names = plugins.map(({ name }) => name)
+    this.#admitters = byOperation(plugins.filter((plugin) => plugin.admit !== undefined))
+    this.#validators = byOperation(plugins.filter((plugin) => plugin.validate !== undefined))
   }
 
   async admit(attributes: Attributes): Promise<void> {
-    for (const plugin of this.#admitters) {
+    for (const plugin of this.#admitters[attributes.operation]) {
       // Most plugins answer at once; only those that ask somebody are waited for.
       const pending = plugin.admit?.(attributes)
       if (pending) await pending
@@ -46,11 +59,19 @@ export class AdmissionChain {
   }
 
   async validate(attributes: Attributes): Promise<void> {
-    for (const plugin of this.#validators) {
+    for (const plugin of this.#validators[attributes.operation]) {
       const pending = plugin.validate?.(attributes)
       if (pending) await pending
     }
   }
+}
+
+function byOperation(plugins: readonly AdmissionPlugin[]) {
+  const asked = OPERATIONS.map((operation) => [
+    operation,
+    plugins.filter(({ handles = WRITING }) => handles.includes(operation)),
+  ])
+  return Object.fromEntries(asked) as Record<Operation, AdmissionPlugin[]>
 }
 
 /** A refusal in upstream's form: `pods "x" is forbidden: why`. */

@@ -4,10 +4,10 @@ import { connect as connectTls } from 'node:tls'
 import { ApiError } from '../../api/status.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
+import { duplexOf } from '../../lib/net/duplex.ts'
 import { formatHead, type HttpHead, type HttpHeaders, readHead } from '../../lib/net/http1.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
 import type { StreamDeps, Target } from './contract.ts'
-import { duplexOf } from './duplex.ts'
 import { isProxyable } from './targets.ts'
 
 export type Backend = {

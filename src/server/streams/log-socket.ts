@@ -1,10 +1,9 @@
 // pods/log over WebSocket: each piece of the log is a message, with no channels.
 
+import type { Duplex } from 'node:stream'
 import { badRequest } from '../../api/status.ts'
-import type { ByteStream } from '../../lib/byte-stream.ts'
-import { formatHead } from '../../lib/net/http1.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
-import { acceptKey, WebSocketStream } from '../../lib/net/websocket.ts'
+import { acceptWebSocket, type WebSocketStream } from '../../lib/net/websocket.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import type { Call } from '../transport/call.ts'
 import { answerStream } from './answer.ts'
@@ -17,29 +16,27 @@ const PROTOCOLS: Readonly<Record<string, boolean>> = {
   'base64.binary.k8s.io': true,
 }
 
-/** Throws ApiError as long as nothing is sent. */
+/** Throws ApiError, or HandshakeError, as long as nothing is sent. */
 export async function sendLog(
   deps: StreamDeps,
   call: Call,
   info: RequestInfo,
-  client: ByteStream,
+  client: Duplex,
+  head: Uint8Array,
 ): Promise<void> {
-  const key = call.header('sec-websocket-key')
-  if (key === undefined) throw badRequest('logs are upgraded to WebSocket only')
   const offers = (call.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   const protocol = offers.find((name) => name in PROTOCOLS)
   if (protocol === undefined) {
     throw badRequest(`requested protocol(s) are not supported: ${offers.join(', ')}`)
   }
   const { body } = await answerStream(deps, call, info)
-  const head = formatHead('HTTP/1.1 101 Switching Protocols', [
-    ['Upgrade', 'websocket'],
-    ['Connection', 'Upgrade'],
-    ['Sec-WebSocket-Accept', acceptKey(key)],
-    ...(protocol === '' ? [] : ([['Sec-WebSocket-Protocol', protocol]] as const)),
-  ])
-  await client.write(head)
-  const socket = new WebSocketStream(client)
+  let socket: WebSocketStream
+  try {
+    socket = acceptWebSocket(client, call, { protocol: protocol || undefined, head })
+  } catch (error) {
+    if (body instanceof ReadableStream) await body.cancel(error)
+    throw error
+  }
   void readAway(socket)
   try {
     const isText = PROTOCOLS[protocol]!

@@ -8,6 +8,7 @@ import type { ByteStream } from '../../lib/byte-stream.ts'
 import { bodyOf, formatHead, type HttpHead, statusOf } from '../../lib/net/http1.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
+import { HandshakeError } from '../../lib/net/websocket.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import type { Call } from '../transport/call.ts'
 import { type Backend, dialTarget, receiveHead, sendHead } from './backend.ts'
@@ -24,11 +25,15 @@ export async function relayUpgrade(
   socket: Duplex,
   head: Uint8Array,
 ): Promise<void> {
+  if (info.subresource === 'log') {
+    return sendLog(deps, call, info, socket, head).catch((error) =>
+      refuse(socketStream(socket as Socket, head), error),
+    )
+  }
   const client = socketStream(socket as Socket, head)
   const gone = new AbortController()
   socket.once('close', () => gone.abort(new Error('client has gone')))
   try {
-    if (info.subresource === 'log') return await sendLog(deps, call, info, client)
     const backend = await openBackend(deps, call, info, gone.signal)
     gone.signal.addEventListener('abort', () => backend.stream.abort(gone.signal.reason))
     const answer = await receiveHead(backend)
@@ -109,6 +114,7 @@ export async function refuse(client: ByteStream, error: unknown): Promise<void> 
 
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
+  if (error instanceof HandshakeError) return badRequest(error.message)
   const why = error instanceof Error ? error.message : String(error)
   return new ApiError(500, '', `error dialing backend: ${why}`)
 }

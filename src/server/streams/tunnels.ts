@@ -6,13 +6,13 @@ import type { Duplex } from 'node:stream'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { formatHead } from '../../lib/net/http1.ts'
 import { Mux } from '../../lib/net/mux.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
-import { acceptKey, WebSocketStream } from '../../lib/net/websocket.ts'
+import { acceptWebSocket, HandshakeError, type WebSocketStream } from '../../lib/net/websocket.ts'
 import type { NodeDialer } from '../contract.ts'
 import type { Call } from '../transport/call.ts'
 import { Comebacks } from './reconnects.ts'
+import { refuse } from './relay.ts'
 
 export const TUNNEL_PATH = '/kedge/v1/tunnel'
 export const TUNNEL_PROTOCOL = 'tunnel.kedge.dev'
@@ -62,25 +62,20 @@ export class Tunnels implements NodeDialer {
    * it is over. A newer tunnel of the same node takes the place of the older one.
    */
   async accept(nodeName: string, call: Call, socket: Duplex, head: Uint8Array): Promise<void> {
-    const stream = socketStream(socket as Socket, head)
-    const key = call.header('sec-websocket-key')
-    if (key === undefined || call.header('sec-websocket-protocol') !== TUNNEL_PROTOCOL) {
-      await stream.write(formatHead('HTTP/1.1 400 Bad Request', [['Connection', 'close']]))
-      return stream.end()
+    let connection: WebSocketStream
+    try {
+      if (call.header('sec-websocket-protocol') !== TUNNEL_PROTOCOL) {
+        throw new HandshakeError('a tunnel has a protocol of its own')
+      }
+      connection = acceptWebSocket(socket, call, { protocol: TUNNEL_PROTOCOL, head })
+    } catch (error) {
+      return refuse(socketStream(socket as Socket, head), error)
     }
-    const answer = formatHead('HTTP/1.1 101 Switching Protocols', [
-      ['Upgrade', 'websocket'],
-      ['Connection', 'Upgrade'],
-      ['Sec-WebSocket-Accept', acceptKey(key)],
-      ['Sec-WebSocket-Protocol', TUNNEL_PROTOCOL],
-    ])
-    await stream.write(answer)
-    await this.carry(nodeName, stream)
+    await this.carry(nodeName, connection)
   }
 
   /** Serves a tunnel over a connection on which the handshake is over. */
-  async carry(nodeName: string, stream: ByteStream): Promise<void> {
-    const socket = new WebSocketStream(stream)
+  async carry(nodeName: string, socket: WebSocketStream): Promise<void> {
     const pipe = {
       send: (message: Uint8Array) => socket.send(message),
       receive: async () => (await socket.receive())?.data,

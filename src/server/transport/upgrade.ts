@@ -5,14 +5,15 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { UserInfo } from '../../api/resource.ts'
 import { ApiError, badRequest } from '../../api/status.ts'
-import { formatHead } from '../../lib/net/http1.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
-import { acceptKey, WebSocketStream } from '../../lib/net/websocket.ts'
+import { acceptWebSocket, type WebSocketStream } from '../../lib/net/websocket.ts'
 import { impersonated } from '../authn/impersonation.ts'
+import { foreignKey } from '../authn/node-keys.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { accessOf, forbiddenAccess } from '../authz/request-access.ts'
-import { serveResource } from '../dispatch.ts'
+import { resourceRequest, serveResource } from '../dispatch.ts'
 import { PEERS_PATH } from '../nonresource/peers.ts'
+import { connect } from '../objects/subresources/connect.ts'
 import { type RequestInfo, requestInfo } from '../request/request-info.ts'
 import { pageNotFound } from '../response/errors.ts'
 import type { Server } from '../server.ts'
@@ -49,9 +50,12 @@ export async function upgrade(
     if (call.path === TUNNEL_PATH) {
       const node = nodeNameOf(user)
       if (node === undefined || tunnels === undefined) throw badRequest('only nodes have tunnels')
+      await bindName(server, call, node)
       use = () => tunnels.accept(node, call, socket, head)
-    } else if (isStreamRequest(info)) use = () => relayUpgrade(streams, call, info, socket, head)
-    else {
+    } else if (isStreamRequest(info)) {
+      const request = resourceRequest(server, { call, info, user, warnings: [] })
+      use = await connect(request, () => () => relayUpgrade(streams, call, info, socket, head))
+    } else {
       const answer = await watchAnswer(server, call, info, user)
       use = () => sendWatch(answer, call, socket, head)
     }
@@ -59,6 +63,13 @@ export async function upgrade(
     return refuse(socketStream(socket as Socket, head), error)
   }
   await use()
+}
+
+/** A node from before there were records of keys gets its own now. */
+async function bindName({ nodeKeys }: Server, call: Call, node: string): Promise<void> {
+  const key = call.env.clientCertificate?.publicKeySha256
+  if (key === undefined || nodeKeys.keysOf(node) !== undefined) return
+  if (!(await nodeKeys.claim(node, { key, shown: key }))) throw badRequest(foreignKey(node))
 }
 
 function authorize(server: Server, call: Call, info: RequestInfo, user: UserInfo): void {
@@ -95,24 +106,18 @@ async function sendWatch(
   socket: Duplex,
   head: Uint8Array,
 ): Promise<void> {
-  const stream = socketStream(socket as Socket, head)
-  const key = call.header('sec-websocket-key')
-  if (key === undefined) return refuse(stream, badRequest('only WebSocket is spoken here'))
-  await stream.write(
-    formatHead('HTTP/1.1 101 Switching Protocols', [
-      ['Upgrade', 'websocket'],
-      ['Connection', 'Upgrade'],
-      ['Sec-WebSocket-Accept', acceptKey(key)],
-    ]),
-  )
-  const messages = new WebSocketStream(stream)
+  let messages: WebSocketStream
+  try {
+    messages = acceptWebSocket(socket, call, { head })
+  } catch (error) {
+    return refuse(socketStream(socket as Socket, head), error)
+  }
   const gone = new AbortController()
   const leave = () => gone.abort(new Error('the client has gone'))
   socket.once('close', leave)
   void readAway(messages).finally(leave)
   await body.push(new MessageSink(messages, isText, gone))
-  // The client may be gone already; then there is nobody to say good-bye to.
-  await messages.close(1000, '').catch(() => {})
+  await messages.close(1000, '')
 }
 
 /**

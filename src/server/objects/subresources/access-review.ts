@@ -11,23 +11,47 @@ import type {
 import { type FieldError, fieldError, invalid } from '../../../api/status.ts'
 import { Faults } from '../../../api/validation/faults.ts'
 import type { Access } from '../../authz/authorizer.ts'
-import { rendered } from '../../response/form.ts'
-import type { ResourceRequest } from '../../server.ts'
-import type { Answer } from '../../transport/call.ts'
-import { readReview } from './review.ts'
+import type { Steps } from '../pipeline.ts'
+import type { Action, Asked } from './action.ts'
 
 type Review = SubjectAccessReview
 type Spec = Pick<Review['spec'], 'resourceAttributes' | 'nonResourceAttributes'>
 
-export async function reviewAccess(request: ResourceRequest): Promise<Answer> {
-  const { body, form } = await readReview(request)
-  const review = body as unknown as Review
-  const errors = [...specFaults(review.spec), ...subjectFaults(review), ...metadataFaults(body)]
-  return answer(request, body, errors, userOf(review), form)
+export const accessReview: Action = {
+  steps: (asked) => {
+    const review = asked.body as unknown as Review
+    return answering(asked, {
+      user: () => userOf(review),
+      faults: () => [
+        ...specFaults(review.spec),
+        ...subjectFaults(review),
+        ...metadataFaults(asked.body),
+      ],
+    })
+  },
 }
 
-export async function reviewLocalAccess(request: ResourceRequest): Promise<Answer> {
-  const { body, form } = await readReview(request)
+export const localAccessReview: Action = {
+  steps: (asked) => {
+    const review = asked.body as unknown as Review
+    return answering(asked, {
+      user: () => userOf(review),
+      faults: () => localFaults(asked.body),
+    })
+  },
+}
+
+export const ownAccessReview: Action = {
+  steps: (asked) => {
+    const { spec } = asked.body as unknown as SelfSubjectAccessReview
+    return answering(asked, {
+      user: () => asked.request.user,
+      faults: () => [...specFaults(spec), ...metadataFaults(asked.body)],
+    })
+  },
+}
+
+function localFaults(body: AnyObject): FieldError[] {
   const review = body as unknown as Review
   const { namespace, ...others } = body.metadata
   const errors = [...specFaults(review.spec), ...subjectFaults(review)]
@@ -43,32 +67,32 @@ export async function reviewLocalAccess(request: ResourceRequest): Promise<Answe
     const shown = internalPath(nonResourceAttributes)
     errors.push(fieldError.invalid('spec.nonResourceAttributes', shown, detail))
   }
-  return answer(request, body, errors, userOf(review), form)
+  return errors
 }
 
-export async function reviewOwnAccess(request: ResourceRequest): Promise<Answer> {
-  const { body, form } = await readReview(request)
-  const { spec } = body as unknown as SelfSubjectAccessReview
-  const errors = [...specFaults(spec), ...metadataFaults(body)]
-  return answer(request, body, errors, request.user, form)
-}
+type Question = { user: () => UserInfo; faults: () => readonly FieldError[] }
 
-function answer(
-  { server }: ResourceRequest,
-  body: AnyObject,
-  errors: readonly FieldError[],
-  user: UserInfo,
-  form: Parameters<typeof rendered>[2],
-): Answer {
-  if (errors.length > 0) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors)
-  const { spec } = body as unknown as Review
-  const { allowed, denied, reason } = server.authorizer.decide(accessIn(spec, user))
-  body.status = {
-    allowed,
-    ...(denied ? { denied } : {}),
-    ...(reason === '' ? {} : { reason }),
+/** Both are asked once mutating admission has been at the body. */
+function answering({ request, body }: Asked, { user, faults }: Question): Steps<object> {
+  return {
+    prepare() {
+      delete body.status
+      const errors = faults()
+      if (errors.length > 0) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors)
+      return body
+    },
+    store() {
+      const { spec } = body as unknown as Review
+      const access = accessIn(spec, user())
+      const { allowed, denied, reason } = request.server.authorizer.decide(access)
+      body.status = {
+        allowed,
+        ...(denied ? { denied } : {}),
+        ...(reason === '' ? {} : { reason }),
+      }
+      return body
+    },
   }
-  return rendered(201, body, form)
 }
 
 function accessIn({ resourceAttributes, nonResourceAttributes }: Spec, user: UserInfo): Access {

@@ -5,37 +5,38 @@ import { pods } from '../../../api/kinds/core/pod/row.ts'
 import type { AnyObject } from '../../../api/object.ts'
 import type { Binding, Pod, PodCondition } from '../../../api/schema/generated/types.ts'
 import { ApiError, badRequest, conflict, type FieldError, fieldError } from '../../../api/status.ts'
-import { decodeTyped } from '../../request/decode.ts'
-import { negotiateOutput } from '../../request/negotiation.ts'
-import { writeOptions } from '../../request/options.ts'
-import { formOf, rendered } from '../../response/form.ts'
-import type { ResourceRequest } from '../../server.ts'
-import type { Answer } from '../../transport/call.ts'
-import { replaceObject } from '../guaranteed-update.ts'
-import { matchNamespace } from '../verbs/create.ts'
+import { changeStored } from '../guaranteed-update.ts'
+import { type Action, SUCCESS } from './action.ts'
 import { podCondition } from './pod-condition.ts'
 
 /** POST of pods/{name}/binding, and of bindings, where the name is the body's. */
-export async function bind(request: ResourceRequest): Promise<Answer> {
-  const form = formOf(request, negotiateOutput(request.call))
-  const options = writeOptions(request.call.query, 'create')
-  const body = await decodeTyped(request, bindings, options.fieldValidation)
-  matchNamespace({ ...request, row: bindings }, body)
-  const binding = body as unknown as Binding
-  const name = request.info.name || (binding.metadata.name ?? '')
-  if (binding.metadata.name !== name) {
-    throw badRequest('name in URL does not match name in Binding object')
-  }
-  const errors = faultsOf(binding)
-  if (errors.length > 0) throw new ApiError(500, '', aggregate(errors))
-  const nowMs = request.server.clock.nowMs()
-  await replaceObject(request, pods, name, options.dryRun, (pod) => {
-    // On the collection's own path the metadata is a new object's: its uid is none to compare.
-    if (request.info.name) checkPreconditions(binding, pod)
-    return bound(pod as unknown as Pod, binding, nowMs)
-  })
-  const success = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
-  return rendered(201, success, form)
+export const binding: Action = {
+  body: bindings,
+  keepsUid: true,
+  steps({ request, body, options }) {
+    const { server, info } = request
+    const asked = body as unknown as Binding
+    const name = info.name || (asked.metadata.name ?? '')
+    return {
+      prepare() {
+        if (asked.metadata.name !== name) {
+          throw badRequest('name in URL does not match name in Binding object')
+        }
+        const errors = faultsOf(asked)
+        if (errors.length > 0) throw new ApiError(500, '', aggregate(errors))
+        return body
+      },
+      async store() {
+        const nowMs = server.clock.nowMs()
+        const change = (pod: AnyObject) => {
+          checkPreconditions(asked, pod)
+          return bound(pod as unknown as Pod, asked, nowMs)
+        }
+        await changeStored(request, pods, name, { dryRun: options.dryRun, change })
+        return SUCCESS
+      },
+    }
+  },
 }
 
 function faultsOf({ target }: Binding): FieldError[] {

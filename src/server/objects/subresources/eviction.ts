@@ -4,44 +4,57 @@ import { pods } from '../../../api/kinds/core/pod/row.ts'
 import type { AnyObject } from '../../../api/object.ts'
 import type { Pod } from '../../../api/schema/generated/types.ts'
 import { badRequest } from '../../../api/status.ts'
-import { type BodyType, decodeTyped } from '../../request/decode.ts'
-import { negotiateOutput } from '../../request/negotiation.ts'
-import { type DeleteOptions, deleteOptions, writeOptions } from '../../request/options.ts'
-import { formOf, rendered } from '../../response/form.ts'
+import type { BodyType } from '../../request/decode.ts'
+import { type DeleteOptions, deleteOptions } from '../../request/options.ts'
 import type { ResourceRequest } from '../../server.ts'
-import type { Answer } from '../../transport/call.ts'
-import { replaceObject } from '../guaranteed-update.ts'
-import { matchNamespace } from '../verbs/create.ts'
-import { checkPreconditions, deleteObject } from '../verbs/delete.ts'
+import { changeStored } from '../guaranteed-update.ts'
+import { checkPreconditions, deleteAdmitted } from '../verbs/delete.ts'
+import { type Action, SUCCESS } from './action.ts'
 import { podCondition } from './pod-condition.ts'
 
 const EVICTION: BodyType = {
-  ...{ group: 'policy', version: 'v1', kind: 'Eviction' },
+  group: 'policy',
+  version: 'v1',
+  kind: 'Eviction',
   type: 'io.k8s.api.policy.v1.Eviction',
 }
 
-export async function evict(request: ResourceRequest): Promise<Answer> {
-  const { call, info, server } = request
-  const form = formOf(request, negotiateOutput(call))
-  const created = writeOptions(call.query, 'create')
-  const eviction = await decodeTyped(request, EVICTION, created.fieldValidation)
-  matchNamespace(request, eviction)
-  if (eviction.metadata.name !== info.name) {
-    throw badRequest('name in URL does not match name in Eviction object')
+/** POST of pods/{name}/eviction. The deletion is part of it, and not admitted once more. */
+export const eviction: Action = {
+  body: EVICTION,
+  steps({ request, body, options }) {
+    const { call, info } = request
+    let deletion: DeleteOptions
+    return {
+      prepare() {
+        if (body.metadata.name !== info.name) {
+          throw badRequest('name in URL does not match name in Eviction object')
+        }
+        const asked = deleteOptions(call.query, body.deleteOptions ?? {})
+        deletion = { ...asked, dryRun: asked.dryRun || options.dryRun }
+        return body
+      },
+      async store() {
+        const marked = deletion.dryRun ? deletion : await markEvicted(request, deletion)
+        await deleteAdmitted(request, info.name, marked)
+        return SUCCESS
+      },
+    }
+  },
+}
+
+/** Says why in the pod itself. Returns the options for what then stands there. */
+async function markEvicted(
+  request: ResourceRequest,
+  options: DeleteOptions,
+): Promise<DeleteOptions> {
+  const nowMs = request.server.clock.nowMs()
+  const change = (pod: AnyObject) => {
+    checkPreconditions(request, pod, options)
+    return withReason(pod as unknown as Pod, nowMs)
   }
-  const asked = deleteOptions(call.query, eviction.deleteOptions ?? {})
-  let options: DeleteOptions = { ...asked, dryRun: asked.dryRun || created.dryRun }
-  if (!options.dryRun) {
-    const nowMs = server.clock.nowMs()
-    const marked = await replaceObject(request, pods, info.name, false, (pod) => {
-      checkPreconditions(request, pod, options)
-      return withReason(pod as unknown as Pod, nowMs)
-    })
-    options = following(options, marked)
-  }
-  await deleteObject(request, info.name, options)
-  const success = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
-  return rendered(201, success, form)
+  const marked = await changeStored(request, pods, request.info.name, { dryRun: false, change })
+  return following(options, marked)
 }
 
 /** The write before the deletion was our own, so the revision asked for is the one it made. */

@@ -9,35 +9,38 @@ import { isStreamRequest } from '../../streams/targets.ts'
 import { get } from '../verbs/get.ts'
 import { patchPart } from '../verbs/patch.ts'
 import { updatePart } from '../verbs/update.ts'
-import { reviewAccess, reviewLocalAccess, reviewOwnAccess } from './access-review.ts'
-import { bind } from './binding.ts'
-import { evict } from './eviction.ts'
-import { reviewOwnRules } from './rules-review.ts'
+import { accessReview, localAccessReview, ownAccessReview } from './access-review.ts'
+import { type Action, actionHandler } from './action.ts'
+import { binding } from './binding.ts'
+import { connect } from './connect.ts'
+import { eviction } from './eviction.ts'
+import { ownRulesReview } from './rules-review.ts'
 import { scaleHandler } from './scale.ts'
-import { requestToken } from './token.ts'
-import { reviewSelf, reviewToken } from './token-review.ts'
+import { tokenRequest } from './token.ts'
+import { selfReview, tokenReview } from './token-review.ts'
 
 /** POST below an object. */
-const ACTIONS: Record<string, Handler> = {
-  'pods/binding': bind,
-  'pods/eviction': evict,
-  'serviceaccounts/token': requestToken,
-}
+const ACTIONS = new Map<string, Action>([
+  ['pods/binding', binding],
+  ['pods/eviction', eviction],
+  ['serviceaccounts/token', tokenRequest],
+])
 
 /** POST of kinds that are answered and never stored. */
-const QUESTIONS: Record<string, Handler> = {
-  bindings: bind,
-  'tokenreviews.authentication.k8s.io': reviewToken,
-  'selfsubjectreviews.authentication.k8s.io': reviewSelf,
-  'subjectaccessreviews.authorization.k8s.io': reviewAccess,
-  'localsubjectaccessreviews.authorization.k8s.io': reviewLocalAccess,
-  'selfsubjectaccessreviews.authorization.k8s.io': reviewOwnAccess,
-  'selfsubjectrulesreviews.authorization.k8s.io': reviewOwnRules,
-}
+const QUESTIONS = new Map<string, Action>([
+  ['bindings', binding],
+  ['tokenreviews.authentication.k8s.io', tokenReview],
+  ['selfsubjectreviews.authentication.k8s.io', selfReview],
+  ['subjectaccessreviews.authorization.k8s.io', accessReview],
+  ['localsubjectaccessreviews.authorization.k8s.io', localAccessReview],
+  ['selfsubjectaccessreviews.authorization.k8s.io', ownAccessReview],
+  ['selfsubjectrulesreviews.authorization.k8s.io', ownRulesReview],
+])
 
 /** Undefined for kinds that are stored like any other. */
 export function questionHandler(row: AnyRow): Handler | undefined {
-  return QUESTIONS[qualifiedResource(row)]
+  const action = QUESTIONS.get(qualifiedResource(row))
+  return action && actionHandler(action)
 }
 
 /** Throws 404 for what the row does not have, 405 for a verb that it does not take. */
@@ -56,11 +59,12 @@ export function subresourceHandler(row: AnyRow, info: RequestInfo): Handler {
     return handler
   }
   if (isStreamRequest(info)) {
-    return ({ server, call }) => answerStream(server.streams, call, info)
+    return (request) =>
+      connect(request, () => answerStream(request.server.streams, request.call, info))
   }
   const action = row.actions.find(({ name }) => name === subresource)
-  const handler = ACTIONS[`${qualifiedResource(row)}/${subresource}`]
-  if (action === undefined || handler === undefined) throw unknownResource()
+  const served = ACTIONS.get(`${qualifiedResource(row)}/${subresource}`)
+  if (action === undefined || served === undefined) throw unknownResource()
   if (verb !== 'create') throw methodNotAllowed()
-  return handler
+  return actionHandler(served)
 }

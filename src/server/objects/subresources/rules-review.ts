@@ -1,19 +1,26 @@
 // SelfSubjectRulesReview: all that I may do in a namespace, for `kubectl auth can-i --list`.
 
+import type { AnyObject } from '../../../api/object.ts'
 import type { PolicyRule, SelfSubjectRulesReview } from '../../../api/schema/generated/types.ts'
 import { badRequest } from '../../../api/status.ts'
 import { nodeNameOf } from '../../authz/node.ts'
-import { rendered } from '../../response/form.ts'
 import type { ResourceRequest } from '../../server.ts'
-import type { Answer } from '../../transport/call.ts'
-import { readReview } from './review.ts'
+import type { Action } from './action.ts'
 
-export async function reviewOwnRules(request: ResourceRequest): Promise<Answer> {
-  const { body, form } = await readReview(request)
+export const ownRulesReview: Action = {
+  steps: ({ request, body }) => ({
+    prepare() {
+      const { spec } = body as unknown as SelfSubjectRulesReview
+      if (!spec.namespace) throw badRequest('no namespace on request')
+      return body
+    },
+    store: () => rulesAnswer(request, body),
+  }),
+}
+
+function rulesAnswer({ server, user }: ResourceRequest, body: AnyObject): object {
   const { spec } = body as unknown as SelfSubjectRulesReview
-  if (!spec.namespace) throw badRequest('no namespace on request')
-  const { server, user } = request
-  const rules = server.rbac.rulesFor(user, spec.namespace)
+  const rules = server.rbac.rulesFor(user, spec.namespace!)
   // What a node may follows from its pods, which no list of rules can say.
   const isNode = nodeNameOf(user) !== undefined
   const why = 'node authorizer does not support user rule resolution'
@@ -24,7 +31,7 @@ export async function reviewOwnRules(request: ResourceRequest): Promise<Answer> 
     ...(isNode ? { evaluationError: why } : {}),
   }
   const { kind, apiVersion } = body
-  return rendered(201, { kind, apiVersion, metadata: {}, spec: {}, status }, form)
+  return { kind, apiVersion, metadata: {}, spec: {}, status }
 }
 
 function resourceRule({ verbs, apiGroups, resources, resourceNames }: PolicyRule) {

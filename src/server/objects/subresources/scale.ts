@@ -25,7 +25,7 @@ import { decodeStored } from '../stored.ts'
 import { matchNamespace, type Written } from '../verbs/create.ts'
 import { noteOwners, setManagedFields, writerOf } from '../verbs/field-managers.ts'
 import { readPatch, wrongPatchType } from '../verbs/patch.ts'
-import { changeObject, matchName } from '../verbs/update.ts'
+import { changeObject, matchName, type ObjectForm } from '../verbs/update.ts'
 
 const SCALE: BodyType = {
   ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },
@@ -77,17 +77,20 @@ function patched(live: Scale, body: unknown, type: PatchType): Scale {
   }
 }
 
-async function write(
+function write(
   request: ResourceRequest,
   scale: ScaleResource,
   options: WriteOptions,
   change: (live: Scale) => Scale,
 ): Promise<Answer> {
-  return writeParent(request, scale, options, (old) => {
-    const object = withReplicas(old, scale, change(scaleOf(old, scale)))
-    noteOwners(request, old, object, options.fieldManager)
-    setManagedFields(object, object.metadata.managedFields?.map(withoutTime))
-    return object
+  return writeParent(request, scale, options, {
+    change,
+    into(old, wanted) {
+      const object = withReplicas(old, scale, wanted)
+      noteOwners(request, old, object, options.fieldManager)
+      setManagedFields(object, object.metadata.managedFields?.map(withoutTime))
+      return object
+    },
   })
 }
 
@@ -96,21 +99,27 @@ async function applyScale(request: ResourceRequest, scale: ScaleResource): Promi
   const { call, row, info } = request
   const options = writeOptions(call.query, 'apply')
   const asked = readConfiguration(await bodyText(call))
-  return writeParent(request, scale, options, (old) => {
-    const config = {
-      apiVersion: groupVersionOf(row),
-      kind: row.kind,
-      metadata: { name: info.name },
-    }
-    setAt(config as AnyObject, scale.specReplicas, asked.spec?.replicas ?? 0)
-    const applied = applyConfiguration({
-      ...writerOf(request, options.fieldManager),
-      ...{ live: old, config, objectType: objectType(row.type), kind: row.kind },
-      force: options.force,
-    })
-    const object = structuredClone(applied.object) as AnyObject
-    setManagedFields(object, applied.managedFields?.map(withoutTime))
-    return object
+  return writeParent(request, scale, options, {
+    change: (live) => ({ ...live, spec: { ...live.spec, ...asked.spec } }),
+    into(old, wanted) {
+      const config = {
+        apiVersion: groupVersionOf(row),
+        kind: row.kind,
+        metadata: { name: info.name },
+      }
+      setAt(config as AnyObject, scale.specReplicas, wanted.spec.replicas ?? 0)
+      const applied = applyConfiguration({
+        ...writerOf(request, options.fieldManager),
+        live: old,
+        config,
+        objectType: objectType(row.type),
+        kind: row.kind,
+        force: options.force,
+      })
+      const object = structuredClone(applied.object) as AnyObject
+      setManagedFields(object, applied.managedFields?.map(withoutTime))
+      return object
+    },
   })
 }
 
@@ -130,21 +139,32 @@ function readConfiguration(text: string): Partial<Scale> {
   throw badRequest(`invalid object type: ${config.apiVersion ?? ''}, Kind=${config.kind ?? ''}`)
 }
 
+type ScaleChange = {
+  change(live: Scale): Scale
+  /** What the scale that was wanted, and admitted, makes of the object. */
+  into(old: AnyObject, wanted: Scale): AnyObject
+}
+
 async function writeParent(
   request: ResourceRequest,
   scale: ScaleResource,
   options: WriteOptions,
-  change: (old: AnyObject) => AnyObject,
+  { change, into }: ScaleChange,
 ): Promise<Answer> {
-  const form = formOf(request, negotiateOutput(request.call))
+  const output = formOf(request, negotiateOutput(request.call))
+  const form: ObjectForm = {
+    kind: SCALE,
+    of: (object) => scaleOf(object, scale) as unknown as AnyObject,
+    into: (old, sent) => into(old, sent as unknown as Scale),
+  }
   const { written } = await changeObject(request, {
-    ...{ part: undefined, mayCreate: false, options },
-    change(old) {
-      if (old === undefined) throw notFound(request.row, request.info.name)
-      return change(old)
-    },
+    part: undefined,
+    mayCreate: false,
+    options,
+    form,
+    change: (live) => structuredClone(change(live as unknown as Scale)) as unknown as AnyObject,
   })
-  return rendered(200, scaleOf(objectOf(request.row, written), scale), form)
+  return rendered(200, scaleOf(objectOf(request.row, written), scale), output)
 }
 
 function objectOf(row: AnyRow, written: Written): AnyObject {

@@ -17,15 +17,10 @@ import {
 } from '../../../api/status.ts'
 import { formatTime } from '../../../api/time.ts'
 import type { BoundObject, TokenDraft } from '../../../pki/service-account.ts'
-import { type BodyType, decodeTyped } from '../../request/decode.ts'
-import { negotiateOutput } from '../../request/negotiation.ts'
-import { writeOptions } from '../../request/options.ts'
-import { formOf, rendered } from '../../response/form.ts'
+import type { BodyType } from '../../request/decode.ts'
 import type { ResourceRequest } from '../../server.ts'
-import type { Answer } from '../../transport/call.ts'
 import { readObject } from '../reader.ts'
-import { attributesOf, matchNamespace } from '../verbs/create.ts'
-import { noteOwnersOfBody } from '../verbs/field-managers.ts'
+import type { Action } from './action.ts'
 
 const TOKEN_REQUEST: BodyType = {
   ...{ group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
@@ -42,30 +37,36 @@ const EXTENDED_SECONDS = 365 * 24 * 3600
 /** Nobody gets a longer one, unless it is bound to a Secret, which can be deleted. */
 const SECONDS_GIVEN_MAX = EXTENDED_SECONDS
 
-export async function requestToken(request: ResourceRequest): Promise<Answer> {
-  const { call, info, server } = request
-  const form = formOf(request, negotiateOutput(call))
-  const options = writeOptions(call.query, 'create')
-  const body = await decodeTyped(request, TOKEN_REQUEST, options.fieldValidation)
-  const asked = body as unknown as TokenRequest
-  asked.spec.expirationSeconds ??= SECONDS_DEFAULT
-  noteOwnersOfBody(request, TOKEN_REQUEST, body, options.fieldManager)
-  matchNamespace(request, body)
-  matchName(request, asked)
-  const account = read(request, serviceAccounts, info.name)
-  complete(request, asked, account)
-  await server.admission.admit(attributesOf(request, body, options.dryRun))
-  const errors = faultsOf(asked)
-  if (errors.length > 0) throw invalid(TOKEN_REQUEST, '', errors)
-  await server.admission.validate(attributesOf(request, body, options.dryRun))
-  const boundTo = boundOf(request, asked)
-  shorten(request, asked, boundTo)
-  const { draft, expiresMs } = draftOf(request, asked, { account, boundTo })
-  asked.status = {
-    token: server.pki.tokens.sign(draft),
-    expirationTimestamp: formatTime(expiresMs),
-  }
-  return rendered(201, asked, form)
+export const tokenRequest: Action = {
+  body: TOKEN_REQUEST,
+  keepsUid: true,
+  defaults(body) {
+    const { spec } = body as unknown as TokenRequest
+    spec.expirationSeconds ??= SECONDS_DEFAULT
+  },
+  steps({ request, body }) {
+    const asked = body as unknown as TokenRequest
+    const { tokens } = request.server.pki
+    let account: ServiceAccount
+    return {
+      prepare() {
+        matchName(request, asked)
+        account = read(request, serviceAccounts, request.info.name)
+        complete(request, asked, account)
+        const errors = faultsOf(asked)
+        if (errors.length > 0) throw invalid(TOKEN_REQUEST, '', errors)
+        return body
+      },
+      store() {
+        const boundTo = boundOf(request, asked)
+        shorten(request, asked, boundTo)
+        const { draft, expiresMs } = draftOf(request, asked, { account, boundTo })
+        const expirationTimestamp = formatTime(expiresMs)
+        asked.status = { token: tokens.sign(draft), expirationTimestamp }
+        return asked
+      },
+    }
+  },
 }
 
 function matchName({ info }: ResourceRequest, { metadata: { name } }: TokenRequest): void {

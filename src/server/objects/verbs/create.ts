@@ -1,7 +1,13 @@
-// POST: a new object.
+// POST: a new object; and how every write that makes one goes on after it was admitted.
 
 import type { AnyObject } from '../../../api/object.ts'
-import { ApiError, alreadyExists, badRequest, invalid } from '../../../api/status.ts'
+import {
+  ApiError,
+  alreadyExists,
+  badRequest,
+  invalid,
+  isAlreadyExists,
+} from '../../../api/status.ts'
 import { formatTime } from '../../../api/time.ts'
 import { randomSuffix } from '../../../lib/random.ts'
 import type { Entry, WriteOptions as StoreWriteOptions } from '../../../store/store.ts'
@@ -13,9 +19,11 @@ import { formOf } from '../../response/form.ts'
 import { entryAnswer, objectAnswer } from '../../response/object.ts'
 import { contextOf, type ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
-import { encodeStored, storeKey } from '../stored.ts'
+import { admit, complete, type Steps, writeOf } from '../pipeline.ts'
+import { decodeMetadata, encodeStored, storeKey } from '../stored.ts'
 import { noteOwners } from './field-managers.ts'
 import { metadataFaults } from './metadata-validation.ts'
+import { dedupOwners } from './owner-references.ts'
 
 /** Attempts at a free name for generateName. */
 const NAME_ATTEMPTS_MAX = 8
@@ -54,57 +62,72 @@ async function createObject(
   matchNamespace(request, object)
   dedupOwners(request, object)
   noteOwners(request, undefined, object, options.fieldManager)
-  await request.server.admission.admit(attributesOf(request, object, options.dryRun))
+  const write = writeOf(request, { operation: 'CREATE', object, dryRun: options.dryRun })
+  await admit(write)
   if (object.metadata.name || !object.metadata.generateName) {
-    return createNamed(request, object, options)
+    return complete(write, creation(write, object))
   }
+  return guaranteedName(write, object, object.metadata.generateName)
+}
+
+/** Generated names are random: one that is taken is no reason to give up at once. */
+async function guaranteedName(
+  write: Attributes,
+  object: AnyObject,
+  base: string,
+): Promise<Written> {
+  const { random } = write.request.server
   for (let attempt = 1; ; attempt++) {
     const draft = structuredClone(object)
-    draft.metadata.name = generatedName(request, object.metadata.generateName)
+    draft.metadata.name = base.slice(0, NAME_BASE_MAX) + randomSuffix(random)
     try {
-      return await createNamed(request, draft, options)
+      return await complete({ ...write, object: draft }, creation(write, draft))
     } catch (error) {
-      const isTaken = error instanceof ApiError && error.reason === 'AlreadyExists'
-      if (!isTaken || attempt === NAME_ATTEMPTS_MAX) throw error
+      if (!isAlreadyExists(error) || attempt === NAME_ATTEMPTS_MAX) throw error
     }
   }
 }
 
-function generatedName({ server }: ResourceRequest, base: string): string {
-  return base.slice(0, NAME_BASE_MAX) + randomSuffix(server.random)
+/** How a named object comes to be, by a POST, a PUT or an apply. `object` is changed. */
+export function creation(
+  { request, dryRun }: Pick<Attributes, 'request' | 'dryRun'>,
+  object: AnyObject,
+): Steps<Written> {
+  const { server, row } = request
+  return {
+    begin() {
+      object.metadata.creationTimestamp = formatTime(server.clock.nowMs())
+      object.metadata.uid = server.random.uuid()
+      return server.hooks.get(row.folder)?.beginCreate?.(request, object, dryRun)
+    },
+    prepare() {
+      prepare(request, object)
+      return object
+    },
+    store: () => insert(request, object, dryRun),
+    holds: (written) => 'entry' in written,
+  }
 }
 
-/** Also the way by which a PUT or an apply creates, which have noted owners and admitted before. */
-export async function createNamed(
+async function insert(
   request: ResourceRequest,
   object: AnyObject,
-  options: WriteOptions,
+  dryRun: boolean,
 ): Promise<Written> {
   const { server, row, info } = request
-  const { metadata } = object
-  metadata.creationTimestamp = formatTime(server.clock.nowMs())
-  metadata.uid = server.random.uuid()
-  const undo = server.hooks.get(row.folder)?.beginCreate?.(request, object, options.dryRun)
-  try {
-    prepare(request, object)
-    await server.admission.validate(attributesOf(request, object, options.dryRun))
-    if (metadata.resourceVersion) {
-      throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created')
-    }
-    const key = storeKey(row, info.namespace, metadata.name ?? '')
-    if (options.dryRun) {
-      const standing = server.store.get(key)
-      if (standing) throw taken(request, object, standing)
-      undo?.()
-      return { object }
-    }
-    const result = await server.store.create(key, encodeStored(row, object), writeRules(request))
-    if (!result.ok) throw taken(request, object, result.current)
-    return { entry: result.entry }
-  } catch (error) {
-    undo?.()
-    throw error
+  const { name = '', resourceVersion } = object.metadata
+  if (resourceVersion) {
+    throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created')
   }
+  const key = storeKey(row, info.namespace, name)
+  if (dryRun) {
+    const standing = server.store.get(key)
+    if (standing) throw taken(request, object, standing)
+    return { object }
+  }
+  const result = await server.store.create(key, encodeStored(row, object), writeRules(request))
+  if (!result.ok) throw taken(request, object, result.current)
+  return { entry: result.entry }
 }
 
 function prepare(request: ResourceRequest, object: AnyObject): void {
@@ -142,29 +165,15 @@ function taken(request: ResourceRequest, object: AnyObject, standing: Entry | un
   const error = object.metadata.generateName
     ? new ApiError(409, 'AlreadyExists', `${plain.message}, ${GENERATED_TAKEN}`, plain.details)
     : plain
-  if (!standing?.value.includes('"deletionTimestamp":')) return error
+  if (!standing || !decodeMetadata(row, standing).deletionTimestamp) return error
   const message = `object is being deleted: ${error.message}`
   return new ApiError(409, 'AlreadyExists', message, error.details)
 }
 
 const GENERATED_TAKEN = 'the server was not able to generate a unique name for the object'
 
-export function attributesOf(
-  request: ResourceRequest,
-  object: AnyObject,
-  dryRun: boolean,
-  old?: AnyObject,
-): Attributes {
-  const { info, row } = request
-  const name = object.metadata.name ?? info.name
-  const namespace = info.namespace === '' && row.folder === 'namespaces' ? name : info.namespace
-  const operation = old === undefined ? 'CREATE' : 'UPDATE'
-  return {
-    ...{ request, operation, subresource: info.subresource, namespace, name, object, old, dryRun },
-  }
-}
-
-function wipeSystemFields({ metadata }: AnyObject): void {
+/** What only the server says of an object. */
+export function wipeSystemFields({ metadata }: AnyObject): void {
   delete metadata.creationTimestamp
   delete metadata.uid
   delete metadata.deletionTimestamp
@@ -184,23 +193,4 @@ export function matchNamespace({ row, info }: ResourceRequest, object: AnyObject
       'the namespace of the provided object does not match the namespace sent on the request',
     )
   }
-}
-
-const OWNERS_TWICE =
-  '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in' +
-  ' 1.20+, and may reject such requests as early as 1.24; please fix your requests'
-
-/** Owner references that stand there twice are dropped, with a warning. */
-export function dedupOwners(request: ResourceRequest, object: AnyObject): void {
-  const owners = object.metadata.ownerReferences
-  if (!owners || owners.length < 2) return
-  const seen = new Set<string>()
-  const twice: string[] = []
-  object.metadata.ownerReferences = owners.filter((owner) => {
-    const text = JSON.stringify(owner, Object.keys(owner).sort())
-    if (seen.has(text)) twice.push(owner.uid)
-    return !seen.has(text) && seen.add(text)
-  })
-  if (twice.length === 0) return
-  request.warnings.push(`${OWNERS_TWICE}; duplicate UID(s) observed: ${twice.join(', ')}`)
 }

@@ -3,14 +3,15 @@
 import type { AnyObject } from '../../../api/object.ts'
 import { conflict, notFound, type Status } from '../../../api/status.ts'
 import type { Entry } from '../../../store/store.ts'
-import type { Attributes } from '../../admission/chain.ts'
 import { negotiateOutput } from '../../request/negotiation.ts'
 import type { DeleteOptions } from '../../request/options.ts'
 import { formOf, rendered } from '../../response/form.ts'
 import { entryAnswer, objectAnswer } from '../../response/object.ts'
 import type { ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
-import { decodeStored, encodeStored, storeKey } from '../stored.ts'
+import { guaranteedUpdate } from '../guaranteed-update.ts'
+import { runWrite, writeOf } from '../pipeline.ts'
+import { decodeStored, encodeStored } from '../stored.ts'
 import { readDeleteOptions } from './delete-body.ts'
 import { lastForm, planDeletion } from './plan-deletion.ts'
 
@@ -19,8 +20,6 @@ export type Deleted =
   | { gone: true; object: AnyObject }
   | { gone: false; entry: Entry }
   | { gone: false; object: AnyObject }
-
-const ATTEMPTS_MAX = 100
 
 export async function remove(request: ResourceRequest): Promise<Answer> {
   const form = formOf(request, negotiateOutput(request.call))
@@ -40,37 +39,46 @@ function successStatus({ row }: ResourceRequest, { metadata }: AnyObject): Statu
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }
 }
 
-export async function deleteObject(
+/** A deletion that a caller asks for, and that admission may refuse. */
+export function deleteObject(
   request: ResourceRequest,
   name: string,
   options: DeleteOptions,
 ): Promise<Deleted> {
-  const { server, row, info } = request
-  const key = storeKey(row, info.namespace, name)
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const entry = server.store.get(key)
+  const { row } = request
+  return guaranteedUpdate<Deleted>(request, row, name, (entry) => {
     if (entry === undefined) throw notFound(row, name)
-    const deleted = await attemptOn(request, entry, options)
-    if (deleted !== undefined) return deleted
-  }
-  throw conflict(row, name)
+    const old = decodeStored(row, entry)
+    checkPreconditions(request, old, options)
+    const { dryRun } = options
+    const write = writeOf(request, { operation: 'DELETE', object: undefined, old, dryRun })
+    return runWrite(write, { store: () => removeEntry(request, entry, old, options) })
+  })
+}
+
+/** The deletion that an admitted write leads to: an eviction. */
+export function deleteAdmitted(
+  request: ResourceRequest,
+  name: string,
+  options: DeleteOptions,
+): Promise<Deleted> {
+  const { row } = request
+  return guaranteedUpdate<Deleted>(request, row, name, async (entry) => {
+    if (entry === undefined) throw notFound(row, name)
+    const old = decodeStored(row, entry)
+    checkPreconditions(request, old, options)
+    return removeEntry(request, entry, old, options)
+  })
 }
 
 /** Undefined when the entry has changed meanwhile. */
-async function attemptOn(
+async function removeEntry(
   request: ResourceRequest,
   entry: Entry,
+  old: AnyObject,
   options: DeleteOptions,
 ): Promise<Deleted | undefined> {
-  const { server, row, info } = request
-  const old = decodeStored(row, entry)
-  checkPreconditions(request, old, options)
-  const attributes: Attributes = {
-    ...{ request, operation: 'DELETE', subresource: '', namespace: info.namespace },
-    ...{ name: old.metadata.name ?? '', object: undefined, old, dryRun: options.dryRun },
-  }
-  await server.admission.admit(attributes)
-  await server.admission.validate(attributes)
+  const { server, row } = request
   const hooks = server.hooks.get(row.folder)
   const marked = hooks?.planDelete
     ? hooks.planDelete(request, old, options)

@@ -1,7 +1,5 @@
-// PUT, and the loop that every change of an existing object goes through.
-//
-//   read ─► change ─► prepare ─► validate ─► write if it still stands as read ─┐
-//     └─────────────────────────── lost the race ◄─────────────────────────────┘
+// PUT, and how every change of an existing object goes through the pipeline: patches, applies,
+// scales, parts such as status.
 
 import type { AnyObject } from '../../../api/object.ts'
 import { onlyTimesDiffer } from '../../../api/patch/apply/update.ts'
@@ -17,27 +15,21 @@ import {
   notFound,
 } from '../../../api/status.ts'
 import type { Entry } from '../../../store/store.ts'
-import { decodeBody } from '../../request/decode.ts'
+import type { Access } from '../../authz/authorizer.ts'
+import { accessOf, forbiddenAccess } from '../../authz/request-access.ts'
+import { type BodyType, decodeBody } from '../../request/decode.ts'
 import { negotiateOutput } from '../../request/negotiation.ts'
 import { type WriteOptions, writeOptions } from '../../request/options.ts'
 import { formOf } from '../../response/form.ts'
 import { contextOf, type ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
+import { guaranteedUpdate } from '../guaranteed-update.ts'
+import { admit, complete, type Steps, writeOf } from '../pipeline.ts'
 import { decodeStored, encodeStored, storeKey } from '../stored.ts'
-import {
-  attributesOf,
-  createNamed,
-  dedupOwners,
-  matchNamespace,
-  type Written,
-  writeRules,
-  writtenAnswer,
-} from './create.ts'
+import { creation, matchNamespace, type Written, writeRules, writtenAnswer } from './create.ts'
 import { noteOwners } from './field-managers.ts'
 import { metadataUpdateFaults } from './metadata-validation.ts'
-
-/** A write that loses more races than this has no chance. */
-const ATTEMPTS_MAX = 100
+import { dedupOwners } from './owner-references.ts'
 
 export async function update(request: ResourceRequest): Promise<Answer> {
   return updatePart(request, undefined)
@@ -68,30 +60,32 @@ export async function updatePart(
 
 export type Change = {
   /** What `old` becomes; called again with what stands there when the race was lost. */
-  change(old: AnyObject | undefined): AnyObject | Promise<AnyObject>
+  change(old: AnyObject | undefined): AnyObject
   part: PartResource<AnyObject> | undefined
   mayCreate: boolean
   options: WriteOptions
+  form?: ObjectForm
 }
 
-export async function changeObject(
-  request: ResourceRequest,
-  change: Change,
-): Promise<{ written: Written; created: boolean }> {
-  const { server, row, info } = request
-  const key = storeKey(row, info.namespace, info.name)
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const entry = server.store.get(key)
-    if (entry === undefined) {
-      if (!change.mayCreate) throw notFound(row, info.name)
-      const written = await createThrough(request, change)
-      if (written !== undefined) return { written, created: true }
-    } else {
-      const written = await attemptOn(request, change, entry)
-      if (written !== undefined) return { written, created: false }
-    }
-  }
-  throw conflict(row, info.name)
+/** Another form of the object, which senders, and admission, see in its place: a Scale. */
+export type ObjectForm = {
+  kind: BodyType
+  of(object: AnyObject): AnyObject
+  /** The object that `sent` makes of `old`, fields' managers noted; a new value. */
+  into(old: AnyObject, sent: AnyObject): AnyObject
+}
+
+type Changed = { written: Written; created: boolean }
+
+export function changeObject(request: ResourceRequest, change: Change): Promise<Changed> {
+  const { row, info } = request
+  return guaranteedUpdate<Changed>(request, row, info.name, async (entry) => {
+    if (entry === undefined && !change.mayCreate) throw notFound(row, info.name)
+    const written = await (entry === undefined
+      ? createThrough(request, change)
+      : updateEntry(request, change, entry))
+    return written && { written, created: entry === undefined }
+  })
 }
 
 /** Undefined when somebody else created it first. */
@@ -99,62 +93,90 @@ async function createThrough(
   request: ResourceRequest,
   { change, options }: Change,
 ): Promise<Written | undefined> {
-  const object = await change(undefined)
-  await request.server.admission.admit(attributesOf(request, object, options.dryRun))
+  const object = change(undefined)
+  const write = writeOf(request, { operation: 'CREATE', object, dryRun: options.dryRun })
+  await admit(write)
   delete object.metadata.resourceVersion
+  const steps = creation(write, object)
   try {
-    return await createNamed(request, object, options)
+    return await complete(write, {
+      ...steps,
+      prepare() {
+        const prepared = steps.prepare?.()
+        mayCreate(request)
+        return prepared
+      },
+    })
   } catch (error) {
     if (isAlreadyExists(error)) return undefined
     throw error
   }
 }
 
-/** Undefined when the entry has changed meanwhile. */
-async function attemptOn(
-  request: ResourceRequest,
-  { change, part, options }: Change,
-  entry: Entry,
-): Promise<Written | undefined> {
-  const { server, row } = request
-  const old = decodeStored(row, entry)
-  const sent = await change(old)
-  await server.admission.admit(attributesOf(request, sent, options.dryRun, old))
-  checkRevision(request, sent, old)
-  const object = part === undefined ? sent : throughPart(request, part, sent, old)
-  const hooks = server.hooks.get(row.folder)
-  const undo = hooks?.beginUpdate?.(request, object, old, options.dryRun)
-  const write = { entry, object, old, options }
-  const written = await writeChange(request, part, write).catch((error) => {
-    undo?.()
-    throw error
-  })
-  // Nothing was stored: what was held for this write is free again.
-  if (written === undefined || 'object' in written || written.entry === entry) undo?.()
-  return written
+/** Who may change what is there may not therefore make what is not. */
+function mayCreate({ server, info, user, call }: ResourceRequest): void {
+  const access: Access = { ...accessOf(info, user, call.query), verb: 'create' }
+  const decision = server.authorizer.decide(access)
+  if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
 }
 
-type Write = { entry: Entry; object: AnyObject; old: AnyObject; options: WriteOptions }
-
-async function writeChange(
+/** Undefined when the entry has changed meanwhile. */
+async function updateEntry(
   request: ResourceRequest,
-  part: PartResource<AnyObject> | undefined,
-  { entry, object, old, options }: Write,
+  { change, part, options, form }: Change,
+  entry: Entry,
 ): Promise<Written | undefined> {
-  const { server, row } = request
-  prepare(request, part, object, old)
-  if (onlyTimesDiffer(old, object)) return { entry }
-  await server.admission.validate(attributesOf(request, object, options.dryRun, old))
-  if (options.dryRun) return { object }
-  const hooks = server.hooks.get(row.folder)
-  if (isReadyToGo(object, old) && (hooks?.mayGo?.(object) ?? true)) {
-    const result = await server.store.delete(entry.key, entry.revision)
-    return result.ok || result.current === undefined ? { object } : undefined
+  const { dryRun } = options
+  const old = decodeStored(request.row, entry)
+  const seen = form === undefined ? old : form.of(old)
+  const given = change(seen)
+  const kind = form?.kind ?? request.row
+  const write = writeOf(request, { operation: 'UPDATE', object: given, old: seen, dryRun, kind })
+  await admit(write)
+  const sent = form === undefined ? given : form.into(old, given)
+  checkRevision(request, sent, old)
+  const object = part === undefined ? sent : throughPart(request, part, sent, old)
+  const steps = replacement(request, { entry, object, old, part, dryRun })
+  if (form === undefined) return complete(write, steps)
+  const prepare = () => form.of(steps.prepare?.() ?? object)
+  return complete(write, { ...steps, prepare })
+}
+
+type Replacement = {
+  entry: Entry
+  object: AnyObject
+  old: AnyObject
+  part: PartResource<AnyObject> | undefined
+  dryRun: boolean
+}
+
+/** How `object` takes the place of `old`, or the last of it goes. */
+function replacement(
+  request: ResourceRequest,
+  { entry, object, old, part, dryRun }: Replacement,
+): Steps<Written | undefined> {
+  const hooks = request.server.hooks.get(request.row.folder)
+  return {
+    begin: () => hooks?.beginUpdate?.(request, object, old, dryRun),
+    prepare() {
+      prepare(request, part, object, old)
+      return object
+    },
+    async store() {
+      if (onlyTimesDiffer(old, object)) return { entry }
+      if (dryRun) return { object }
+      const { server, row } = request
+      if (isReadyToGo(object, old) && (hooks?.mayGo?.(object) ?? true)) {
+        const result = await server.store.delete(entry.key, entry.revision)
+        return result.ok || result.current === undefined ? { object } : undefined
+      }
+      const text = encodeStored(row, object)
+      const rules = writeRules(request, { object, old })
+      const result = await server.store.update(entry.key, text, entry.revision, rules)
+      return result.ok ? { entry: result.entry } : undefined
+    },
+    holds: (written) => written !== undefined && 'entry' in written && written.entry !== entry,
   }
-  const text = encodeStored(row, object)
-  const rules = writeRules(request, { object, old })
-  const result = await server.store.update(entry.key, text, entry.revision, rules)
-  return result.ok ? { entry: result.entry } : undefined
 }
 
 /** The last finalizer of a deleted object was taken away. */
