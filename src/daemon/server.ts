@@ -18,6 +18,7 @@ import type { Component } from '../lib/component.ts'
 import { writeFileAtomic } from '../lib/files.ts'
 import { addressAt, formatIp, parseCidr } from '../lib/ip.ts'
 import { streamPair } from '../lib/net/pipe.ts'
+import { UserError } from '../lib/user-error.ts'
 import { type ClusterPki, ensureClusterPki, pkiRenewal } from '../pki/cluster.ts'
 import { formatKubeconfig } from '../pki/kubeconfig.ts'
 import { ServiceAccountTokens } from '../pki/service-account.ts'
@@ -250,6 +251,12 @@ function listener(plane: Plane): Component {
 /** The node in this process: the same as any other, but for how the server reaches it. */
 async function createOwnNode(plane: Plane): Promise<Component[]> {
   const { environment, settings, informers, tunnels, nodeName, nodeIp, transportFor } = plane
+  if (!(await plane.app.claimOwnNode(nodeName))) {
+    throw new UserError(
+      `--node-name ${nodeName}: another machine of this cluster has that name: give this one ` +
+        'another with KEDGE_NODE_NAME or --node-name',
+    )
+  }
   const { clock } = environment
   const user = { username: `system:node:${nodeName}`, ...FOR_NODES }
   const transport = transportFor(user, 'kubelet')

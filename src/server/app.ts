@@ -8,11 +8,13 @@ import type { Duplex } from 'node:stream'
 import { type Context, Hono } from 'hono'
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import type { UserInfo } from '../api/resource.ts'
+import { OWN_NODE_KEY } from '../pki/node-keys.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { Authenticator } from './authn/authenticator.ts'
 import { certificateUsers, frontProxyUsers } from './authn/certificates.ts'
 import { impersonated } from './authn/impersonation.ts'
+import { NodeKeys, withNodeKeys } from './authn/node-keys.ts'
 import { ServiceAccountUsers } from './authn/service-accounts.ts'
 import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
 import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
@@ -50,6 +52,8 @@ export interface ServerApp extends App {
   upgrade(call: Call, socket: Duplex, head: Uint8Array): Promise<void>
   /** Follows the store until `signal` aborts or the store closes; to be run beside the app. */
   run(signal: AbortSignal): Promise<void>
+  /** Takes a name for the node in this process; false when it belongs to another machine. */
+  claimOwnNode(name: string): Promise<boolean>
 }
 
 /** Answers what is no resource: health, version, discovery. */
@@ -69,6 +73,7 @@ export function createApp(deps: ServerDeps): ServerApp {
     upgrade: (call, socket, head) =>
       upgrade({ server, streams: server.streams, tunnels: deps.tunnels }, call, socket, head),
     run: (signal) => following.run(signal),
+    claimOwnNode: (name) => server.nodeKeys.claim(name, { key: OWN_NODE_KEY, shown: OWN_NODE_KEY }),
   }
 }
 
@@ -82,7 +87,8 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const nodeAuthorizer = new NodeAuthorizer(graph, nodeRules)
   const authorizer = new Authorizer([openPaths, nodeAuthorizer, rbac])
   const mayDo = (access: Access) => authorizer.decide(access).allowed
-  const admission = admissionPlugins({ ...deps, mayDo })
+  const nodeKeys = new NodeKeys(deps)
+  const admission = admissionPlugins({ ...deps, nodeKeys, mayDo })
   const addresses = new ServiceAddresses(deps.settings, deps.random)
   const peers = new Peers()
   const followers = [...rbac.followers, graph, addresses, peers, ...admission.followers]
@@ -94,9 +100,9 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   return {
     ...deps,
     ...{ metrics: new ServerMetrics(), peers },
-    ...{ issuer, rbac, serviceAccounts, bootstrapTokens },
+    ...{ issuer, rbac, serviceAccounts, bootstrapTokens, nodeKeys },
     authenticator: new Authenticator([
-      ...[frontProxyUsers, certificateUsers],
+      ...[frontProxyUsers, withNodeKeys(nodeKeys, certificateUsers)],
       bearerCheck([serviceAccounts, bootstrapTokens]),
     ]),
     authorizer,

@@ -10,6 +10,7 @@ import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionChain, AdmissionPlugin } from './admission/chain.ts'
 import type { Authenticator } from './authn/authenticator.ts'
+import type { NodeKeys } from './authn/node-keys.ts'
 import type { ServiceAccountUsers } from './authn/service-accounts.ts'
 import type { TokenUsers } from './authn/tokens.ts'
 import type { Authorizer } from './authz/authorizer.ts'
@@ -67,6 +68,7 @@ export type Server = ServerDeps & {
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers
+  nodeKeys: NodeKeys
   authenticator: Authenticator
   authorizer: Authorizer
   admission: AdmissionChain

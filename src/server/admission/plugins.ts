@@ -15,10 +15,12 @@ import type {
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Store } from '../../store/store.ts'
+import type { NodeKeys } from '../authn/node-keys.ts'
 import type { Access } from '../authz/authorizer.ts'
 import type { Follower } from '../objects/follow.ts'
 import { KindCache } from '../objects/reader.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
+import { nodeKey } from './builtin/node-key.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
 import { nodeTaints } from './builtin/node-taints.ts'
 import { defaultTolerations } from './builtin/pod-tolerations.ts'
@@ -31,11 +33,12 @@ export type PluginDeps = {
   store: Store
   clock: Clock
   random: Random
+  nodeKeys: NodeKeys
   mayDo: (access: Access) => boolean
 }
 
 /** The followers keep what the plugins read; they are to be given the store's changes. */
-export function admissionPlugins({ store, clock, random, mayDo }: PluginDeps): {
+export function admissionPlugins({ store, clock, random, nodeKeys, mayDo }: PluginDeps): {
   plugins: AdmissionPlugin[]
   followers: Follower[]
 } {
@@ -55,6 +58,7 @@ export function admissionPlugins({ store, clock, random, mayDo }: PluginDeps): {
       priority(classes),
       defaultTolerations,
       runtimeClass,
+      nodeKey({ keys: nodeKeys, mayDo }),
     ],
   }
 }

@@ -1,19 +1,22 @@
 // The words that `kubectl explain` shows, from the declarations of the package kubernetes-models.
 //
-// The package is a development dependency: its text goes into the executable, not into this project.
+// The package is a development dependency: its text goes into the executable, not into this
+// project.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import type { Descriptions } from '../../src/server/discovery/descriptions.ts'
-import type { Facts } from '../generate/facts.ts'
+import type { Facts } from './facts.ts'
+
+/** By type, then by field; the empty field is the type itself. */
+type Descriptions = Record<string, Record<string, string>>
 
 const here = new URL('.', import.meta.url).pathname
 const packages = dirname(dirname(createRequire(here).resolve('kubernetes-models/package.json')))
 
 /** Of all types of the facts that the package knows. */
 export function collectDescriptions(): Descriptions {
-  const facts: Facts = JSON.parse(readFileSync(`${here}../generate/facts.json`, 'utf8'))
+  const facts: Facts = JSON.parse(readFileSync(`${here}facts.json`, 'utf8'))
   const descriptions: Descriptions = {}
   for (const { name, fields } of facts.types) {
     const file = declarationOf(name)
@@ -46,7 +49,7 @@ function declarationOf(name: string): string | undefined {
   return candidates.find((path) => existsSync(path))
 }
 
-/** Comments of the interface and of its fields; those of nested fields come first and do not count. */
+/** Comments of the interface and of its fields; those of nested fields come first, uncounted. */
 function describedFields(declaration: string): Record<string, string> {
   const start = declaration.search(/\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*export interface/)
   if (start < 0) return {}

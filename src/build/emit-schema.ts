@@ -1,4 +1,5 @@
-// The run-time tables, as compact JSON. src/api/schema/schema.ts reads them and explains the letters.
+// The run-time tables, as compact JSON. src/api/schema/schema.ts reads them and explains the
+// letters.
 
 import type { Facts, FieldFacts } from './facts.ts'
 

@@ -2,10 +2,10 @@
 
 import type { Facts, FieldFacts, TypeFacts } from './facts.ts'
 
-const HEADER = `// Written by test/generate/generate.ts; do not edit.
+const HEADER = `// Written by src/build/generate.ts; do not edit.
 //
-// Fields of kinds: \`metadata\` and \`spec\` are required wherever the server always writes them, so
-// that code which reads objects need not ask. Lists are KubeList<T> of api/object.ts.
+// Fields of kinds: \`metadata\` and \`spec\` are required wherever the server always writes them,
+// so that code which reads objects need not ask. Lists are KubeList<T> of api/object.ts.
 `
 
 const SCALARS: Record<string, string> = {
