@@ -7,7 +7,7 @@ import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '../agent/agent.ts'
 import { serveNode } from '../agent/http/server.ts'
-import { type MachineFacts, readMachine } from '../agent/node/machine.ts'
+import { type MachineFacts, memoryProblemOf, readMachine } from '../agent/node/machine.ts'
 import type { NodeSettings } from '../agent/settings.ts'
 import { statsSummary } from '../agent/stats.ts'
 import { nodes } from '../api/kinds/core/node/row.ts'
@@ -36,10 +36,12 @@ import { Containerd } from '../runtime/containerd.ts'
 import { CtrRuntime } from '../runtime/ctr-runtime.ts'
 import { CtrImages } from '../runtime/images/ctr-images.ts'
 import { imageArchitecture } from '../runtime/images/image-content.ts'
+import { NO_REGISTRIES, type Registries } from '../runtime/images/registries.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import type { Environment } from './environment.ts'
 import type { Settings } from './options.ts'
 import { pathsOf } from './paths.ts'
+import { loadRegistries } from './registries.ts'
 
 export type NodeOptions = {
   environment: Environment
@@ -79,7 +81,9 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const { environment, cluster, nodeName, client, informers } = options
   const { clock, log, processes, random } = environment
   const machine = await readMachine()
-  const runtime = createRuntime(options)
+  const memoryProblem = memoryProblemOf(machine)
+  if (memoryProblem !== undefined) log.warn(memoryProblem)
+  const runtime = createRuntime(options, await loadRegistries(options.settings))
   const { nft, guard, flows } = runtime
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
@@ -135,10 +139,10 @@ async function ensureContainerd(containerd: Containerd, signal: AbortSignal) {
 }
 
 /** The parts that `kedge images` needs as well. */
-export function createImages({
-  environment,
-  settings,
-}: Pick<NodeOptions, 'environment' | 'settings'>) {
+export function createImages(
+  { environment, settings }: Pick<NodeOptions, 'environment' | 'settings'>,
+  registries = NO_REGISTRIES,
+) {
   const { clock, log, processes } = environment
   const paths = pathsOf(settings)
   const pty = systemPty(clock)
@@ -149,15 +153,21 @@ export function createImages({
     stateDir: paths.run.containerd,
   })
   const architecture = imageArchitecture(process.arch)
-  const images = new CtrImages({ ctr: containerd.ctr, pty, architecture })
+  const images = new CtrImages({
+    ctr: containerd.ctr,
+    pty,
+    architecture,
+    registries,
+    hostsDir: paths.run.registries,
+  })
   return { containerd, images, pty }
 }
 
-function createRuntime(options: NodeOptions) {
+function createRuntime(options: NodeOptions, registries: Registries) {
   const { environment, settings, cluster } = options
   const { clock, log, processes, random } = environment
   const paths = pathsOf(settings)
-  const { containerd, images, pty } = createImages(options)
+  const { containerd, images, pty } = createImages(options, registries)
   const syscalls = new LinuxSyscalls()
   const nft = createNft({ processes, random })
   const guard = new RulesGuard({ nft, clock, log })

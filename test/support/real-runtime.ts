@@ -33,7 +33,12 @@ async function startAgentPart(folder: string, level: Level) {
   })
   const pty = systemPty(clock)
   const architecture = imageArchitecture(process.arch)
-  const images = new CtrImages({ ctr: containerd.ctr, pty, architecture })
+  const images = new CtrImages({
+    ctr: containerd.ctr,
+    pty,
+    architecture,
+    hostsDir: join(folder, 'run/registries'),
+  })
   const network = new NodeNetwork({
     ...{ processes, log, userConfigDir: undefined },
     nft: createNft({ processes, random }),
