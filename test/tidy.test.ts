@@ -34,14 +34,14 @@ const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
   lib: [
     ...['bun:ffi', 'node:fs', 'node:fs/promises', 'node:http', 'node:net', 'node:os'],
-    ...['node:stream', 'ws-real'],
+    ...['node:stream', 'prom-client', 'ws-real'],
   ],
   api: [],
   pki: ['@peculiar/x509', 'reflect-metadata'],
   store: ['bun:sqlite', 'node:fs'],
   kit: [],
   server: [
-    ...['hono', '@hono/node-server', 'js-yaml', 'prom-client', 'node:events'],
+    ...['hono', '@hono/node-server', 'js-yaml', 'node:events'],
     ...['node:http', 'node:http2', 'node:net', 'node:tls', 'node:stream', 'node:fs/promises'],
   ],
   controllers: [],

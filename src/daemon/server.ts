@@ -17,6 +17,7 @@ import { aborted } from '../lib/abort.ts'
 import type { Component } from '../lib/component.ts'
 import { writeFileAtomic } from '../lib/files.ts'
 import { addressAt, formatIp, parseCidr } from '../lib/ip.ts'
+import { Metrics } from '../lib/metrics.ts'
 import { streamPair } from '../lib/net/pipe.ts'
 import { UserError } from '../lib/user-error.ts'
 import { type ClusterPki, ensureClusterPki, pkiRenewal } from '../pki/cluster.ts'
@@ -111,8 +112,9 @@ async function createPlane(options: PlaneOptions) {
   const tunnels = new Tunnels({ clock, log })
   const [first, last] = settings['service-node-port-range'].split('-').map(Number)
   const registry = createRegistry(builtInRows)
+  const metrics = new Metrics()
   const app = createApp({
-    ...{ store, registry, clock, random, log, nodes: tunnels, tunnels },
+    ...{ store, registry, clock, random, log, metrics, nodes: tunnels, tunnels },
     pki: {
       clusterCaPem: pki.ca.certificatePem,
       tokens: new ServiceAccountTokens(pki.serviceAccountKey),
@@ -134,7 +136,7 @@ async function createPlane(options: PlaneOptions) {
   const informers = new InformerSet({ client: admin, clock, random, log })
   return {
     ...options,
-    ...{ pki, app, registry, tunnels, transportFor, clientFor, admin, informers },
+    ...{ pki, app, registry, metrics, tunnels, transportFor, clientFor, admin, informers },
     ...{ serviceCidr, advertiseAddress },
   }
 }

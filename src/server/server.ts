@@ -5,6 +5,7 @@ import type { AnyRow, RequestContext, UserInfo } from '../api/resource.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Cidr } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import type { Random } from '../lib/random.ts'
 import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
@@ -16,6 +17,7 @@ import type { TokenUsers } from './authn/tokens.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { NodeDialer } from './contract.ts'
+import type { FlowControl } from './flowcontrol/flow-control.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
@@ -41,12 +43,13 @@ export type ServerSettings = {
   advertisePort: number
   /** Issuer of service-account tokens. Default: https://kubernetes.default.svc.<domain> */
   issuer?: string
-  /** Requests that only read, and requests that write, at most at once. Default 400 and 200. */
-  readsMax?: number
-  writesMax?: number
+  /** Requests that are carried out at once; how they are shared out says flowcontrol/. */
+  seats?: number
 }
 
 export type ServerDeps = {
+  /** All numbers of this process: those of the server are added, and /metrics shows them all. */
+  metrics: Metrics
   store: Store
   registry: Registry
   clock: Clock
@@ -61,9 +64,10 @@ export type ServerDeps = {
   admissionPlugins?: readonly AdmissionPlugin[]
 }
 
-export type Server = ServerDeps & {
+export type Server = Omit<ServerDeps, 'metrics'> & {
   issuer: string
   metrics: ServerMetrics
+  flowControl: FlowControl
   peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
