@@ -29,11 +29,10 @@ export class Classifier {
     )
   }
 
-  /** Undefined when no schema fits, which the mandatory ones see to. */
+  /** Who fits nowhere is caught by the last one. Undefined only when there are no schemas. */
   classify(info: RequestInfo, user: UserInfo): Classified | undefined {
-    const schema = this.#schemas.find(({ spec }) =>
-      spec.rules?.some((rule) => fits(rule, info, user)),
-    )
+    const isOurs = ({ spec }: FlowSchema) => spec.rules?.some((rule) => fits(rule, info, user))
+    const schema = this.#schemas.find(isOurs) ?? this.#schemas.at(-1)
     return schema && { schema, distinguisher: distinguisherOf(schema, info, user) }
   }
 }
