@@ -58,6 +58,9 @@ export async function acceptCommandSocket(
   return client
 }
 
+/** A command may close its input, or end, before it has read everything: the rest is dropped. */
+function ignoreUnread(): void {}
+
 class SocketClient implements CommandClient {
   readonly stdin: ReadableStream<Uint8Array> | undefined
   readonly gone: AbortSignal
@@ -92,6 +95,8 @@ class SocketClient implements CommandClient {
   }
 
   async finish(end: CommandEnd): Promise<void> {
+    // What the client still sends is of no use now, but has to be read: see `WebSocketStream.close`.
+    this.#input.end()
     const text = this.#protocol.status ? statusText(end) : plainText(end)
     if (text !== '') await this.#socket.send(ERROR, Buffer.from(text))
     await this.#socket.close()
@@ -115,7 +120,7 @@ class SocketClient implements CommandClient {
   }
 
   async #received(channel: number, data: Uint8Array): Promise<void> {
-    if (channel === STDIN && this.#options.stdin) await this.#input.push(data)
+    if (channel === STDIN && this.#options.stdin) await this.#input.push(data).catch(ignoreUnread)
     else if (channel === RESIZE) this.#resized(data)
     else if (channel === CLOSE && this.#protocol.closes && data[0] === STDIN) this.#input.end()
   }

@@ -244,9 +244,11 @@ test('a protocol that nobody knows is refused before anything runs', async () =>
 /** The least of a SPDY client: opens streams, sends and collects frames. */
 class SpdyClient {
   readonly #stream: ByteStream
+  readonly #reader: ByteReader
   #nextId = 1
   constructor(stream: ByteStream) {
     this.#stream = stream
+    this.#reader = new ByteReader(stream.readable)
   }
 
   async open(headers: Record<string, string>, fin = false): Promise<number> {
@@ -280,21 +282,22 @@ class SpdyClient {
     return this.#stream.end()
   }
 
-  /** `id:text`, `id:end`, `reply:id` and so on, until the other side has finished. */
+  /** `id:text`, `id:end`, `reply:id` and so on, until the other side says or is at its end. */
   async frames(): Promise<string[]> {
-    const bytes = Buffer.from(await new Response(this.#stream.readable as never).arrayBuffer())
     const all: string[] = []
-    for (let at = 0; at < bytes.length; ) {
-      const first = bytes.readUInt32BE(at)
-      const length = bytes.readUIntBE(at + 5, 3)
-      const payload = bytes.subarray(at + 8, at + 8 + length)
+    for (;;) {
+      const bytes = await this.#reader.exactly(8)
+      if (bytes === undefined) return all
+      const head = Buffer.from(bytes)
+      const first = head.readUInt32BE(0)
+      const length = head.readUIntBE(5, 3)
+      const payload = Buffer.from(length === 0 ? [] : (await this.#reader.exactly(length))!)
       if (first < 0x80000000) {
         if (length > 0) all.push(`${first}:${payload}`)
-        if (bytes[at + 4] === 1) all.push(`${first}:end`)
+        if (head[4] === 1) all.push(`${first}:end`)
       } else all.push(`${FRAMES[first & 0xffff]}:${length >= 4 ? payload.readUInt32BE(0) : ''}`)
-      at += 8 + length
+      if (all.at(-1)?.startsWith('goaway')) return all
     }
-    return all
   }
 }
 
@@ -342,6 +345,92 @@ test('a command runs over SPDY: the client opens a stream for each channel', asy
   expect(w.process.input.join('')).toBe('hello')
 })
 
+/** A process that reads a little of what it gets, and then nothing any more. */
+class DeafProcess extends FakeProcess {
+  readonly #left = Promise.withResolvers<never>()
+  override async write(bytes: Uint8Array) {
+    await super.write(bytes)
+    await this.#left.promise
+  }
+  leave(code: number) {
+    this.say('last words')
+    this.exit(code)
+    this.#left.reject(new Error('write EPIPE'))
+  }
+}
+
+const DEAFNESSES: [string, (process: DeafProcess) => void][] = [
+  ['ends', (process) => process.leave(3)],
+  // Somebody else has its input open still, so that no write ever fails.
+  ['ends, but not its input', (process) => process.exit(3)],
+]
+
+test.each(DEAFNESSES)(
+  'over WebSocket the end comes last when a command %s while the client sends',
+  async (_, leave) => {
+    const process = new DeafProcess()
+    const w = world(process)
+    const { socket, served } = await openSocket(w, EXEC, 'v5.channel.k8s.io')
+    const sending = floodSocket(socket)
+    await until(() => process.input.length > 0)
+    leave(process)
+    expect((await received(socket)).at(-1)).toBe(`3:${JSON.stringify(FAILED)}`)
+    await sending
+    await served
+  },
+)
+
+test.each(DEAFNESSES)(
+  'over SPDY the end comes last when a command %s while the client sends',
+  async (_, leave) => {
+    const process = new DeafProcess()
+    const w = world(process)
+    const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
+    for (const streamType of ['error', 'stdin', 'stdout', 'stderr']) {
+      await client.open({ streamType })
+    }
+    let isOver = false
+    const sending = (async () => {
+      while (!isOver) await client.frame(3, 0, Buffer.alloc(32 * 1024))
+    })()
+    await until(() => process.input.length > 0)
+    leave(process)
+    const frames = await client.frames()
+    expect(frames).toContain(`1:${JSON.stringify(FAILED)}`)
+    expect(frames.at(-1)).toBe('goaway:7')
+    isOver = true
+    await sending
+    await client.hangUp()
+    await served
+  },
+)
+
+test('a SPDY client that does not leave after the end is not waited for for ever', async () => {
+  const w = world()
+  const { client, served } = await openSpdy(w, '/exec/d/p/c?command=x&output=1', [])
+  for (const streamType of ['error', 'stdout']) await client.open({ streamType })
+  await until(() => w.started.length > 0)
+  w.process.exit(0)
+  expect((await client.frames()).at(-1)).toBe('goaway:3')
+  await w.clock.advance(30_000)
+  await served
+  expect(await client.frames()).toEqual([])
+})
+
+/** Sends until it cannot any more. */
+async function floodSocket(socket: WebSocketStream): Promise<void> {
+  const message = Buffer.alloc(32 * 1024)
+  try {
+    for (;;) await socket.send(message)
+  } catch {
+    // The other side has closed, which is how this ends.
+  }
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 test('a client that never opens its streams is dropped', async () => {
   const w = world()
   const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
@@ -384,4 +473,51 @@ test('ports are forwarded over SPDY in pairs of streams', async () => {
   expect(seen).toContain('3:answer')
   expect(seen).toContain('5:error forwarding port 81 to pod p, uid u: connection refused')
   expect(seen).toContain('reset:9')
+})
+
+/** A pod with one port per connection; 81 refuses. */
+function podPorts(w: ReturnType<typeof world>) {
+  const far = new Map<number, ByteStream>()
+  w.node.runtime.dialPort = async (_, port) => {
+    if (port === 81) throw new Error('connection refused')
+    const [near, inPod] = streamPair()
+    far.set(port, inPod)
+    return near
+  }
+  return far
+}
+
+test('over plain channels a WebSocket ends when the last of its connections has', async () => {
+  const w = world()
+  const far = podPorts(w)
+  const path = '/portForward/d/p?port=80&port=81&port=82'
+  const { socket, served } = await openSocket(w, path, 'v4.channel.k8s.io')
+  await until(() => far.size === 2)
+  await far.get(80)!.write(Buffer.from('answer'))
+  await far.get(80)!.end()
+  // One that breaks is over as well.
+  far.get(82)!.abort(new Error('reset'))
+  const ports = ['P\0', 'Q\0', 'R\0'].flatMap((port, i) => [
+    `${2 * i}:${port}`,
+    `${2 * i + 1}:${port}`,
+  ])
+  const all = await received(socket)
+  expect(all.slice(0, 6)).toEqual(ports)
+  expect(all.slice(6).toSorted()).toEqual([
+    '0:answer',
+    '3:error forwarding port 81 to pod p, uid u: connection refused',
+  ])
+  await served
+})
+
+test('over plain channels what a client sends before it leaves reaches the pod', async () => {
+  const w = world()
+  const far = podPorts(w)
+  const { socket, served } = await openSocket(w, '/portForward/d/p?port=80', 'v4.channel.k8s.io')
+  await socket.send(Buffer.from('\0last words'))
+  void socket.close(1000, '')
+  await until(() => far.size === 1)
+  expect(text(await new Response(far.get(80)!.readable as never).text())).toBe('last words')
+  await far.get(80)!.end()
+  await served
 })
