@@ -58,9 +58,6 @@ export async function acceptCommandSocket(
   return client
 }
 
-/** A command may close its input, or end, before it has read everything: the rest is dropped. */
-function ignoreUnread(): void {}
-
 class SocketClient implements CommandClient {
   readonly stdin: ReadableStream<Uint8Array> | undefined
   readonly gone: AbortSignal
@@ -95,7 +92,7 @@ class SocketClient implements CommandClient {
   }
 
   async finish(end: CommandEnd): Promise<void> {
-    // What the client still sends is of no use now, but has to be read: see `WebSocketStream.close`.
+    // What the client still sends is of no use now, but is read: see `WebSocketStream.close`.
     this.#input.end()
     const text = this.#protocol.status ? statusText(end) : plainText(end)
     if (text !== '') await this.#socket.send(ERROR, Buffer.from(text))
@@ -132,3 +129,6 @@ class SocketClient implements CommandClient {
     this.#resize?.(size.columns, size.rows)
   }
 }
+
+/** A command may close its input, or end, before it has read everything: the rest is dropped. */
+function ignoreUnread(): void {}
