@@ -2,6 +2,7 @@
 // (upstream plugin PodTopologyLabels)
 
 import type { Binding, Node, ObjectMeta, Pod } from '../../../api/schema/generated/types.ts'
+import { own } from '../../../lib/own.ts'
 import type { KindCache } from '../../objects/reader.ts'
 import type { AdmissionPlugin } from '../chain.ts'
 
@@ -27,10 +28,10 @@ export function podTopologyLabels(nodes: KindCache<Node>): AdmissionPlugin {
 
 function copyLabels(nodes: KindCache<Node>, name: string, metadata: ObjectMeta): void {
   const labels = nodes.get({ name })?.metadata.labels ?? {}
-  const copied = COPIED.filter((key) => labels[key] !== undefined)
+  const copied = COPIED.filter((key) => own(labels, key) !== undefined)
   if (copied.length === 0) return
   metadata.labels = {
     ...metadata.labels,
-    ...Object.fromEntries(copied.map((key) => [key, labels[key]!])),
+    ...Object.fromEntries(copied.map((key) => [key, own(labels, key)!])),
   }
 }

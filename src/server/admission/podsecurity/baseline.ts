@@ -1,6 +1,7 @@
 // The checks of the level `baseline`: nothing that is known to lead out of a container.
 
 import type { LifecycleHandler, Probe } from '../../../api/schema/generated/types.ts'
+import { own } from '../../../lib/own.ts'
 import {
   badContainers,
   badSetters,
@@ -185,13 +186,14 @@ const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/'
 
 /** Before 1.19 seccomp was a matter of annotations. */
 const seccompAnnotations: CheckPod = (pod) => {
-  const annotations = pod.metadata.annotations ?? {}
   const keys = [SECCOMP_POD, ...containersOf(pod).map(({ name }) => SECCOMP_CONTAINER + name)]
-  const bad = keys.filter(
-    (key) => annotations[key] !== undefined && !isAllowedSeccomp(annotations[key]),
-  )
+  const bad = keys.flatMap((key) => {
+    const profile = own(pod.metadata.annotations, key)
+    if (profile === undefined || isAllowedSeccomp(profile)) return []
+    return [`${key}=${JSON.stringify(profile)}`]
+  })
   if (bad.length === 0) return undefined
-  const list = sorted(bad.map((key) => `${key}=${JSON.stringify(annotations[key])}`))
+  const list = sorted(bad)
   const detail = `forbidden ${plural(list.length, 'annotation')} ${list.join(', ')}`
   return { reason: 'seccompProfile', detail }
 }

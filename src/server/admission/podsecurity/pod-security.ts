@@ -16,6 +16,7 @@ import type {
 import { type FieldError, forbidden, internal, invalid } from '../../../api/status.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
+import { own } from '../../../lib/own.ts'
 import type { Store } from '../../../store/store.ts'
 import { readObject } from '../../objects/reader.ts'
 import type { AdmissionPlugin, Attributes } from '../chain.ts'
@@ -240,9 +241,8 @@ function warnOfExempt(
   if (isPrivileged(policy) || isEquivalent(policy, settings.defaults)) return
   const labels = (object as unknown as Namespace).metadata.labels ?? {}
   const said = MODES.filter((mode) => {
-    const isSaid = [`${PREFIX}${mode}`, `${PREFIX}${mode}-version`].some(
-      (key) => labels[key] !== undefined,
-    )
+    const keys = [`${PREFIX}${mode}`, `${PREFIX}${mode}-version`]
+    const isSaid = keys.some((key) => own(labels, key) !== undefined)
     return isSaid && policy[mode].level !== 'privileged'
   })
   const text = said.map((mode) => `${mode}=${formatLevelVersion(policy[mode])}`).join(', ')
