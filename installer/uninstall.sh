@@ -3,6 +3,8 @@
 # do the packages that kedge needs. A second run finds nothing.
 #
 #   sudo sh installer/uninstall.sh
+#
+# Nothing happens before the last line, so that half a script does nothing at all.
 set -eu
 
 BIN=/usr/local/bin/kedge
@@ -16,15 +18,10 @@ TABLES="kedge kedge-node"
 ROUTE_PROTOCOL=107
 STOP_SECONDS_MAX=10
 
-exec_line=$(cat $FOLDER/exec 2>/dev/null || true)
-removed=no
-
 say() { printf '%s\n' "$*"; }
 fail() { printf 'uninstall.sh: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 did() { removed=yes; say "$*"; }
-
-[ "$(id -u)" = 0 ] || fail "needs root: run sudo sh $0"
 
 # Prints what an option was set to: on the command line, or last in the configuration.
 setting() {
@@ -35,18 +32,25 @@ setting() {
   printf '%s' "${value:-${2:-}}"
 }
 
-data=$(setting data-dir /var/lib/kedge)
-run=$(setting run-dir /run/kedge)
-logs=$(setting pod-log-dir /var/log/pods)
-own_socket=$run/containerd/containerd.sock
-socket=$(setting containerd-address "$own_socket")
-kubeconfig=$(setting write-kubeconfig $FOLDER/kubeconfig.yaml)
-for folder in "$data" "$run"; do
-  case $folder in
-    / | /etc | /home | /root | /run | /usr | /var | /var/lib | /var/run | /tmp)
-      fail "$folder is not a folder of kedge's alone: take away data-dir and run-dir by hand" ;;
-  esac
-done
+# What a node is called that nobody gave a name.
+host_node_name() { uname -n | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9.-]/-/g'; }
+
+look_around() {
+  exec_line=$(cat $FOLDER/exec 2>/dev/null || true)
+  data=$(setting data-dir /var/lib/kedge)
+  run=$(setting run-dir /run/kedge)
+  logs=$(setting pod-log-dir /var/log/pods)
+  own_socket=$run/containerd/containerd.sock
+  socket=$(setting containerd-address "$own_socket")
+  kubeconfig=$(setting write-kubeconfig $FOLDER/kubeconfig.yaml)
+  node=$(cat "$run/ready" 2>/dev/null || setting node-name "$(host_node_name)")
+  for folder in "$data" "$run"; do
+    case $folder in
+      / | /etc | /home | /root | /run | /usr | /var | /var/lib | /var/run | /tmp)
+        fail "$folder is not a folder of kedge's alone: take away data-dir and run-dir by hand" ;;
+    esac
+  done
+}
 
 # ── Processes ────────────────────────────────────────────────────────────
 
@@ -209,7 +213,21 @@ remove_cgroups() {
   done
 }
 
+# Puts settings of the machine back that kedge changed, where they still are as it left them.
+restore_settings() {
+  count=0
+  while read -r path before since; do
+    case $path in net/*) ;; *) continue ;; esac
+    [ "$(cat "/proc/sys/$path" 2>/dev/null)" = "$since" ] || continue
+    printf '%s\n' "$before" >"/proc/sys/$path"
+    count=$((count + 1))
+  done <"$run/network/host-settings"
+  [ "$count" = 0 ] || did "settings: put $count back"
+}
+
 remove_network() {
+  # Before the rules that guard them go.
+  [ ! -f "$run/network/host-settings" ] || restore_settings
   gone=
   if has ip; then
     for port in $(ip -o link show master kedge0 2>/dev/null | sed 's/^[0-9]*: \([^@:]*\).*/\1/'); do
@@ -285,17 +303,30 @@ remove_files() {
   [ -z "$gone" ] || did "files: removed$gone"
 }
 
-drafts=$(mktemp -d)
-trap 'rm -rf "$drafts"' EXIT
+# What is left to do elsewhere: a server goes on believing in its nodes.
+finish() {
+  if [ "$removed" = no ]; then say "nothing to remove"; return; fi
+  say "packages: left as they are"
+  case $exec_line in agent*) say "next, on the server: kubectl delete node $node" ;; esac
+}
 
-stop_kedge
-uids=$(pod_uids)
-clear_foreign_containerd
-stop_pods
-unmount
-remove_cgroups
-remove_network
-remove_logs
-remove_shim_files
-remove_files
-if [ "$removed" = yes ]; then say "packages: left as they are"; else say "nothing to remove"; fi
+main() {
+  [ "$(id -u)" = 0 ] || fail "needs root: run sudo sh $0"
+  removed=no
+  drafts=$(mktemp -d)
+  trap 'rm -rf "$drafts"' EXIT
+  look_around
+  stop_kedge
+  uids=$(pod_uids)
+  clear_foreign_containerd
+  stop_pods
+  unmount
+  remove_cgroups
+  remove_network
+  remove_logs
+  remove_shim_files
+  remove_files
+  finish
+}
+
+main "$@"

@@ -25,6 +25,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   cli: ['daemon', 'kit', 'pki', 'api', 'lib'],
   'main.ts': ['cli', 'lib'],
+  // Makes the others; nobody may import it.
+  build: [],
 }
 
 // Third-party and system modules, by folder. Modules of `node:` that only compute are free for all.
@@ -32,14 +34,14 @@ const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
   lib: [
     ...['bun:ffi', 'node:fs', 'node:fs/promises', 'node:http', 'node:net', 'node:os'],
-    ...['node:stream', 'ws-real'],
+    ...['node:stream', 'prom-client', 'ws-real'],
   ],
   api: [],
   pki: ['@peculiar/x509', 'reflect-metadata'],
   store: ['bun:sqlite', 'node:fs'],
   kit: [],
   server: [
-    ...['hono', '@hono/node-server', 'js-yaml', 'prom-client', 'node:events'],
+    ...['hono', '@hono/node-server', 'js-yaml', 'node:events'],
     ...['node:http', 'node:http2', 'node:net', 'node:tls', 'node:stream', 'node:fs/promises'],
   ],
   controllers: [],
@@ -52,6 +54,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   daemon: ['js-yaml', 'node:fs', 'node:fs/promises', 'node:net', 'node:os'],
   cli: ['commander', 'js-yaml', 'node:fs/promises'],
   'main.ts': [],
+  build: ['bun', 'node:fs', 'node:module'],
 }
 
 const BANNED = [
@@ -76,11 +79,18 @@ const BANNED = [
     except: /^pki\/x509\.ts$/,
     use: 'loadX509 of pki/x509.ts, so that a start does not wait for it,',
   },
+  {
+    text: /\b([lL]abels|[aA]nnotations|nodeSelector|limits|requests)(\?\.)?\[(?!i\])[a-z][\w.]*\](?! = )/,
+    except: /^(kit\/labels|controllers\/workloads\/deployment-.*)\.ts$/,
+    use: 'own of lib/own.ts, for keys that somebody else chose,',
+  },
   { text: /\bprocess\.exit\(/, except: /^main\.ts$/, use: 'an error' },
   { text: /\bprocess\.env\b/, except: /^daemon\/config\.ts$/, use: 'the configuration' },
   { text: /\bconsole\.(log|error|warn)\(/, except: /^$/, use: 'a Log, or the output passed in' },
   { text: /\b(TO\x44O|FI\x58ME|X\x58X|HA\x43K)\b/, except: /^$/, use: 'an issue' },
 ]
+/** Programs that nothing imports. */
+const PROGRAMS = ['main.ts', 'build/build.ts', 'build/generate.ts']
 const FUNCTION_LINES_MAX = 70
 const FILE_LINES_MAX = 500
 const FOLDER_FILES_MAX = 25
@@ -109,7 +119,8 @@ for (const [path, text] of texts) {
   const isTest = path.endsWith('.test.ts')
   if (!isTest) {
     checkImports(path, text)
-    checkBanned(path, text)
+    // What makes kedge runs on a developer's machine, as tests do.
+    if (!path.startsWith('build/')) checkBanned(path, text)
     checkFunctions(path, text)
   }
   checkSizes(path, text)
@@ -183,7 +194,7 @@ function checkFunctions(path: string, text: string) {
 
 /** A source that nothing in src/ imports is dead, or belongs in test/. */
 function checkUnusedFiles() {
-  const imported = new Set<string>(['main.ts'])
+  const imported = new Set<string>(PROGRAMS)
   for (const [path, text] of texts) {
     if (path.endsWith('.test.ts')) continue
     for (const [, target] of text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)) {

@@ -10,6 +10,7 @@ import {
   ZERO,
 } from '../api/quantity.ts'
 import type { Container, LinuxContainerUser, Pod } from '../api/schema/generated/types.ts'
+import { own } from '../lib/own.ts'
 import { isSidecar } from './plan/pod-seen.ts'
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
@@ -26,13 +27,12 @@ export function qosClassOf(pod: Pod): QosClass {
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
   const all = shared === undefined ? containers.map(({ resources }) => resources) : [shared]
   const counts = ['cpu', 'memory']
-  const asks = (list: Amounts | undefined) =>
-    counts.some((name) => list?.[name] !== undefined && !isZero(list[name]))
+  const asks = (list: Amounts | undefined) => counts.some((name) => !isZero(own(list, name) ?? '0'))
   if (!all.some((one) => asks(one?.requests) || asks(one?.limits))) return 'BestEffort'
   const isExact = all.every((one) =>
     counts.every((name) => {
-      const limit = one?.limits?.[name]
-      const request = one?.requests?.[name] ?? limit
+      const limit = own(one?.limits, name)
+      const request = own(one?.requests, name) ?? limit
       return limit !== undefined && !isZero(limit) && isEqual(limit, request)
     }),
   )

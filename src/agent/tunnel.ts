@@ -10,6 +10,7 @@ import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
+import { dialError, joinHostPort } from '../lib/net/dial-error.ts'
 import { Mux } from '../lib/net/mux.ts'
 import { joinStreams } from '../lib/net/pipe.ts'
 import { socketStream } from '../lib/net/socket-stream.ts'
@@ -127,9 +128,9 @@ export function dialAddress(
       signal.removeEventListener('abort', onAbort)
       socket.off('error', onError)
     }
-    const onError = (error: NodeJS.ErrnoException) => {
+    const onError = (error: Error) => {
       settle()
-      reject(new Error(`dial tcp ${host}:${port}: connect: ${words(error)}`, { cause: error }))
+      reject(dialError(host, port, error))
     }
     socket.once('error', onError)
     socket.once('connect', () => {
@@ -141,17 +142,6 @@ export function dialAddress(
 }
 
 const asError = (reason: unknown) => (reason instanceof Error ? reason : new Error(String(reason)))
-
-/** As Go says it, which is what people search for. */
-function words(error: NodeJS.ErrnoException): string {
-  const known: Record<string, string> = {
-    ECONNREFUSED: 'connection refused',
-    EHOSTUNREACH: 'no route to host',
-    ENETUNREACH: 'network is unreachable',
-    ETIMEDOUT: 'connection timed out',
-  }
-  return known[error.code ?? ''] ?? error.message
-}
 
 /** Connects, proves who this node is, and asks for the tunnel. */
 async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<WebSocketStream> {
@@ -203,7 +193,7 @@ function connectServer(server: TunnelServer, signal: AbortSignal): Promise<TLSSo
 
 function handshake(socket: TLSSocket, { host, port }: TunnelServer): Promise<WebSocketStream> {
   return connectWebSocket(socket, {
-    authority: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    authority: joinHostPort(host, port),
     path: PATH,
     protocols: [PROTOCOL],
     encrypted: true,

@@ -1,5 +1,7 @@
 // Durations as Go writes them (`1m30s`) and as kubectl shows ages (`5m3s`, `2d4h`).
 
+import { own } from '../lib/own.ts'
+
 const UNITS_MS: Readonly<Record<string, number>> = {
   ...{ ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 },
 }
@@ -22,7 +24,7 @@ export function parseDuration(text: string): number {
     const [whole, amount, unit] = match
     if (unit === '')
       throw new DurationError(`time: missing unit in duration ${JSON.stringify(text)}`)
-    const unitMs = UNITS_MS[unit!]
+    const unitMs = own(UNITS_MS, unit!)
     if (unitMs === undefined) {
       const [quotedUnit, quotedText] = [JSON.stringify(unit), JSON.stringify(text)]
       throw new DurationError(`time: unknown unit ${quotedUnit} in duration ${quotedText}`)

@@ -3,6 +3,8 @@
 // The value is unscaled × 10^scale. Like upstream, nothing finer than 10^-9 is kept (rounded away
 // from zero), and binary amounts end at 2^63-1.
 
+import { own } from '../lib/own.ts'
+
 export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
 
 export type Quantity = {
@@ -135,9 +137,9 @@ function read(text: string): { quantity: Quantity; isKept: boolean } {
 }
 
 function readSuffix(suffix: string): { format: QuantityFormat; exponent: number } {
-  const decimal = DECIMAL[suffix]
+  const decimal = own(DECIMAL, suffix)
   if (decimal !== undefined) return { format: 'DecimalSI', exponent: decimal }
-  const binary = BINARY[suffix]
+  const binary = own(BINARY, suffix)
   if (binary !== undefined) return { format: 'BinarySI', exponent: binary }
   if (!/^[eE][-+]?[0-9]+$/.test(suffix)) throw new QuantityError(WRONG_SUFFIX)
   const exponent = Number.parseInt(suffix.slice(1), 10)

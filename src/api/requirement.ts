@@ -1,6 +1,7 @@
 // Requirements as objects hold them: `{ key, operator: In, values }` of label and node selectors.
 // Pure.
 
+import { own } from '../lib/own.ts'
 import type { Node, NodeSelectorTerm } from './schema/generated/types.ts'
 
 type Requirement = { operator: string; values?: readonly string[] | undefined }
@@ -33,8 +34,8 @@ export function matchesNodeTerm(term: NodeSelectorTerm, node: Node): boolean {
   const labels = node.metadata.labels ?? {}
   const fields: Record<string, string | undefined> = { 'metadata.name': node.metadata.name }
   return (
-    matchExpressions.every((requirement) => meets(requirement, labels[requirement.key])) &&
-    matchFields.every((requirement) => meets(requirement, fields[requirement.key]))
+    matchExpressions.every((requirement) => meets(requirement, own(labels, requirement.key))) &&
+    matchFields.every((requirement) => meets(requirement, own(fields, requirement.key)))
   )
 }
 

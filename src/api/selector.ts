@@ -2,6 +2,7 @@
 //
 // Both become requirements, of which all must hold. Errors are upstream's words (pkg/labels).
 
+import { own } from '../lib/own.ts'
 import { labelValueFaults, qualifiedNameFaults } from './names.ts'
 import { compare, integerOf } from './requirement.ts'
 import type { LabelSelector } from './schema/generated/types.ts'
@@ -36,7 +37,7 @@ export function matchesLabels(
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
   for (const requirement of requirements) {
-    if (!meets(requirement, labels?.[requirement.key])) return false
+    if (!meets(requirement, own(labels, requirement.key))) return false
   }
   return true
 }
@@ -54,7 +55,7 @@ export function requirementsOf(
     requirements.push(requirement(key, '=', [value]))
   }
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
-    const short = OPERATORS_OF_OBJECTS[operator]
+    const short = own(OPERATORS_OF_OBJECTS, operator)
     if (short === undefined) {
       throw new SelectorError(`${JSON.stringify(operator)} is not a valid label selector operator`)
     }
@@ -182,8 +183,8 @@ function tokensOf(text: string): Token[] {
 /** The longest symbol that begins here; two signs at most make one. */
 function symbolAt(text: string, at: number): { token: Token; length: number } {
   const two = text.slice(at, at + 2)
-  const symbol = WORDS[two] !== undefined && two.length === 2 ? two : text[at]!
-  return { token: { kind: WORDS[symbol] ?? 'error', text: symbol }, length: symbol.length }
+  const symbol = own(WORDS, two) !== undefined && two.length === 2 ? two : text[at]!
+  return { token: { kind: own(WORDS, symbol) ?? 'error', text: symbol }, length: symbol.length }
 }
 
 function wordAt(text: string, at: number): { token: Token; length: number } {

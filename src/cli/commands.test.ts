@@ -19,6 +19,11 @@ describe('help', () => {
     ['agent'],
     ['token'],
     ['token', 'create'],
+    ['token', 'list'],
+    ['token', 'delete'],
+    ['token', 'rotate'],
+    ['node'],
+    ['node', 'reset'],
     ['images'],
     ['images', 'import'],
     ['images', 'list'],
@@ -44,7 +49,7 @@ describe('help', () => {
   })
 
   test('is what half a command prints, as a failure', async () => {
-    for (const half of [[], ['token'], ['images']]) {
+    for (const half of [[], ['token'], ['node'], ['images']]) {
       const { code, text } = await runIt(...half)
       expect([code, text.split('\n')[0]]).toEqual([
         1,

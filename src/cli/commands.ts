@@ -4,11 +4,12 @@ import { Command, CommanderError, Option as Flag } from 'commander'
 import { CONFIG_PATH, type RawSettings } from '../daemon/config.ts'
 import { OPTIONS, type Option, type OptionName, type Role } from '../daemon/options.ts'
 import { UserError } from '../lib/user-error.ts'
-import { VERSION } from '../lib/version.ts'
+import { COMMIT, VERSION } from '../lib/version.ts'
 import { importImages, listImages } from './images.ts'
+import { resetNode } from './node.ts'
 import { type Output, standardOutput } from './output.ts'
 import { run } from './run.ts'
-import { createToken } from './token.ts'
+import { createToken, deleteToken, listTokens, rotateToken } from './token.ts'
 
 /** `argv` as the process has it. Returns the exit code; throws for what went wrong. */
 export async function runCommandLine(
@@ -45,16 +46,22 @@ function createProgram(output: Output): Command {
   const program = new Command('kedge')
     .description('Kubernetes in one executable.')
     .configureOutput({ writeOut: (text) => output.write(text), writeErr: onlyHelp(output) })
-    .version(`kedge ${VERSION}`, '--version', 'print the version')
+    .version(versionLine(), '--version', 'print the version')
   shaped(program)
   addRun(program, 'server', 'run a control plane and, unless told otherwise, a node')
   addRun(program, 'agent', 'run a node that joins a server')
   addToken(shaped(program.command('token').description('manage join tokens')), output)
+  addNode(shaped(program.command('node').description('manage nodes')), output)
   addImages(shaped(program.command('images').description('manage the images of this node')), output)
   shaped(program.command('version').description('print the version')).action(() =>
-    output.write(`kedge ${VERSION}\n`),
+    output.write(`${versionLine()}\n`),
   )
   return program
+}
+
+/** `kedge 0.1.0 (37e85fdc2)`. */
+function versionLine(): string {
+  return COMMIT === '' ? `kedge ${VERSION}` : `kedge ${VERSION} (${COMMIT})`
 }
 
 /** What all commands have in common. */
@@ -82,11 +89,37 @@ function addRun(program: Command, role: Role, description: string): void {
 }
 
 function addToken(token: Command, output: Output): void {
-  shaped(token.command('create').description('make a token that lets a node join, and print it'))
+  const command = (name: string, description: string) =>
+    withKubeconfig(shaped(token.command(name).description(description)))
+  command('create', 'make a token that lets nodes join, and print it')
     .option('--ttl <duration>', 'how long it is good for, such as 24h; 0 for ever', '24h')
     .option('--description <text>', 'what it is for')
-    .option('--kubeconfig <path>', 'kubeconfig of an admin', '/etc/kedge/kubeconfig.yaml')
     .action((options) => createToken(options, output))
+  command('list', 'list the tokens that nodes can join with').action((options) =>
+    listTokens(options, output),
+  )
+  command('delete', 'let no more nodes join with a token')
+    .argument('<id>', 'as kedge token list shows it')
+    .action((id, options) => deleteToken(id, options, output))
+  const rotate = command('rotate', 'give the server another token of its own, and print it')
+  withOptions(rotate, ['data-dir']).action((options) =>
+    rotateToken(rawSettings(options), options, output),
+  )
+}
+
+function addNode(node: Command, output: Output): void {
+  const reset = node.command('reset').description('free the name of a node for another machine')
+  withKubeconfig(shaped(reset))
+    .argument('<name>', 'as kubectl get nodes shows it')
+    .action((name, options) => resetNode(name, options, output))
+}
+
+function withKubeconfig(command: Command): Command {
+  return command.option(
+    '--kubeconfig <path>',
+    'kubeconfig of an admin',
+    '/etc/kedge/kubeconfig.yaml',
+  )
 }
 
 function addImages(images: Command, output: Output): void {

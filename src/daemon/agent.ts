@@ -12,10 +12,11 @@ import {
   CLUSTER_SETTINGS_PATH,
   type ClusterSettings,
   learnClusterSettings,
+  UnauthorizedError,
 } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
 import { tightenFolder } from './folders.ts'
-import { type Identity, joinCluster } from './join.ts'
+import { type Identity, joinAnew, joinCluster } from './join.ts'
 import { createNode } from './node.ts'
 import { notifyReady } from './notify.ts'
 import type { Settings } from './options.ts'
@@ -36,7 +37,9 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   const timeline = new Timeline(clock)
   const url = settings.server
   if (url === undefined)
-    throw new UserError('--server is missing: give --server https://ADDRESS:6443')
+    throw new UserError(
+      '--server is missing: give --server or KEDGE_URL, such as https://ADDRESS:6443',
+    )
   const { nodeName, nodeIp } = await checkMachine('agent', settings, processes, signal)
   await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
@@ -56,10 +59,16 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   const ask = async (): Promise<ClusterSettings> => {
     const request = { method: 'GET' as const, path: CLUSTER_SETTINGS_PATH }
     const { code, body } = await transport.request(request, signal)
+    if (code === 401) throw new UnauthorizedError('the server does not know this node')
     if (code !== 200) throw new Error(`ask ${url} for the cluster settings: answer ${code}`)
     return JSON.parse(body)
   }
-  const cluster = await learnClusterSettings(paths.agent.settings, ask)
+  const learn = () => learnClusterSettings(paths.agent.settings, ask)
+  const cluster = await learn().catch(async (error) => {
+    if (!(error instanceof UnauthorizedError)) throw error
+    holder.identity = await joinAnew(joining, 'is no longer known to the server', signal)
+    return learn()
+  })
   timeline.done('cluster settings')
 
   const client = createClient(transport)

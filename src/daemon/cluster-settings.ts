@@ -27,7 +27,13 @@ export function clusterSettingsOf(settings: Settings): ClusterSettings {
   }
 }
 
-/** Asks with `fetchSettings`; remembers the answer, and falls back on what was remembered. */
+/** The server does not take this node for who it says it is. */
+export class UnauthorizedError extends Error {
+  override readonly name = 'UnauthorizedError'
+}
+
+/** Asks with `fetchSettings`; remembers the answer, and falls back on what was remembered. Throws
+ * UnauthorizedError when asking again will not help. */
 export async function learnClusterSettings(
   path: string,
   fetchSettings: () => Promise<ClusterSettings>,
@@ -38,6 +44,7 @@ export async function learnClusterSettings(
     if ((await readFileIfAny(path)) !== text) await writeFileAtomic(path, text)
     return settings
   } catch (error) {
+    if (error instanceof UnauthorizedError) throw error
     const remembered = await readFileIfAny(path)
     if (remembered === undefined) throw error
     return JSON.parse(remembered)

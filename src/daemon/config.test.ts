@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { UserError } from '../lib/user-error.ts'
 import type { RawSettings } from './config.ts'
-import { parseConfig, resolveSettings, type Source } from './config.ts'
+import { inWordsOf, parseConfig, resolveSettings, type Source } from './config.ts'
 
 const from = (settings: RawSettings, where = 'flag'): Source => ({
   settings,
@@ -34,6 +35,31 @@ describe('resolveSettings', () => {
     expect(resolveSettings('agent', [from({ 'cluster-cidr': 'junk' })])['cluster-cidr']).toBe(
       '10.42.0.0/16',
     )
+  })
+})
+
+describe('an error names an option', () => {
+  const sources: Source[] = [
+    { settings: { 'node-name': 'a' }, where: (name) => `--${name}` },
+    { settings: { token: 'x', 'node-name': 'b' }, where: (name) => `KEDGE_${name.toUpperCase()}` },
+    { settings: { 'node-ip': '::' }, where: (name) => `/c.yaml: ${name}` },
+  ]
+  const told = (text: string) => (inWordsOf(sources, new UserError(text)) as Error).message
+
+  for (const [text, expected] of [
+    ['--token: it must start with "K10"', 'KEDGE_TOKEN: it must start with "K10"'],
+    ['--node-name a: is taken', '--node-name a: is taken'],
+    ['overlaps --node-ip 192.0.2.1', 'overlaps /c.yaml: node-ip 192.0.2.1'],
+    ['give another (--token)', 'give another (KEDGE_TOKEN)'],
+    ['see kedge server --help, or --server', 'see kedge server --help, or --server'],
+    ['x--token and --token-file stay', 'x--token and --token-file stay'],
+  ]) {
+    test(`as it was given: ${text}`, () => expect(told(text!)).toBe(expected!))
+  }
+
+  test('and what is no fault of a person stays as it is', () => {
+    const error = new Error('--token')
+    expect(inWordsOf(sources, error)).toBe(error)
   })
 })
 

@@ -20,6 +20,9 @@ const ALIASES: Partial<Record<OptionName, string>> = {
   'write-kubeconfig-mode': 'KEDGE_KUBECONFIG_MODE',
 }
 
+/** The settings, and `inTheirWords`: an error that names options as the person gave them. */
+export type Loaded = { settings: Settings; inTheirWords: (error: unknown) => unknown }
+
 /**
  * Puts the sources together and checks every value. `configPath` is undefined when the person did
  * not name a file: then a missing one is fine. Throws UserError.
@@ -28,7 +31,7 @@ export async function loadSettings(
   role: Role,
   flags: RawSettings,
   configPath: string | undefined,
-): Promise<Settings> {
+): Promise<Loaded> {
   const environment = fromEnvironment(process.env)
   const named = configPath ?? (process.env.KEDGE_CONFIG || undefined)
   const files = await fromFiles(named ?? CONFIG_PATH, named !== undefined)
@@ -37,7 +40,24 @@ export async function loadSettings(
     { settings: environment, where: (name) => `${variableOf(name, process.env)}` },
     ...files,
   ]
-  return resolveSettings(role, sources)
+  return {
+    settings: resolveSettings(role, sources),
+    inTheirWords: (error) => inWordsOf(sources, error),
+  }
+}
+
+/**
+ * Errors speak of options as flags. Where the value came from the environment or a file, that is
+ * what a person has to look at, and what the text then says. Pure.
+ */
+export function inWordsOf(sources: readonly Source[], error: unknown): unknown {
+  if (!(error instanceof UserError)) return error
+  const message = error.message.replace(/(?<=^|[\s(])--([a-z][a-z-]*)/g, (flag, word: string) => {
+    const name = OPTIONS.find((option) => option.name === word)?.name
+    const source = name && sources.find(({ settings }) => settings[name] !== undefined)
+    return name && source ? source.where(name) : flag
+  })
+  return message === error.message ? error : new UserError(message, { cause: error })
 }
 
 export type Source = { settings: RawSettings; where: (name: OptionName) => string }

@@ -12,7 +12,7 @@ export async function withImages(
   config: string | undefined,
   body: (images: ImageStore, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const settings = await loadSettings('agent', flags, config)
+  const { settings } = await loadSettings('agent', flags, config)
   const environment = systemEnvironment({ ...settings, 'log-level': 'warn' })
   const { containerd, images } = createImages({ environment, settings })
   const { signal } = new AbortController()

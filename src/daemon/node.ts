@@ -3,11 +3,11 @@
 
 import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '../agent/agent.ts'
 import { serveNode } from '../agent/http/server.ts'
-import { type MachineFacts, readMachine } from '../agent/node/machine.ts'
+import { type MachineFacts, memoryProblemOf, readMachine } from '../agent/node/machine.ts'
 import type { NodeSettings } from '../agent/settings.ts'
 import { statsSummary } from '../agent/stats.ts'
 import { nodes } from '../api/kinds/core/node/row.ts'
@@ -24,18 +24,24 @@ import { LinuxPathOpener } from '../lib/linux/path-opener.ts'
 import { systemPty } from '../lib/linux/pty.ts'
 import { LinuxSyscalls } from '../lib/linux/syscalls.ts'
 import { KUBERNETES_VERSION, VERSION } from '../lib/version.ts'
+import { FlowKeeper } from '../network/flow-keeper.ts'
+import { systemHostFiles } from '../network/host-settings.ts'
+import { createNft } from '../network/nft.ts'
 import { FollowNodes } from '../network/pods/follow-nodes.ts'
 import { NodeNetwork } from '../network/pods/node-network.ts'
 import { PeerFeed } from '../network/pods/peer-feed.ts'
+import { RulesGuard } from '../network/rules-guard.ts'
 import { createProxy } from '../network/services/loop.ts'
 import { Containerd } from '../runtime/containerd.ts'
 import { CtrRuntime } from '../runtime/ctr-runtime.ts'
 import { CtrImages } from '../runtime/images/ctr-images.ts'
 import { imageArchitecture } from '../runtime/images/image-content.ts'
+import { NO_REGISTRIES, type Registries } from '../runtime/images/registries.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import type { Environment } from './environment.ts'
 import type { Settings } from './options.ts'
 import { pathsOf } from './paths.ts'
+import { loadRegistries } from './registries.ts'
 
 export type NodeOptions = {
   environment: Environment
@@ -75,10 +81,13 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const { environment, cluster, nodeName, client, informers } = options
   const { clock, log, processes, random } = environment
   const machine = await readMachine()
-  const runtime = createRuntime(options)
+  const memoryProblem = memoryProblemOf(machine)
+  if (memoryProblem !== undefined) log.warn(memoryProblem)
+  const runtime = createRuntime(options, await loadRegistries(options.settings))
+  const { nft, guard, flows } = runtime
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ network: runtime.network, clock, log, nodeName },
+    ...{ network: runtime.network, guard, clock, log, nodeName },
     peers: new PeerFeed({ transport: options.transport, clock, random, log }),
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
@@ -106,12 +115,15 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
   const components: Component[] = [
     readyFile(options),
+    // Before all that write rules: from then on nothing happens to them unseen.
+    guard,
+    flows,
     { name: 'containerd', start: (signal) => ensureContainerd(runtime.containerd, signal) },
     runtime.runtime,
     events,
     agent,
     follow,
-    createProxy({ ...shared, ranges }),
+    createProxy({ ...shared, ranges, nft, guard, flows }),
     createDns({
       ...{ ...shared, address: cluster.clusterDns, serviceRange: cluster.serviceCidr },
       ...{ nodeIp: options.nodeIp, domain: cluster.clusterDomain },
@@ -127,10 +139,10 @@ async function ensureContainerd(containerd: Containerd, signal: AbortSignal) {
 }
 
 /** The parts that `kedge images` needs as well. */
-export function createImages({
-  environment,
-  settings,
-}: Pick<NodeOptions, 'environment' | 'settings'>) {
+export function createImages(
+  { environment, settings }: Pick<NodeOptions, 'environment' | 'settings'>,
+  registries = NO_REGISTRIES,
+) {
   const { clock, log, processes } = environment
   const paths = pathsOf(settings)
   const pty = systemPty(clock)
@@ -141,18 +153,30 @@ export function createImages({
     stateDir: paths.run.containerd,
   })
   const architecture = imageArchitecture(process.arch)
-  const images = new CtrImages({ ctr: containerd.ctr, pty, architecture })
+  const images = new CtrImages({
+    ctr: containerd.ctr,
+    pty,
+    architecture,
+    registries,
+    hostsDir: paths.run.registries,
+  })
   return { containerd, images, pty }
 }
 
-function createRuntime(options: NodeOptions) {
-  const { environment, settings } = options
+function createRuntime(options: NodeOptions, registries: Registries) {
+  const { environment, settings, cluster } = options
   const { clock, log, processes, random } = environment
   const paths = pathsOf(settings)
-  const { containerd, images, pty } = createImages(options)
+  const { containerd, images, pty } = createImages(options, registries)
   const syscalls = new LinuxSyscalls()
+  const nft = createNft({ processes, random })
+  const guard = new RulesGuard({ nft, clock, log })
+  const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
+  const flows = new FlowKeeper({ processes, clock, log, ownAddresses, ranges })
   const network = new NodeNetwork({
-    ...{ processes, log },
+    ...{ processes, nft, flows, log },
+    serviceCidr: cluster.serviceCidr,
+    hostFiles: systemHostFiles(join(networkDirOf(settings), 'host-settings')),
     runDir: networkDirOf(settings),
     userConfigDir: CNI_CONFIG_DIR,
   })
@@ -165,7 +189,13 @@ function createRuntime(options: NodeOptions) {
     seccompDir: join(paths.agent.root, 'seccomp'),
     arch: process.arch,
   })
-  return { runtime, images, containerd, syscalls, network }
+  return { runtime, images, containerd, syscalls, network, nft, guard, flows }
+}
+
+/** Every address that this machine has at the moment. */
+function ownAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flat()
+  return new Set(all.flatMap((one) => one?.address ?? []))
 }
 
 /** Gone after a reboot, as the network of the pods is. */

@@ -58,6 +58,7 @@ export type Settings = {
   'write-kubeconfig-mode': string
   'disable-agent': boolean
   'containerd-address': string | undefined
+  'private-registry': string | undefined
   server: string | undefined
   'tls-san': string[]
   'node-label': string[]
@@ -150,6 +151,15 @@ export const OPTIONS: readonly Option[] = [
     value: 'path',
     roles: BOTH,
     help: 'socket of a running containerd (default: one of our own)',
+    check: absolute,
+  },
+  {
+    name: 'private-registry',
+    kind: 'text',
+    group: 'Node',
+    value: 'path',
+    roles: BOTH,
+    help: 'mirrors and accounts (default: /etc/kedge/registries.yaml)',
     check: absolute,
   },
   {

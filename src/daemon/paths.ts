@@ -43,6 +43,8 @@ export function pathsOf(settings: Pick<Settings, 'data-dir' | 'run-dir'>) {
       /** The kubelet's own API, for the server in this process and the tunnel. */
       agentSocket: join(run, 'agent.sock'),
       containerd: join(run, 'containerd'),
+      /** What ctr is told of registries. */
+      registries: join(run, 'registries'),
     },
   }
 }

@@ -13,6 +13,7 @@ import type { Role, Settings } from './options.ts'
 import { pathsOf } from './paths.ts'
 import { requirePort } from './port.ts'
 import { checkRanges } from './ranges.ts'
+import { loadRegistries } from './registries.ts'
 import { checkServerToken } from './server-token.ts'
 
 export type Place = { nodeName: string; nodeIp: string }
@@ -39,6 +40,7 @@ export async function checkMachine(
     await requireFolder('--run-dir', settings['run-dir'])
     await requireFolder('--pod-log-dir', settings['pod-log-dir'])
     await requireSocket(settings['containerd-address'])
+    await loadRegistries(settings)
     await lockFolder('--run-dir', settings['run-dir'])
   }
   if (role === 'server') {

@@ -6,7 +6,7 @@ import type { Component } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { renewalMs } from '../pki/credential.ts'
-import { type Identity, requestIdentity, writeIdentity } from './join.ts'
+import { type Identity, requestIdentity } from './join.ts'
 
 export type RenewalOptions = {
   url: string
@@ -28,14 +28,13 @@ export function renewal(options: RenewalOptions): Component {
 }
 
 async function keep(options: RenewalOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, holder, folder, random } = options
+  const { clock, log, holder, random } = options
   try {
     for (;;) {
       let waitMs = CHECK_MS
       if (renewalMs(holder.identity.cert) <= clock.nowMs()) {
         try {
           holder.identity = await requestIdentity(options, holder.identity, signal)
-          await writeIdentity(folder, holder.identity)
           log.info('renewed the certificate of this node')
         } catch (error) {
           if (isAbort(error, signal)) throw error

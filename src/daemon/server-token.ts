@@ -62,17 +62,27 @@ export async function ensureJoinToken(
       : createJoinToken(random, caPem)
   const text = `${formatJoinToken(token)}\n`
   if (kept === text) return
-  const description = 'The token that this server started with.'
-  const secret = tokenSecret(token, { description })
+  const secret = serverTokenSecret(token, told ? 'given' : 'made')
   try {
     await client.create(secrets, secret, signal)
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
     const { metadata, stringData } = secret
     const where = { namespace: metadata!.namespace!, name: metadata!.name! }
-    await client.patch(secrets, where, { type: 'merge', body: { stringData } }, signal)
+    const { annotations } = metadata!
+    const body = { metadata: { annotations }, stringData }
+    await client.patch(secrets, where, { type: 'merge', body }, signal)
   }
   await writeFileAtomic(path, text)
+}
+
+/** Whether the server made its own token, or was given it: `kedge token rotate` asks. */
+export const SERVER_TOKEN = 'kedge.dev/server-token'
+
+export function serverTokenSecret(token: BootstrapToken, origin: 'given' | 'made'): Secret {
+  const description = 'The token that this server started with.'
+  const { metadata, ...secret } = tokenSecret(token, { description })
+  return { ...secret, metadata: { ...metadata, annotations: { [SERVER_TOKEN]: origin } } }
 }
 
 /** The Secret by which the API knows a token; `more` are further fields of it. */

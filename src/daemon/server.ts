@@ -17,7 +17,9 @@ import { aborted } from '../lib/abort.ts'
 import type { Component } from '../lib/component.ts'
 import { writeFileAtomic } from '../lib/files.ts'
 import { addressAt, formatIp, parseCidr } from '../lib/ip.ts'
+import { Metrics } from '../lib/metrics.ts'
 import { streamPair } from '../lib/net/pipe.ts'
+import { UserError } from '../lib/user-error.ts'
 import { type ClusterPki, ensureClusterPki, pkiRenewal } from '../pki/cluster.ts'
 import { formatKubeconfig } from '../pki/kubeconfig.ts'
 import { ServiceAccountTokens } from '../pki/service-account.ts'
@@ -110,8 +112,9 @@ async function createPlane(options: PlaneOptions) {
   const tunnels = new Tunnels({ clock, log })
   const [first, last] = settings['service-node-port-range'].split('-').map(Number)
   const registry = createRegistry(builtInRows)
+  const metrics = new Metrics()
   const app = createApp({
-    ...{ store, registry, clock, random, log, nodes: tunnels, tunnels },
+    ...{ store, registry, clock, random, log, metrics, nodes: tunnels, tunnels },
     pki: {
       clusterCaPem: pki.ca.certificatePem,
       tokens: new ServiceAccountTokens(pki.serviceAccountKey),
@@ -133,7 +136,7 @@ async function createPlane(options: PlaneOptions) {
   const informers = new InformerSet({ client: admin, clock, random, log })
   return {
     ...options,
-    ...{ pki, app, registry, tunnels, transportFor, clientFor, admin, informers },
+    ...{ pki, app, registry, metrics, tunnels, transportFor, clientFor, admin, informers },
     ...{ serviceCidr, advertiseAddress },
   }
 }
@@ -250,6 +253,12 @@ function listener(plane: Plane): Component {
 /** The node in this process: the same as any other, but for how the server reaches it. */
 async function createOwnNode(plane: Plane): Promise<Component[]> {
   const { environment, settings, informers, tunnels, nodeName, nodeIp, transportFor } = plane
+  if (!(await plane.app.claimOwnNode(nodeName))) {
+    throw new UserError(
+      `--node-name ${nodeName}: another machine of this cluster has that name: give this one ` +
+        'another with KEDGE_NODE_NAME or --node-name',
+    )
+  }
   const { clock } = environment
   const user = { username: `system:node:${nodeName}`, ...FOR_NODES }
   const transport = transportFor(user, 'kubelet')

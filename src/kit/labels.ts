@@ -3,11 +3,12 @@
 import type { KubeObject } from '../api/object.ts'
 import { meets } from '../api/requirement.ts'
 import type { LabelSelector } from '../api/schema/generated/types.ts'
+import { own } from '../lib/own.ts'
 
 /** True when `object` carries all of `labels`. */
 export function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
-  const own = object.metadata.labels ?? {}
-  for (const key in labels) if (own[key] !== labels[key]) return false
+  const there = object.metadata.labels
+  for (const key in labels) if (own(there, key) !== labels[key]) return false
   return true
 }
 
@@ -17,7 +18,7 @@ export function matchesSelector(object: KubeObject, selector: LabelSelector | un
   if (!hasLabels(object, selector.matchLabels ?? {})) return false
   const labels = object.metadata.labels ?? {}
   return (selector.matchExpressions ?? []).every((requirement) =>
-    meets(requirement, labels[requirement.key]),
+    meets(requirement, own(labels, requirement.key)),
   )
 }
 

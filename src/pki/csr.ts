@@ -33,12 +33,12 @@ const ALGORITHMS = [
   'Ed25519',
 ]
 
-/** A new key, which stays with us, and the request for its certificate; both as PEM. */
+/** A key which stays with us, by default a new one, and the request for its certificate, as PEM. */
 export async function createCsr(
   subject: Subject,
   names?: ServerNames,
+  key = generateKey(),
 ): Promise<{ csr: string; key: string }> {
-  const key = generateKey()
   return { csr: await formatCsr(key, subject, names), key: key.privatePem }
 }
 

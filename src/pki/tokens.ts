@@ -49,6 +49,15 @@ export function parseBootstrapToken(text: string): BootstrapToken | undefined {
   return rest.length === 0 && ID.test(id) && SECRET.test(secret) ? { id, secret } : undefined
 }
 
+/** The id that a text names: the id itself, or either form of a whole token. */
+export function tokenIdOf(text: string): string | undefined {
+  if (ID.test(text)) return text
+  if (!text.startsWith(PREFIX)) return parseBootstrapToken(text)?.id
+  const [, login = ''] = text.split('::')
+  const [id = ''] = login.split(':')
+  return ID.test(id) ? id : undefined
+}
+
 export function formatBootstrapToken({ id, secret }: BootstrapToken): string {
   return `${id}.${secret}`
 }

@@ -1,5 +1,6 @@
 // What a key may be used for, in the words of Kubernetes' certificates API.
 
+import { own } from '../lib/own.ts'
 import type { Extension, X509 } from './x509.ts'
 
 /** RFC 5280, 4.2.1.3. */
@@ -35,8 +36,10 @@ const EXTENDED_USAGE_IDS: Record<string, string> = {
 
 /** The extensions for `usages`. Words that are no usage are passed over. */
 export function usageExtensions(x509: X509, usages: readonly string[]): Extension[] {
-  const keyUsages = usages.map((word) => KEY_USAGES[word]).filter((usage) => usage !== undefined)
-  const ids = usages.map((word) => EXTENDED_USAGE_IDS[word]).filter((id) => id !== undefined)
+  const keyUsages = usages
+    .map((word) => own(KEY_USAGES, word))
+    .filter((usage) => usage !== undefined)
+  const ids = usages.map((word) => own(EXTENDED_USAGE_IDS, word)).filter((id) => id !== undefined)
   const flags = keyUsages.reduce((sum, usage) => sum | x509.KeyUsageFlags[usage], 0)
   return [
     ...(flags === 0 ? [] : [new x509.KeyUsagesExtension(flags, true)]),

@@ -8,6 +8,7 @@
 import { orAbort } from '../lib/abort.ts'
 import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Syscalls } from '../lib/linux/syscalls.ts'
+import { dialError } from '../lib/net/dial-error.ts'
 
 const LOCALHOSTS = ['127.0.0.1', '::1']
 
@@ -18,7 +19,7 @@ export async function dialLocalhost(
   port: number,
   signal: AbortSignal,
 ): Promise<ByteStream> {
-  let failure: unknown
+  const failures: string[] = []
   for (const host of LOCALHOSTS) {
     signal.throwIfAborted()
     const connection = new Connection()
@@ -31,10 +32,10 @@ export async function dialLocalhost(
       connection.abort(error)
       opening.catch(() => {}) // Reported below, or the caller has left.
       signal.throwIfAborted()
-      failure ??= error
+      failures.push(dialError(host, port, error).message)
     }
   }
-  throw new Error(`connect to port ${port} in the pod`, { cause: failure })
+  throw new Error(`failed to connect to localhost:${port}: ${failures.join(', ')}`)
 }
 
 /** A socket of Bun's as streams, reading only as fast as the reader takes. */

@@ -82,7 +82,44 @@ export async function startExec(
   ended.catch(() => {}) // For those who look at the output only.
   if (signal.aborted) close()
   if (!options.stdin) await streams.endInput()
-  return { ...streams, close, exitCode: ended }
+  const hasStarted = () => commandStarted(parts.clock, pidFile, ended)
+  // A terminal has one output.
+  const output = options.tty
+    ? { ...streams, stdout: heldUntil(hasStarted, streams.stdout) }
+    : { ...streams, stderr: heldUntil(hasStarted, streams.stderr) }
+  return { ...output, close, exitCode: ended }
+}
+
+/** False when runc could not start the command, and has said so in an error of its own. */
+async function commandStarted(
+  clock: Clock,
+  pidFile: string,
+  ended: Promise<number>,
+): Promise<boolean> {
+  const end = ended.then(
+    () => true,
+    () => false,
+  )
+  for (;;) {
+    if ((await readFileIfAny(pidFile)) !== undefined) return true
+    const isOver = await Promise.race([end, clock.sleep(PID_RETRY_MS, NEVER)])
+    if (isOver !== undefined) return isOver
+  }
+}
+
+/** What `output` says, unless it is about a start that failed: who waits for the end is told. */
+export function heldUntil(
+  hasStarted: () => Promise<boolean>,
+  output: ReadableStream<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  let started: Promise<boolean> | undefined
+  const pass = new TransformStream<Uint8Array, Uint8Array>({
+    async transform(bytes, controller) {
+      started ??= hasStarted()
+      if (await started) controller.enqueue(bytes)
+    },
+  })
+  return output.pipeThrough(pass)
 }
 
 /** What runc exits with when it fails itself; a command may do so too, but then it has started. */

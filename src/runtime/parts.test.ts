@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execProcess } from './exec.ts'
+import { execProcess, heldUntil } from './exec.ts'
 import { pauseProgram } from './holder.ts'
 import { type ContainerRecord, Records } from './record.ts'
 import { hostPortsOf, resolvConf } from './sandbox.ts'
@@ -133,4 +133,15 @@ test('the program of the holder runs until it is killed', async () => {
 test('the holder is written for known processors only', () => {
   expect(pauseProgram('arm64').length).toBeLessThan(256)
   expect(() => pauseProgram('mips')).toThrow('not supported on mips')
+})
+
+test.each([
+  [true, 'first second'],
+  [false, ''],
+])('what comes before a command has started is its own if it does (%p)', async (has, expected) => {
+  const started = Promise.withResolvers<boolean>()
+  const output = new Response('first second').body as ReadableStream<Uint8Array>
+  const held = new Response(heldUntil(() => started.promise, output) as never).text()
+  started.resolve(has)
+  expect(await held).toBe(expected)
 })

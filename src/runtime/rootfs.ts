@@ -10,6 +10,7 @@ import { lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FileTooLarge, isMissing, readTextBounded, removeIfAny } from '../lib/files.ts'
 import { MS_BIND, MS_NODEV, MS_RDONLY, MS_REC, type Syscalls } from '../lib/linux/syscalls.ts'
+import { own } from '../lib/own.ts'
 import { RuntimeError } from './contract.ts'
 import { type Ctr, CtrError, parseTable } from './ctr.ts'
 
@@ -181,8 +182,8 @@ function parseOptions(options: readonly string[]): { flags: number; data: string
   const known: Record<string, number> = {
     ...{ ro: MS_RDONLY, rw: 0, bind: MS_BIND, rbind: MS_BIND | MS_REC, nodev: MS_NODEV },
   }
-  const flags = options.reduce((all, option) => all | (known[option] ?? 0), 0)
-  return { flags, data: options.filter((option) => known[option] === undefined).join(',') }
+  const flags = options.reduce((all, option) => all | (own(known, option) ?? 0), 0)
+  return { flags, data: options.filter((option) => own(known, option) === undefined).join(',') }
 }
 
 function isKeeper(key: string): boolean {

@@ -8,11 +8,13 @@ import type { Duplex } from 'node:stream'
 import { type Context, Hono } from 'hono'
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import type { UserInfo } from '../api/resource.ts'
+import { OWN_NODE_KEY } from '../pki/node-keys.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { Authenticator } from './authn/authenticator.ts'
 import { certificateUsers, frontProxyUsers } from './authn/certificates.ts'
 import { impersonated } from './authn/impersonation.ts'
+import { NodeKeys, withNodeKeys } from './authn/node-keys.ts'
 import { ServiceAccountUsers } from './authn/service-accounts.ts'
 import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
 import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
@@ -24,7 +26,8 @@ import type { App, RequestEnv } from './contract.ts'
 import { discovery } from './discovery/documents.ts'
 import { openApi } from './discovery/openapi.ts'
 import { type Admitted, serveResource } from './dispatch.ts'
-import { InFlight } from './flowcontrol/limits.ts'
+import { FlowControl, type Place } from './flowcontrol/flow-control.ts'
+import { lasts, seatsFor, takesSeat } from './flowcontrol/work.ts'
 import { CLUSTER_PATH, clusterFacts } from './nonresource/cluster.ts'
 import { health } from './nonresource/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './nonresource/identity.ts'
@@ -34,12 +37,19 @@ import { version } from './nonresource/version.ts'
 import { Following } from './objects/follow.ts'
 import { namespaceHooks } from './objects/namespace-hooks.ts'
 import { ServiceAddresses } from './objects/services/addresses.ts'
-import { requestInfo } from './request/request-info.ts'
+import { type RequestInfo, requestInfo } from './request/request-info.ts'
 import { badPath, errorAnswer, pageNotFound, toApiError } from './response/errors.ts'
 import { finish } from './response/finish.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
 import { storeObjects } from './streams/store-objects.ts'
-import { type Answer, type Call, decodePath } from './transport/call.ts'
+import {
+  type Answer,
+  type Call,
+  decodePath,
+  isPush,
+  type Push,
+  type Sink,
+} from './transport/call.ts'
 import { callOf, responseOf } from './transport/fetch-call.ts'
 import { upgrade } from './transport/upgrade.ts'
 
@@ -50,6 +60,8 @@ export interface ServerApp extends App {
   upgrade(call: Call, socket: Duplex, head: Uint8Array): Promise<void>
   /** Follows the store until `signal` aborts or the store closes; to be run beside the app. */
   run(signal: AbortSignal): Promise<void>
+  /** Takes a name for the node in this process; false when it belongs to another machine. */
+  claimOwnNode(name: string): Promise<boolean>
 }
 
 /** Answers what is no resource: health, version, discovery. */
@@ -58,17 +70,16 @@ type Document = (server: Server, admitted: Admitted) => Answer | Promise<Answer>
 export function createApp(deps: ServerDeps): ServerApp {
   const following = new Following(deps.store, deps.log)
   const server = serverOf(deps, following)
-  const { settings } = deps
-  const inFlight = new InFlight({ reads: settings.readsMax, writes: settings.writesMax })
-  server.metrics.watch(server, inFlight)
-  const handle = (call: Call) => answer(server, inFlight, call, serveResource)
-  const hono = routes((call, document) => answer(server, inFlight, call, document))
+  server.metrics.watch(server)
+  const handle = (call: Call) => answer(server, call, serveResource)
+  const hono = routes((call, document) => answer(server, call, document))
   return {
     handle,
     fetch: async (request, env) => hono.fetch(request, env),
     upgrade: (call, socket, head) =>
       upgrade({ server, streams: server.streams, tunnels: deps.tunnels }, call, socket, head),
     run: (signal) => following.run(signal),
+    claimOwnNode: (name) => server.nodeKeys.claim(name, { key: OWN_NODE_KEY, shown: OWN_NODE_KEY }),
   }
 }
 
@@ -82,7 +93,8 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const nodeAuthorizer = new NodeAuthorizer(graph, nodeRules)
   const authorizer = new Authorizer([openPaths, nodeAuthorizer, rbac])
   const mayDo = (access: Access) => authorizer.decide(access).allowed
-  const admission = admissionPlugins({ ...deps, mayDo })
+  const nodeKeys = new NodeKeys(deps)
+  const admission = admissionPlugins({ ...deps, nodeKeys, mayDo })
   const addresses = new ServiceAddresses(deps.settings, deps.random)
   const peers = new Peers()
   const followers = [...rbac.followers, graph, addresses, peers, ...admission.followers]
@@ -91,12 +103,17 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     ...{ store, clock, issuer, tokens: deps.pki.tokens, audiences: [issuer] },
   })
   const bootstrapTokens = new BootstrapTokenUsers(store, clock)
+  const metrics = new ServerMetrics(deps.metrics)
+  const { random, settings } = deps
+  const flowControl = new FlowControl({ clock, random, seats: settings.seats, observer: metrics })
   return {
     ...deps,
-    ...{ metrics: new ServerMetrics(), peers },
-    ...{ issuer, rbac, serviceAccounts, bootstrapTokens },
+    metrics,
+    flowControl,
+    peers,
+    ...{ issuer, rbac, serviceAccounts, bootstrapTokens, nodeKeys },
     authenticator: new Authenticator([
-      ...[frontProxyUsers, certificateUsers],
+      ...[frontProxyUsers, withNodeKeys(nodeKeys, certificateUsers)],
       bearerCheck([serviceAccounts, bootstrapTokens]),
     ]),
     authorizer,
@@ -147,38 +164,67 @@ function routes(serve: Serve) {
 }
 
 /** The list itself. Errors of every step become answers here and nowhere else. */
-async function answer(
-  server: Server,
-  inFlight: InFlight,
-  call: Call,
-  serve: Document,
-): Promise<Answer> {
+async function answer(server: Server, call: Call, serve: Document): Promise<Answer> {
   const auditId = call.header('audit-id') ?? server.random.uuid()
   const warnings: string[] = []
   const info = requestInfo(call.method, call.path, call.query)
   const startMs = server.clock.monotonicMs()
-  let leave: (() => void) | undefined
+  let place: Place | undefined
   let code = 0
+  server.metrics.begin(info)
   try {
     if (decodePath(call.rawPath) === undefined) return badPath()
     const found = server.authenticator.authenticate(call)
     const user: UserInfo = found instanceof Promise ? await found : found
-    leave = inFlight.enter(info, user)
     const own = accessOf(info, user, call.query)
     const acting = impersonated(call, own, server.authorizer)
     const access = acting === user ? own : { ...own, user: acting }
+    const entering = takesSeat(info) ? enter(server, call, info, acting) : undefined
+    place = entering instanceof Promise ? await entering : entering
     const decision = server.authorizer.decide(access)
     if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
     const served = serve(server, { call, info, user: acting, warnings })
-    const done = served instanceof Promise ? await served : served
+    let done = served instanceof Promise ? await served : served
     code = done.code
+    if (place !== undefined && isDocument(done) && !lasts(info)) {
+      done = heldWhileWritten(done, call, place)
+      place = undefined
+    }
     return finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
   } catch (error) {
     const fault = toApiError(error, server.log)
     code = fault.code
     return finish(errorAnswer(call, fault), call, auditId, warnings)
   } finally {
-    leave?.()
+    place?.leave()
     server.metrics.note(info, code, (server.clock.monotonicMs() - startMs) / 1000)
   }
+}
+
+function enter(server: Server, call: Call, info: RequestInfo, user: UserInfo) {
+  return server.flowControl.enter({
+    info,
+    user,
+    seats: () => seatsFor(server, info, call.query),
+    gone: () => call.signal,
+  })
+}
+
+function isDocument({ body }: Answer): boolean {
+  return isPush(body) && body.isDocument === true
+}
+
+/** A list that is sent as it is read is work until its last byte is taken. */
+function heldWhileWritten(answer: Answer, call: Call, place: Place): Answer {
+  const { push } = answer.body as Push
+  const leave = () => place.leave()
+  call.signal.addEventListener('abort', leave, { once: true })
+  const held = async (sink: Sink) => {
+    try {
+      await push(sink)
+    } finally {
+      leave()
+    }
+  }
+  return { ...answer, body: { push: held, isDocument: true } }
 }

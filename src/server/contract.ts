@@ -16,6 +16,8 @@ export type RequestEnv = {
     issuedBy: 'client' | 'front-proxy'
     /** Of the certificate, in hexadecimal; named in the user's extra fields. */
     sha256?: string
+    /** Of its public key, in hexadecimal. */
+    publicKeySha256?: string
   }
   remoteAddress?: string
 }

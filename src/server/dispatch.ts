@@ -32,7 +32,12 @@ export function serveResource(server: Server, admitted: Admitted): Answer | Prom
   if (row === undefined) return nothingHere(server, info)
   const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
   if (row.deprecation !== undefined) warnings.push(row.deprecation)
-  return handler({ server, row, ...admitted })
+  return handler(requestFor(server, row, admitted))
+}
+
+function requestFor(server: Server, row: AnyRow, admitted: Admitted): ResourceRequest {
+  const { call, info, user, warnings } = admitted
+  return { server, row, call, info, user, warnings, auditAnnotations: new Map() }
 }
 
 /** For those who know already that the row is there. Throws 404 when it is not. */
@@ -40,7 +45,7 @@ export function resourceRequest(server: Server, admitted: Admitted): ResourceReq
   const { group, version, resource } = admitted.info
   const row = server.registry.find(group, version, resource)
   if (row === undefined) throw unknownResource()
-  return { server, row, ...admitted }
+  return requestFor(server, row, admitted)
 }
 
 /** A group that nobody serves is no more than a wrong path. */

@@ -5,16 +5,20 @@ import type { AnyRow, RequestContext, UserInfo } from '../api/resource.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Cidr } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import type { Random } from '../lib/random.ts'
 import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionChain, AdmissionPlugin } from './admission/chain.ts'
+import type { PodSecuritySettings } from './admission/podsecurity/configuration.ts'
 import type { Authenticator } from './authn/authenticator.ts'
+import type { NodeKeys } from './authn/node-keys.ts'
 import type { ServiceAccountUsers } from './authn/service-accounts.ts'
 import type { TokenUsers } from './authn/tokens.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { NodeDialer } from './contract.ts'
+import type { FlowControl } from './flowcontrol/flow-control.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
@@ -40,12 +44,15 @@ export type ServerSettings = {
   advertisePort: number
   /** Issuer of service-account tokens. Default: https://kubernetes.default.svc.<domain> */
   issuer?: string
-  /** Requests that only read, and requests that write, at most at once. Default 400 and 200. */
-  readsMax?: number
-  writesMax?: number
+  /** Default: nothing is enforced where labels say nothing, and nobody is exempt. */
+  podSecurity?: PodSecuritySettings
+  /** Requests that are carried out at once; how they are shared out says flowcontrol/. */
+  seats?: number
 }
 
 export type ServerDeps = {
+  /** All numbers of this process: those of the server are added, and /metrics shows them all. */
+  metrics: Metrics
   store: Store
   registry: Registry
   clock: Clock
@@ -60,13 +67,15 @@ export type ServerDeps = {
   admissionPlugins?: readonly AdmissionPlugin[]
 }
 
-export type Server = ServerDeps & {
+export type Server = Omit<ServerDeps, 'metrics'> & {
   issuer: string
   metrics: ServerMetrics
+  flowControl: FlowControl
   peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers
+  nodeKeys: NodeKeys
   authenticator: Authenticator
   authorizer: Authorizer
   admission: AdmissionChain
@@ -87,6 +96,8 @@ export type ResourceRequest = {
   readonly user: UserInfo
   /** Texts for Warning headers, in order. */
   readonly warnings: string[]
+  /** What admission has to say of the request, beyond letting it pass, for those who audit it. */
+  readonly auditAnnotations: Map<string, string>
 }
 
 export function contextOf(request: ResourceRequest): RequestContext {

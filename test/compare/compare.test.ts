@@ -1,13 +1,12 @@
 // Compares kedge's answers with those of Kubernetes, request by request.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { ADMIN, type TestServer, testServer } from '../support/server.ts'
+import { answersOf, CASES, caseNames, recordingsOf, requestsOf } from './cases.ts'
 import { differences } from './differences.ts'
 import { type Answer, play } from './play.ts'
-import { parseRequests } from './requests.ts'
 
-const CASES = new URL('cases/', import.meta.url).pathname
 /** Watches take a second each. */
 const FILE_TIMEOUT_MS = 60_000
 /** Who the recording was made by: somebody with a client certificate. */
@@ -17,12 +16,11 @@ const CLIENT = {
 }
 const used = new Set<unknown>()
 
-for (const file of readdirSync(CASES).filter((name) => name.endsWith('.http'))) {
-  const stem = file.replace(/\.http$/, '')
-  const requests = parseRequests(readFileSync(CASES + file, 'utf8'))
-  const wanted: Answer[] = JSON.parse(readFileSync(`${CASES}${stem}.json`, 'utf8'))
+for (const name of caseNames()) {
+  const requests = requestsOf(name)
+  const wanted = answersOf(name)
 
-  describe(stem, () => {
+  describe(name, () => {
     let server: TestServer
     let got: Answer[] = []
     beforeAll(async () => {
@@ -37,7 +35,7 @@ for (const file of readdirSync(CASES).filter((name) => name.endsWith('.http'))) 
       test(request.name, () => {
         expect(wanted[index]?.name).toBe(request.name)
         const found = differing(wanted[index], got[index], '')
-        expect(found.filter(({ path }) => !isMeant(stem, request.name, path))).toEqual([])
+        expect(found.filter(({ path }) => !isMeant(name, request.name, path))).toEqual([])
       })
     })
   })
@@ -45,6 +43,16 @@ for (const file of readdirSync(CASES).filter((name) => name.endsWith('.http'))) 
 
 test('every difference that is meant still occurs', () => {
   expect(differences.filter((difference) => !used.has(difference))).toEqual([])
+})
+
+test('every file is a case in the folder of its group, or the one recording of a case', () => {
+  const known = caseNames().flatMap((name) => [
+    `${name}.http`,
+    ...recordingsOf(name).map(({ path }) => path.slice(CASES.length)),
+  ])
+  const found = readdirSync(CASES, { recursive: true, encoding: 'utf8' })
+  expect(found.filter((path) => path.includes('.')).sort()).toEqual(known.sort())
+  expect(known.filter((path) => path.split('/').length !== 2)).toEqual([])
 })
 
 function isMeant(file: string, request: string, path: string): boolean {

@@ -1,7 +1,7 @@
 // Where kedge answers otherwise on purpose, each with its reason.
 
 export type Difference = {
-  /** File without `.http`, and name of the request; '*' for all. */
+  /** `core/pods`, and name of the request; '*' for all. */
   file: string
   request: string
   /** Start of the path of the differing value: `body.metadata.annotations`, `headers.Warning`. */

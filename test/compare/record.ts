@@ -1,31 +1,27 @@
-// Asks a real API server for the answers: bun test/compare/record.ts KUBECONFIG [FILE.http …]
+// Asks a real API server for the answers: bun test/compare/record.ts KUBECONFIG [GROUP/KIND …]
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { load } from 'js-yaml'
+import { CASES, caseNames, recordingsOf, requestsOf } from './cases.ts'
 import { play, type Send } from './play.ts'
-import { parseRequests } from './requests.ts'
 
 type Kubeconfig = {
   clusters: { cluster: { server: string } }[]
   users: { user: Record<string, string | undefined> }[]
 }
 
-const CASES = new URL('cases/', import.meta.url).pathname
-
 const [kubeconfigPath, ...chosen] = process.argv.slice(2)
 if (kubeconfigPath === undefined) throw new Error('say which kubeconfig to use')
 const { origin, send } = connect(kubeconfigPath)
-const files =
-  chosen.length > 0
-    ? chosen.map((file) => file.replace(/^.*\//, ''))
-    : readdirSync(CASES).filter((file) => file.endsWith('.http'))
-for (const file of files) {
-  const requests = parseRequests(readFileSync(CASES + file, 'utf8'))
+const version = await send(new Request(`${origin}/version`))
+const { gitVersion } = (await version.json()) as { gitVersion: string }
+const names = chosen.map((name) => name.replace(/^.*cases\//, '').replace(/\.http$/, ''))
+for (const name of names.length > 0 ? names : caseNames()) {
   const namespace = `cmp-${crypto.randomUUID().slice(0, 8)}`
-  const answers = await play(requests, send, { origin, namespace })
-  const path = CASES + file.replace(/\.http$/, '.json')
-  writeFileSync(path, `${JSON.stringify(answers, null, 1)}\n`)
-  process.stdout.write(`${file}: ${answers.length} answers\n`)
+  const answers = await play(requestsOf(name), send, { origin, namespace })
+  for (const { path } of recordingsOf(name)) rmSync(path)
+  writeFileSync(`${CASES}${name}.${gitVersion}.json`, `${JSON.stringify(answers, null, 1)}\n`)
+  process.stdout.write(`${name}: ${answers.length} answers of ${gitVersion}\n`)
 }
 
 function connect(path: string): { origin: string; send: Send } {

@@ -12,3 +12,9 @@ test.skipIf(reason !== undefined)(
   () => runIsolated('./test/contract/images.real.ts'),
   200_000,
 )
+
+test.skipIf(reason !== undefined || Bun.which('openssl') === null)(
+  'registries are found by their mirrors, certificates and accounts',
+  () => runIsolated('./test/contract/registries.real.ts'),
+  200_000,
+)

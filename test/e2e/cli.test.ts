@@ -242,10 +242,13 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
   })
 
   test('refuses to join without what it takes', async () => {
-    await refuses(agent(), '--server is missing: give --server https://ADDRESS:6443')
+    await refuses(
+      agent(),
+      '--server is missing: give --server or KEDGE_URL, such as https://ADDRESS:6443',
+    )
     await refuses(
       agent('--server', url()),
-      'this node has not joined yet: give --token, from kedge token create on the server',
+      'this node has not joined yet: give --token or KEDGE_TOKEN, from kedge token create on the server',
     )
     await refuses(
       agent('--server', `http://${machine.ip}:6443`, '--token', token),
@@ -265,6 +268,98 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
     await refuses(join(token.replace(/.{16}$/, 'a'.repeat(16))), unknown)
     await refuses(join(expired), unknown)
   })
+
+  test('lists, rotates and takes back tokens, of which old ones are no good', async () => {
+    const admin = ['--kubeconfig', await machine.adminKubeconfig()]
+    const token = async (...args: string[]) => {
+      const { code, stdout, stderr } = await kedge(['token', ...args, ...admin])
+      expect([args, code, stderr]).toEqual([args, 0, ''])
+      return stdout
+    }
+    const more = (await token('create', '--description', 'for the shed')).trim()
+    const [, id] = /::(.{6}):/.exec(more)!
+    const row = new RegExp(`^${id} +23h +\\d{4}-\\S+Z +for the shed$`, 'm')
+    expect(await token('list')).toMatch(row)
+    expect(await token('delete', more)).toBe(
+      `token ${id} is deleted: machines that have joined stay\n`,
+    )
+    expect(await token('list')).not.toContain(id)
+    await refuses(
+      ['token', 'delete', id!, ...admin],
+      `there is no token ${id}: see kedge token list`,
+    )
+    await refuses(
+      ['token', 'delete', 'x', ...admin],
+      '"x" is no token: give its id, as kedge token list shows it',
+    )
+
+    const path = join(machine.dataDir, 'server/token')
+    const before = readFileSync(path, 'utf8')
+    const [, old] = /::(.{6}):/.exec(before)!
+    expect(await token('list')).toMatch(
+      new RegExp(`^${old} +<forever> +<never> +The token that`, 'm'),
+    )
+    const after = await token('rotate', '--data-dir', machine.dataDir)
+    expect(readFileSync(path, 'utf8')).toBe(after)
+    expect(after.slice(0, 67)).toBe(before.slice(0, 67))
+    const listed = await token('list')
+    expect(listed).not.toContain(old)
+    expect(listed).toContain(/::(.{6}):/.exec(after)![1]!)
+  })
+
+  test('refuses a second machine under a name that is taken, until the name is reset', async () => {
+    const kubeconfig = await machine.adminKubeconfig()
+    const kubectl = kubectlOf(kubeconfig)
+    const box = await lab.addMachine('box')
+    const twin = await lab.addMachine('twin')
+    await box.join(machine, kubeconfig)
+    const isThere = async () => (await kubectl.try(['get', 'node', 'box'])).code === 0
+    await until('the first box', isThere, 60_000)
+
+    const argv = [
+      ...twin.agentArgv(url(), token).map((word) => (word === 'twin' ? 'box' : word)),
+      ...['--log-level', 'info'],
+    ]
+    const tries = () => run(twin.on([KEDGE, ...argv]), { env: { KEDGE_CONFIG: '' } })
+    expect(await tries()).toMatchObject({
+      code: 1,
+      stderr:
+        'kedge: the server gave this node no certificate: the name "box" belongs to another key: ' +
+        'if this is another machine, give it a name of its own (KEDGE_NODE_NAME or --node-name); ' +
+        'if it is the same one made anew, run kedge node reset box on the server and let it join ' +
+        'again\n',
+    })
+    expect((await run(['find', twin.dataDir, '-type', 'f'])).stdout).toBe('')
+
+    const reset = (name: string) => kedge(['node', 'reset', name, '--kubeconfig', kubeconfig])
+    expect((await reset('nobody')).stderr).toBe(
+      'kedge: there is no node nobody, and none has joined as that: see kubectl get nodes\n',
+    )
+    expect((await reset('box')).stdout).toStartWith('node box is reset')
+    await box.signal('SIGKILL')
+    twin.start(argv)
+    const ready = ['wait', 'node/box', '--for=condition=Ready', '--timeout=60s']
+    await until(
+      'the twin as box',
+      async () => {
+        const address = [
+          'get',
+          'node',
+          'box',
+          '-o',
+          'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}',
+        ]
+        return (await kubectl.try(address)).stdout.trim() === twin.ip
+      },
+      60_000,
+    )
+    expect((await kubectl.try(ready)).code).toBe(0)
+    // The first box is still on, with a certificate that is no longer taken.
+    box.startAgain()
+    await until('the first box hears of it', async () =>
+      (await box.log()).includes('belongs to another key'),
+    )
+  }, 240_000)
 
   test('refuses to join a server that is not the one of the token', async () => {
     const other = token.replace(/^K10.{64}/, `K10${'0'.repeat(64)}`)
@@ -355,7 +450,10 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
     )
     for (const argument of ['version', '--version']) {
       const { code, stdout, stderr } = await kedge([argument])
-      expect([code, stdout, stderr]).toEqual([0, `kedge ${version}\n`, ''])
+      expect([code, stderr]).toEqual([0, ''])
+      const commit = /^( \([0-9a-f]{9,}(-dirty)?\))?\n$/
+      expect(stdout.slice(`kedge ${version}`.length)).toMatch(commit)
+      expect(stdout).toStartWith(`kedge ${version}`)
     }
   })
 })

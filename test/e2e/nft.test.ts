@@ -3,8 +3,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { EndpointSlice, Service } from '../../src/api/schema/generated/types.ts'
-import { planForgottenClients, planLostEndpoints } from '../../src/network/services/flows.ts'
-import { planRules, type Ruleset } from '../../src/network/services/rules.ts'
+import { planForgottenClients, planLostEndpoints } from '../../src/network/services/affinity.ts'
+import { type TableContent, tableContent } from '../../src/network/services/elements.ts'
+import { planRules, type ServiceRules } from '../../src/network/services/rules.ts'
 import { planScript, planTable } from '../../src/network/services/script.ts'
 import { ok, run, until } from '../support/machines.ts'
 
@@ -17,12 +18,19 @@ const ns = (name: string) => `kn-${name}`
 const on = (name: string, ...argv: string[]) => ['ip', 'netns', 'exec', ns(name), ...argv]
 const servers: Bun.Subprocess[] = []
 
+/** Where a load balancer sends its packets on to the node as they are. */
+const BALANCED = '203.0.113.9'
+
 type ServiceSpec = NonNullable<Service['spec']>
+
+/** A plan, and how it stands in the kernel. */
+type Ruleset = { rules: ServiceRules; content: TableContent }
 
 function plan(spec: ServiceSpec, ips: string[], previous?: Ruleset): Ruleset {
   const service: Service = {
     metadata: { name: 'web', namespace: 'default' },
     spec: { clusterIP: '10.43.0.5', ...spec },
+    status: { loadBalancer: { ingress: [{ ip: BALANCED }] } },
   }
   const slice: EndpointSlice = {
     metadata: {
@@ -36,8 +44,12 @@ function plan(spec: ServiceSpec, ips: string[], previous?: Ruleset): Ruleset {
     })),
     endpoints: ips.map((ip) => ({ addresses: [ip], nodeName: 'n', conditions: { ready: true } })),
   }
-  return planRules({ services: [service], slices: [slice], nodeName: 'n' }, previous)
+  const snapshot = { services: [service], slices: [slice], nodeName: 'n' }
+  const rules = planRules(snapshot, previous?.rules)
+  return { rules, content: tableContent(rules, previous?.content) }
 }
+
+const planTableOf = ({ content }: Ruleset) => planTable(content, ranges)
 
 const load = (script: string) => ok(on('router', 'nft', '-f', '-'), { stdin: script })
 
@@ -97,7 +109,7 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
   })
 
   test('a cluster address reaches every endpoint, and a node port too', async () => {
-    await load(planTable(plan(spec, both), ranges))
+    await load(planTableOf(plan(spec, both)))
     const seen = new Set<string>()
     for (let i = 0; i < 30; i++) seen.add((await ask('client', 'http://10.43.0.5')).split(' ')[0]!)
     expect(seen).toEqual(new Set(['one', 'two']))
@@ -113,7 +125,7 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
       const ports = ['TCP', 'UDP'].map((protocol) => ({
         ...{ name: protocol.toLowerCase(), protocol, port: 80, nodePort: 30080 },
       }))
-      await load(planTable(plan({ ports, sessionAffinity }, both), ranges))
+      await load(planTableOf(plan({ ports, sessionAffinity }, both)))
       expect(await ask('client', 'http://10.43.0.5')).toMatch(/^(one|two) /)
       expect(await askByDatagram('client', '10.43.0.5', 80)).toMatch(/^(one|two)$/)
       expect(await askByDatagram('client', '192.168.9.1', 30080)).toMatch(/^(one|two)$/)
@@ -121,22 +133,22 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
   })
 
   test('a pod reaches itself through its Service', async () => {
-    await load(planTable(plan(spec, ['10.42.2.2']), ranges))
+    await load(planTableOf(plan(spec, ['10.42.2.2'])))
     expect(await ask('one', 'http://10.43.0.5')).toMatch(/^one /)
   })
 
   test('a change writes only what changed, and takes effect', async () => {
     const before = plan(spec, ['10.42.2.2'])
-    await load(planTable(before, ranges))
+    await load(planTableOf(before))
     const after = plan(spec, ['10.42.3.2'], before)
-    await load(planScript(before, after))
+    await load(planScript(before.content, after.content))
     for (let i = 0; i < 5; i++) expect(await ask('client', 'http://10.43.0.5')).toMatch(/^two /)
-    await load(planScript(after, before))
+    await load(planScript(after.content, before.content))
     expect(await ask('client', 'http://10.43.0.5')).toMatch(/^one /)
   })
 
   test('a Service without endpoints refuses at once', async () => {
-    await load(planTable(plan(spec, []), ranges))
+    await load(planTableOf(plan(spec, [])))
     expect(await ask('client', 'http://10.43.0.5')).toBe('exit 7')
     expect(await ask('client', 'http://192.168.9.1:30080')).toBe('exit 7')
   })
@@ -144,7 +156,7 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
   test('a client sticks to its endpoint when the Service asks for it', async () => {
     const sticky = { ...spec, sessionAffinity: 'ClientIP' }
     const before = plan(sticky, both)
-    await load(planTable(before, ranges))
+    await load(planTableOf(before))
     for (const url of ['http://10.43.0.5', 'http://192.168.9.1:30080']) {
       const seen = new Set<string>()
       for (let i = 0; i < 12; i++) seen.add((await ask('client', url)).split(' ')[0]!)
@@ -155,23 +167,48 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
   test('a client whose endpoint is gone gets another', async () => {
     const sticky = { ...spec, sessionAffinity: 'ClientIP' }
     const before = plan(sticky, both)
-    await load(planTable(before, ranges))
+    await load(planTableOf(before))
     const [first] = (await ask('client', 'http://10.43.0.5')).split(' ')
     const after = plan(sticky, [first === 'one' ? both[1]! : both[0]!], before)
-    await load(planScript(before, after))
+    await load(planScript(before.content, after.content))
     const listing = JSON.parse(
       await ok(on('router', 'nft', '-j', 'list', 'map', 'inet', 'kedge', 'affinity')),
     )
-    const keys = planForgottenClients(listing, planLostEndpoints(before, after))
+    const keys = planForgottenClients(listing, planLostEndpoints(before.rules, after.rules))
     expect(keys).toHaveLength(1)
     await load(`delete element inet kedge affinity { ${keys.join(', ')} }\n`)
     expect(await ask('client', 'http://10.43.0.5')).not.toStartWith(`${first} `)
   })
 
   test('an outsider keeps its address under externalTrafficPolicy Local', async () => {
-    await load(planTable(plan({ ...spec, externalTrafficPolicy: 'Local' }, ['10.42.2.2']), ranges))
+    await load(planTableOf(plan({ ...spec, externalTrafficPolicy: 'Local' }, ['10.42.2.2'])))
     expect(await ask('client', 'http://192.168.9.1:30080')).toMatch(
       /^one (::ffff:)?192\.168\.9\.2$/,
     )
+  })
+
+  test('a load balancer answers at its address, to its sources alone', async () => {
+    const balanced = { ...spec, type: 'LoadBalancer' }
+    await load(planTableOf(plan(balanced, both)))
+    expect(await ask('client', `http://${BALANCED}`)).toMatch(/^(one|two) /)
+    for (const [range, reaches] of [
+      ['192.168.9.0/24', true],
+      ['192.168.8.0/24', false],
+    ] as const) {
+      const limited = {
+        ...balanced,
+        loadBalancerSourceRanges: [range, '10.0.0.0/8', '10.1.0.0/16'],
+      }
+      await load(planTableOf(plan(limited, both)))
+      const answer = await ask('client', `http://${BALANCED}`)
+      expect(answer).toMatch(reaches ? /^(one|two) / : /^exit 28$/)
+      expect(await ask('client', 'http://10.43.0.5')).toMatch(/^(one|two) /)
+    }
+  })
+
+  test('an outsider keeps its address at a load balancer with local endpoints alone', async () => {
+    const local = { ...spec, type: 'LoadBalancer', externalTrafficPolicy: 'Local' }
+    await load(planTableOf(plan(local, ['10.42.2.2'])))
+    expect(await ask('client', `http://${BALANCED}`)).toMatch(/^one (::ffff:)?192\.168\.9\.2$/)
   })
 })

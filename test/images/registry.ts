@@ -8,7 +8,7 @@ import { type Image, MANIFEST_TYPE } from './image.ts'
 import { testImages } from './recipes.ts'
 
 export type Registry = {
-  /** 127.0.0.1:PORT, as it stands before the name of an image. */
+  /** 127.0.0.1:PORT or another address, as it stands before the name of an image. */
   readonly host: string
   stop(): Promise<void>
 }
@@ -18,6 +18,10 @@ export type RegistryOptions = {
   folder: string
   /** Default: a free one. */
   port?: number
+  /** Default: 127.0.0.1. */
+  address?: string
+  /** Paths of what it proves itself by, and of the CA whose clients it lets in; default: plain. */
+  tls?: { cert: string; key: string; clientCa?: string; client?: { cert: string; key: string } }
   /** Default: everybody may read and write. */
   account?: { username: string; password: string }
   /** Makes a command run elsewhere, such as in a network namespace. Default: here. */
@@ -33,14 +37,16 @@ export async function startRegistry(
 ): Promise<Registry> {
   const program = Bun.which('docker-registry')
   if (program === null) throw new Error('docker-registry is not installed: apt install it')
-  const port = options.port ?? (await freePort())
+  const { address = '127.0.0.1', tls } = options
+  const port = options.port ?? (await freePort(address))
   const argv = [program, 'serve', await writeConfig(options, port)]
   const headers = authorization(options.account)
-  const url = `http://127.0.0.1:${port}`
-  const here = serve(argv, `127.0.0.1:${port}`)
+  const url = `${tls === undefined ? 'http' : 'https'}://${address}:${port}`
+  const here = serve(argv, `${address}:${port}`)
+  const ask: Ask = (where, init) => fetch(where, { ...init, tls: clientTls(tls) } as RequestInit)
   try {
-    await untilReady(`${url}/v2/`, async () => (await fetch(`${url}/v2/`, { headers })).ok)
-    for (const image of images) await push(url, image, headers)
+    await untilReady(`${url}/v2/`, async () => (await ask(`${url}/v2/`, { headers })).ok)
+    for (const image of images) await push(ask, url, image, headers)
   } catch (error) {
     await here.stop()
     throw error
@@ -50,9 +56,18 @@ export async function startRegistry(
   // Nobody here reaches a port over there: it was filled here, and is served there.
   await here.stop()
   const there = serve(on(argv), here.host)
-  const ask = on(['curl', '-s', '-o', '/dev/null', `${url}/v2/`])
-  await untilReady(`${url}/v2/`, async () => (await Bun.spawn(ask).exited) === 0)
+  const curl = on(['curl', '-s', '-o', '/dev/null', `${url}/v2/`])
+  await untilReady(`${url}/v2/`, async () => (await Bun.spawn(curl).exited) === 0)
   return there
+}
+
+type Ask = (url: string, init: RequestInit) => Promise<Response>
+
+/** It is ours, whoever its certificate is from. */
+function clientTls(tls: RegistryOptions['tls']): object {
+  const { client } = tls ?? {}
+  const own = client && { cert: Bun.file(client.cert), key: Bun.file(client.key) }
+  return { rejectUnauthorized: false, ...own }
 }
 
 /** Returns the path of the configuration. */
@@ -71,11 +86,17 @@ async function writeConfig(options: RegistryOptions, port: number): Promise<stri
     version: 0.1,
     log: { level: 'error' },
     storage: { filesystem: { rootdirectory: join(options.folder, 'data') } },
-    http: { addr: `127.0.0.1:${port}` },
+    http: { addr: `${options.address ?? '127.0.0.1'}:${port}`, ...tlsSettings(options.tls) },
     ...(options.account === undefined ? {} : { auth }),
   }
   writeFileSync(config, JSON.stringify(settings))
   return config
+}
+
+function tlsSettings(tls: RegistryOptions['tls']): object {
+  if (tls === undefined) return {}
+  const clientcas = tls.clientCa === undefined ? {} : { clientcas: [tls.clientCa] }
+  return { tls: { certificate: tls.cert, key: tls.key, ...clientcas } }
 }
 
 function serve(argv: string[], host: string): Registry {
@@ -89,7 +110,14 @@ function serve(argv: string[], host: string): Registry {
   }
 }
 
-async function push(base: string, image: Image, headers: Record<string, string>): Promise<void> {
+async function push(
+  ask: Ask,
+  base: string,
+  image: Image,
+  headers: Record<string, string>,
+): Promise<void> {
+  const send = (url: string, method: string, more: Record<string, string>, body?: Uint8Array) =>
+    asked(ask, url, method, more, body)
   const [name, tag] = image.name.split(':')
   for (const [digest, bytes] of image.blobs) {
     if (digest === image.manifest.digest) continue
@@ -104,14 +132,15 @@ async function push(base: string, image: Image, headers: Record<string, string>)
   await send(`${base}/v2/${name}/manifests/${tag}`, 'PUT', { ...headers, ...type }, bytes)
 }
 
-async function send(
+async function asked(
+  ask: Ask,
   url: string,
   method: string,
   headers: Record<string, string>,
   body?: Uint8Array,
 ): Promise<Response> {
   const content = body === undefined ? {} : { body: new Uint8Array(body) }
-  const answer = await fetch(url, { method, headers, ...content })
+  const answer = await ask(url, { method, headers, ...content })
   if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`)
   return answer
 }
@@ -130,13 +159,13 @@ async function untilReady(url: string, isReady: () => Promise<boolean>): Promise
   throw new Error(`no registry answers at ${url}`)
 }
 
-function freePort(): Promise<number> {
+function freePort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    server.listen(0, address, () => {
+      const bound = server.address()
+      server.close(() => resolve(typeof bound === 'object' && bound ? bound.port : 0))
     })
   })
 }

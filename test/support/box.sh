@@ -7,19 +7,21 @@
 # Runs until it is killed, and everything in it with it. Ready once FOLDER/ready exists.
 set -eu
 folder=$1 name=$2 address=$3
+# Two boxes of one name may run at once.
+group=$(basename "$folder")
 
 # Outside: cgroups of its own, then everything else of its own.
 if [ -z "${INSIDE:-}" ]; then
   for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
     [ -f "$root/cgroup.procs" ] || continue
-    mkdir -p "$root/$name"
+    mkdir -p "$root/$group"
     # A set of processors and memory must be said before anybody may enter.
     for set in cpuset.cpus cpuset.mems; do
       if [ -f "$root/$set" ] && [ ! -f "$root/cgroup.controllers" ]; then
-        cat "$root/$set" >"$root/$name/$set"
+        cat "$root/$set" >"$root/$group/$set"
       fi
     done
-    echo $$ >"$root/$name/cgroup.procs"
+    echo $$ >"$root/$group/cgroup.procs"
   done
   INSIDE=yes exec unshare --mount --net --pid --ipc --uts --cgroup --fork --kill-child sh "$0" "$@"
 fi

@@ -1,9 +1,9 @@
 // Machines inside this one that things are installed on, and what is seen of them from within.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ok, type Ran, run, until } from './machines.ts'
 
 const CHECKOUT = join(import.meta.dir, '../..')
@@ -61,6 +61,11 @@ export class Box implements AsyncDisposable {
     return ok(this.#argv(argv, options.env), options)
   }
 
+  /** Goes on until it is killed, or the box is taken away. */
+  start(argv: string[]): Bun.Subprocess {
+    return Bun.spawn(this.#argv(argv), { stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+
   shell(script: string): Promise<string> {
     return this.ok(['sh', '-euc', script])
   }
@@ -68,7 +73,7 @@ export class Box implements AsyncDisposable {
   #argv(argv: string[], env: Record<string, string> = {}): string[] {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     const inside = ['env', '--chdir', CHECKOUT, ...variables, ...argv]
-    return ['sh', '-c', ENTER, this.name, String(this.pid), ...inside]
+    return ['sh', '-c', ENTER, basename(this.folder), String(this.pid), ...inside]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,14 +83,32 @@ export class Box implements AsyncDisposable {
       const script = `find ${root}/"$0" -depth -type d -exec rmdir {} +`
       // The last processes may still be on their way out.
       for (let round = 0; round < 20; round++) {
-        const { code }: Ran = await run(['sh', '-c', script, this.name])
-        const left = await run(['sh', '-c', `ls -d ${root}/"$0"`, this.name])
+        const group = basename(this.folder)
+        const { code }: Ran = await run(['sh', '-c', script, group])
+        const left = await run(['sh', '-c', `ls -d ${root}/"$0"`, group])
         if (code === 0 || left.code !== 0) break
         await Bun.sleep(50)
       }
     }
     await rm(this.folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * A folder of links to every program that is in PATH here, but for those `without`: with it as its
+ * whole PATH, a script finds what a test says it finds.
+ */
+export function linkPrograms(folder: string, without: readonly string[]): string {
+  mkdirSync(folder, { recursive: true })
+  const skipped = new Set(without)
+  for (const place of (process.env.PATH ?? '').split(':').filter((path) => existsSync(path))) {
+    for (const name of readdirSync(place)) {
+      if (skipped.has(name)) continue
+      symlinkSync(join(place, name), join(folder, name))
+      skipped.add(name)
+    }
+  }
+  return folder
 }
 
 /** A cable between two boxes. */

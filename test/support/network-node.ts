@@ -7,13 +7,21 @@ import { join } from 'node:path'
 import { LinuxSyscalls } from '../../src/lib/linux/syscalls.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { SystemProcesses } from '../../src/lib/process.ts'
+import { SystemRandom } from '../../src/lib/random.ts'
+import { systemHostFiles } from '../../src/network/host-settings.ts'
+import { createNft } from '../../src/network/nft.ts'
 import { type NetworkSettings, NodeNetwork } from '../../src/network/pods/node-network.ts'
 
 const [folder, settings, ...ids] = process.argv.slice(2)
 if (folder === undefined || settings === undefined) throw new Error('usage: FOLDER SETTINGS ID...')
 const signal = new AbortController().signal
+const processes = new SystemProcesses()
 const network = new NodeNetwork({
-  processes: new SystemProcesses(),
+  processes,
+  nft: createNft({ processes, random: new SystemRandom() }),
+  flows: { translates: () => {} },
+  hostFiles: systemHostFiles(join(folder, 'network/host-settings')),
+  serviceCidr: '10.43.0.0/16',
   log: silentLog,
   runDir: join(folder, 'network'),
   userConfigDir: undefined,

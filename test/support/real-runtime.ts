@@ -10,6 +10,8 @@ import { LinuxSyscalls } from '../../src/lib/linux/syscalls.ts'
 import { createLog, type Level } from '../../src/lib/log.ts'
 import { SystemProcesses } from '../../src/lib/process.ts'
 import { SystemRandom } from '../../src/lib/random.ts'
+import { systemHostFiles } from '../../src/network/host-settings.ts'
+import { createNft } from '../../src/network/nft.ts'
 import { NodeNetwork } from '../../src/network/pods/node-network.ts'
 import { Containerd } from '../../src/runtime/containerd.ts'
 import { CtrRuntime } from '../../src/runtime/ctr-runtime.ts'
@@ -31,9 +33,18 @@ async function startAgentPart(folder: string, level: Level) {
   })
   const pty = systemPty(clock)
   const architecture = imageArchitecture(process.arch)
-  const images = new CtrImages({ ctr: containerd.ctr, pty, architecture })
+  const images = new CtrImages({
+    ctr: containerd.ctr,
+    pty,
+    architecture,
+    hostsDir: join(folder, 'run/registries'),
+  })
   const network = new NodeNetwork({
     ...{ processes, log, userConfigDir: undefined },
+    nft: createNft({ processes, random }),
+    flows: { translates: () => {} },
+    hostFiles: systemHostFiles(join(folder, 'run/network/host-settings')),
+    serviceCidr: '10.78.0.0/16',
     runDir: join(folder, 'run/network'),
   })
   const runtime = new CtrRuntime({

@@ -6,6 +6,7 @@ import type { AnyRow, UserInfo } from '../../src/api/resource.ts'
 import { type Clock, SystemClock } from '../../src/lib/clock.ts'
 import { parseCidr } from '../../src/lib/ip.ts'
 import { type Log, silentLog } from '../../src/lib/log.ts'
+import { Metrics } from '../../src/lib/metrics.ts'
 import { type Random, SeededRandom } from '../../src/lib/random.ts'
 import { generateKey } from '../../src/pki/keys.ts'
 import { ServiceAccountTokens } from '../../src/pki/service-account.ts'
@@ -87,7 +88,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const store = options.store ?? (await openStore({ path: ':memory:', clock }))
   const registry = createRegistry(options.rows ?? builtInRows)
   const deps: ServerDeps = {
-    ...{ store, registry, clock },
+    ...{ store, registry, clock, metrics: new Metrics() },
     random: options.random ?? new SeededRandom(1),
     log: options.log ?? silentLog,
     nodes: options.nodes ?? NO_NODES,

@@ -45,7 +45,7 @@ export async function acceptCommandSocket(
   options: CommandOptions,
 ): Promise<CommandClient> {
   const names = offered(request, 'sec-websocket-protocol')
-  const name = names.length === 0 ? '' : names.find((offer) => offer in PROTOCOLS)
+  const name = names.length === 0 ? '' : names.find((offer) => Object.hasOwn(PROTOCOLS, offer))
   if (name === undefined) {
     throw new HttpError(400, `requested protocol(s) are not supported: ${names.join(', ')}`)
   }
@@ -92,6 +92,8 @@ class SocketClient implements CommandClient {
   }
 
   async finish(end: CommandEnd): Promise<void> {
+    // What the client still sends is of no use now, but is read: see `WebSocketStream.close`.
+    this.#input.end()
     const text = this.#protocol.status ? statusText(end) : plainText(end)
     if (text !== '') await this.#socket.send(ERROR, Buffer.from(text))
     await this.#socket.close()
@@ -115,7 +117,7 @@ class SocketClient implements CommandClient {
   }
 
   async #received(channel: number, data: Uint8Array): Promise<void> {
-    if (channel === STDIN && this.#options.stdin) await this.#input.push(data)
+    if (channel === STDIN && this.#options.stdin) await this.#input.push(data).catch(ignoreUnread)
     else if (channel === RESIZE) this.#resized(data)
     else if (channel === CLOSE && this.#protocol.closes && data[0] === STDIN) this.#input.end()
   }
@@ -127,3 +129,6 @@ class SocketClient implements CommandClient {
     this.#resize?.(size.columns, size.rows)
   }
 }
+
+/** A command may close its input, or end, before it has read everything: the rest is dropped. */
+function ignoreUnread(): void {}

@@ -50,7 +50,7 @@ export async function acceptCommandSpdy(
   })
   await complete.promise.finally(cancel)
   const status = protocol === PROTOCOLS[0]
-  const client = { connection, streams, options, gone: gone.signal, status }
+  const client = { connection, streams, clock, gone: gone.signal, status }
   return commandClient(client)
 }
 
@@ -62,13 +62,13 @@ function expectedStreams({ stdin, stdout, stderr }: CommandOptions, resizes: boo
 type SpdyClient = {
   connection: SpdyConnection
   streams: ReadonlyMap<string, SpdyStream>
-  options: CommandOptions
+  clock: Clock
   gone: AbortSignal
   /** The end is told by a Status, not by plain words. */
   status: boolean
 }
 
-function commandClient({ connection, streams, gone, status }: SpdyClient): CommandClient {
+function commandClient({ connection, streams, clock, gone, status }: SpdyClient): CommandClient {
   const write = async (type: string, bytes: Uint8Array) => {
     await streams.get(type)?.write(bytes)
   }
@@ -84,7 +84,7 @@ function commandClient({ connection, streams, gone, status }: SpdyClient): Comma
       const text = status ? statusText(end) : plainText(end)
       if (text !== '') await write('error', Buffer.from(text))
       for (const type of ['stdout', 'stderr', 'error']) await streams.get(type)?.end()
-      await connection.close()
+      await connection.close(clock)
     },
     gone,
   }

@@ -1,125 +1,20 @@
 // exec and attach through `serveNode`, spoken to as each kind of client does.
 
 import { expect, test } from 'bun:test'
-import { dialWebSocket } from '../../../test/support/websocket.ts'
-import type { Pod } from '../../api/schema/generated/types.ts'
-import type { ByteStream } from '../../lib/byte-stream.ts'
-import { SimClock } from '../../lib/clock.ts'
-import { silentLog } from '../../lib/log.ts'
-import { ByteQueue } from '../../lib/net/byte-queue.ts'
-import { ByteReader } from '../../lib/net/byte-reader.ts'
-import { formatHead, headerOf, readHead } from '../../lib/net/http1.ts'
-import { streamPair } from '../../lib/net/pipe.ts'
+import {
+  FakeProcess,
+  openSocket,
+  openSpdy,
+  received,
+  text,
+  uint32,
+  until,
+  world,
+} from '../../../test/support/node-http.ts'
+import { headerOf } from '../../lib/net/http1.ts'
 import type { WebSocketStream } from '../../lib/net/websocket.ts'
-import type { ExecSession } from '../../runtime/contract.ts'
-import type { NodeHttp } from './pods-on-node.ts'
-import { serveNode } from './server.ts'
-
-const never = new AbortController().signal
-const text = (bytes: Uint8Array | string) => Buffer.from(bytes).toString()
-
-const POD = {
-  metadata: { namespace: 'd', name: 'p', uid: 'u' },
-  spec: { containers: [{ name: 'c', image: 'i', tty: false }] },
-} as unknown as Pod
-
-/** A process under the control of the test. */
-class FakeProcess implements ExecSession {
-  readonly #out = new ByteQueue({ capacityBytes: 1 << 20 })
-  readonly #err = new ByteQueue({ capacityBytes: 1 << 20 })
-  readonly #exit = Promise.withResolvers<number>()
-  readonly stdout = this.#out.readable
-  readonly stderr = this.#err.readable
-  readonly exitCode = this.#exit.promise
-  readonly input: string[] = []
-  readonly sizes: string[] = []
-  closed = false
-  /** Called when the input has ended. */
-  onInputEnd = () => {}
-  async write(bytes: Uint8Array) {
-    this.input.push(text(bytes))
-  }
-  async endInput() {
-    this.onInputEnd()
-  }
-  resize(columns: number, rows: number) {
-    this.sizes.push(`${columns}x${rows}`)
-  }
-  close() {
-    this.closed = true
-    this.exit(137)
-  }
-  say(out: string, err = '') {
-    void this.#out.push(Buffer.from(out))
-    void this.#err.push(Buffer.from(err))
-  }
-  exit(code: number) {
-    this.#out.end()
-    this.#err.end()
-    this.#exit.resolve(code)
-  }
-}
-
-function world(process = new FakeProcess()) {
-  const started: object[] = []
-  const start = async (id: string, options: object) => {
-    started.push({ id, ...options })
-    return process
-  }
-  const clock = new SimClock()
-  const seen = { id: 'c1', name: 'c', state: 'running', attempt: 0 }
-  const node = {
-    ...{ clock, log: silentLog, logsPath: '/nowhere', stats: async () => ({}) },
-    pods: {
-      known: async () => {},
-      find: (_: string, name: string) => (name === 'p' ? POD : undefined),
-      list: () => [POD],
-    },
-    runtime: {
-      ...{ exec: start, attach: start, onChange: () => () => {} },
-      observe: async () => ({ sandbox: undefined, containers: [seen] }),
-      dialPort: () => Promise.reject(new Error('not here')),
-    },
-  } as unknown as NodeHttp
-  const dial = () => {
-    const [client, server] = streamPair()
-    return { client, served: serveNode(node, server, never) }
-  }
-  const connect = async (line: string, headers: [string, string][]) => {
-    const { client, served } = dial()
-    await client.write(formatHead(`${line} HTTP/1.1`, headers))
-    const reader = new ByteReader(client.readable)
-    const head = (await readHead(reader))!
-    const rest: ByteStream = {
-      readable: reader.remaining(),
-      write: (bytes) => client.write(bytes),
-      end: () => client.end(),
-      abort: (reason) => client.abort(reason),
-    }
-    return { head, stream: rest, served }
-  }
-  return { process, started, clock, dial, connect, node }
-}
 
 const EXEC = '/exec/d/p/c?command=ls&command=-l&input=1&output=1&error=1'
-
-async function openSocket(w: ReturnType<typeof world>, path: string, protocol?: string) {
-  const { client, served } = w.dial()
-  const socket = await dialWebSocket(client, path, protocol === undefined ? [] : [protocol])
-  return { served, client, socket }
-}
-
-/** Everything that comes until the end: `channel:text`. */
-async function received(socket: WebSocketStream): Promise<string[]> {
-  const all: string[] = []
-  for (;;) {
-    const message = await socket.receive()
-    if (message === undefined) return all
-    all.push(
-      message.text ? text(message.data) : `${message.data[0]}:${text(message.data.subarray(1))}`,
-    )
-  }
-}
 
 const FAILED = {
   metadata: {},
@@ -241,77 +136,6 @@ test('a protocol that nobody knows is refused before anything runs', async () =>
   expect(w.started).toEqual([])
 })
 
-/** The least of a SPDY client: opens streams, sends and collects frames. */
-class SpdyClient {
-  readonly #stream: ByteStream
-  #nextId = 1
-  constructor(stream: ByteStream) {
-    this.#stream = stream
-  }
-
-  async open(headers: Record<string, string>, fin = false): Promise<number> {
-    const id = this.#nextId
-    this.#nextId += 2
-    const parts = [uint32(Object.keys(headers).length)]
-    for (const [name, value] of Object.entries(headers)) {
-      parts.push(uint32(name.length), Buffer.from(name), uint32(value.length), Buffer.from(value))
-    }
-    const block = this.#block(Buffer.concat(parts))
-    const payload = Buffer.concat([uint32(id), uint32(0), Buffer.alloc(2), block])
-    await this.frame(0x80030001, fin ? 1 : 0, payload)
-    return id
-  }
-
-  /** Uncompressed blocks of deflate, and the empty one that a flush makes. */
-  #block(bytes: Buffer): Buffer {
-    const length = Buffer.from([0, bytes.length, 0, ~bytes.length & 255, 255])
-    const start = Buffer.from(this.#nextId === 3 ? [0x78, 0x01] : [])
-    return Buffer.concat([start, length, bytes, Buffer.from([0, 0, 0, 255, 255])])
-  }
-
-  frame(first: number, flags: number, payload: Uint8Array): Promise<void> {
-    const start = Buffer.alloc(8)
-    start.writeUInt32BE(first)
-    start.writeUInt32BE((flags << 24) | payload.byteLength, 4)
-    return this.#stream.write(Buffer.concat([start, payload]))
-  }
-
-  hangUp(): Promise<void> {
-    return this.#stream.end()
-  }
-
-  /** `id:text`, `id:end`, `reply:id` and so on, until the other side has finished. */
-  async frames(): Promise<string[]> {
-    const bytes = Buffer.from(await new Response(this.#stream.readable as never).arrayBuffer())
-    const all: string[] = []
-    for (let at = 0; at < bytes.length; ) {
-      const first = bytes.readUInt32BE(at)
-      const length = bytes.readUIntBE(at + 5, 3)
-      const payload = bytes.subarray(at + 8, at + 8 + length)
-      if (first < 0x80000000) {
-        if (length > 0) all.push(`${first}:${payload}`)
-        if (bytes[at + 4] === 1) all.push(`${first}:end`)
-      } else all.push(`${FRAMES[first & 0xffff]}:${length >= 4 ? payload.readUInt32BE(0) : ''}`)
-      at += 8 + length
-    }
-    return all
-  }
-}
-
-const FRAMES: Record<number, string> = { 2: 'reply', 3: 'reset', 6: 'pong', 7: 'goaway' }
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
-
-async function openSpdy(w: ReturnType<typeof world>, path: string, protocols: string[]) {
-  const offers = protocols.map((name): [string, string] => ['X-Stream-Protocol-Version', name])
-  const opened = await w.connect(`POST ${path}`, [['Upgrade', 'SPDY/3.1'], ...offers])
-  return { ...opened, client: new SpdyClient(opened.stream) }
-}
-
 test('a command runs over SPDY: the client opens a stream for each channel', async () => {
   const w = world()
   const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'channel.k8s.io']
@@ -342,6 +166,88 @@ test('a command runs over SPDY: the client opens a stream for each channel', asy
   expect(w.process.input.join('')).toBe('hello')
 })
 
+/** A process that reads a little of what it gets, and then nothing any more. */
+class DeafProcess extends FakeProcess {
+  readonly #left = Promise.withResolvers<never>()
+  override async write(bytes: Uint8Array) {
+    await super.write(bytes)
+    await this.#left.promise
+  }
+  leave(code: number) {
+    this.say('last words')
+    this.exit(code)
+    this.#left.reject(new Error('write EPIPE'))
+  }
+}
+
+const DEAFNESSES: [string, (process: DeafProcess) => void][] = [
+  ['ends', (process) => process.leave(3)],
+  // Somebody else has its input open still, so that no write ever fails.
+  ['ends, but not its input', (process) => process.exit(3)],
+]
+
+test.each(DEAFNESSES)(
+  'over WebSocket the end comes last when a command %s while the client sends',
+  async (_, leave) => {
+    const process = new DeafProcess()
+    const w = world(process)
+    const { socket, served } = await openSocket(w, EXEC, 'v5.channel.k8s.io')
+    const sending = floodSocket(socket)
+    await until(() => process.input.length > 0)
+    leave(process)
+    expect((await received(socket)).at(-1)).toBe(`3:${JSON.stringify(FAILED)}`)
+    await sending
+    await served
+  },
+)
+
+test.each(DEAFNESSES)(
+  'over SPDY the end comes last when a command %s while the client sends',
+  async (_, leave) => {
+    const process = new DeafProcess()
+    const w = world(process)
+    const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
+    for (const streamType of ['error', 'stdin', 'stdout', 'stderr']) {
+      await client.open({ streamType })
+    }
+    let isOver = false
+    const sending = (async () => {
+      while (!isOver) await client.frame(3, 0, Buffer.alloc(32 * 1024))
+    })()
+    await until(() => process.input.length > 0)
+    leave(process)
+    const frames = await client.frames()
+    expect(frames).toContain(`1:${JSON.stringify(FAILED)}`)
+    expect(frames.at(-1)).toBe('goaway:7')
+    isOver = true
+    await sending
+    await client.hangUp()
+    await served
+  },
+)
+
+test('a SPDY client that does not leave after the end is not waited for for ever', async () => {
+  const w = world()
+  const { client, served } = await openSpdy(w, '/exec/d/p/c?command=x&output=1', [])
+  for (const streamType of ['error', 'stdout']) await client.open({ streamType })
+  await until(() => w.started.length > 0)
+  w.process.exit(0)
+  expect((await client.frames()).at(-1)).toBe('goaway:3')
+  await w.clock.advance(30_000)
+  await served
+  expect(await client.frames()).toEqual([])
+})
+
+/** Sends until it cannot any more. */
+async function floodSocket(socket: WebSocketStream): Promise<void> {
+  const message = Buffer.alloc(32 * 1024)
+  try {
+    for (;;) await socket.send(message)
+  } catch {
+    // The other side has closed, which is how this ends.
+  }
+}
+
 test('a client that never opens its streams is dropped', async () => {
   const w = world()
   const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
@@ -354,34 +260,4 @@ test('a client that never opens its streams is dropped', async () => {
 test('SPDY protocols that nobody knows are refused', async () => {
   const { head } = await openSpdy(world(), EXEC, ['v9.channel.k8s.io'])
   expect(head.line).toBe('HTTP/1.1 403 Forbidden')
-})
-
-test('ports are forwarded over SPDY in pairs of streams', async () => {
-  const w = world()
-  const [near, far] = streamPair()
-  const asked: number[] = []
-  w.node.runtime.dialPort = async (_, port) => {
-    asked.push(port)
-    if (port === 81) throw new Error('connection refused')
-    return near
-  }
-  const { client } = await openSpdy(w, '/portForward/d/p', ['portforward.k8s.io'])
-  await client.open({ streamType: 'error', port: '80', requestID: '0' }, true)
-  await client.open({ streamType: 'data', port: '80', requestID: '0' })
-  await client.open({ streamType: 'error', port: '81', requestID: '1' }, true)
-  await client.open({ streamType: 'data', port: '81', requestID: '1' })
-  await client.open({ streamType: 'data', port: 'x', requestID: '2' })
-  await client.frame(3, 1, Buffer.from('question'))
-  expect(await new Response(far.readable as never).text()).toBe('question')
-  await far.write(Buffer.from('answer'))
-  await far.end()
-  const frames = client.frames()
-  // The client hangs up once everything is through.
-  await new Promise((resolve) => setImmediate(resolve))
-  await client.hangUp()
-  const seen = await frames
-  expect(asked).toEqual([80, 81])
-  expect(seen).toContain('3:answer')
-  expect(seen).toContain('5:error forwarding port 81 to pod p, uid u: connection refused')
-  expect(seen).toContain('reset:9')
 })

@@ -45,7 +45,7 @@ export async function handlePortForward(
     return forwardSpdy(node, stream, dial, signal)
   }
   if (!offered(request, 'sec-websocket-protocol').includes(TUNNEL_PROTOCOL)) {
-    return acceptPortChannels(stream, request, dial, signal)
+    return acceptPortChannels(stream, request, { dial, clock: node.clock }, signal)
   }
   const messages = upgradeToWebSocket(stream, request, TUNNEL_PROTOCOL)
   await forwardSpdy(node, bytesOver(messages), dial, signal)

@@ -4,6 +4,7 @@
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { readHead } from '../../lib/net/http1.ts'
+import { own } from '../../lib/own.ts'
 import { handleLogs } from './logs.ts'
 import { handleMetrics } from './metrics.ts'
 import type { NodeHttp } from './pods-on-node.ts'
@@ -77,7 +78,7 @@ async function dispatch(
   { answer, reader }: Exchange,
   signal: AbortSignal,
 ): Promise<void> {
-  const route = HANDLERS[request.segments[0]!]
+  const route = own(HANDLERS, request.segments[0]!)
   if (route === undefined || route.segments !== request.segments.length) {
     throw new HttpError(404, '404 page not found')
   }

@@ -6,6 +6,7 @@
 // stream that nobody empties holds up its connection, as it does upstream.
 
 import type { ByteStream } from '../../lib/byte-stream.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { ByteQueue } from '../../lib/net/byte-queue.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { EmptyHeaderWriter, HeaderReader } from './spdy-headers.ts'
@@ -25,6 +26,8 @@ const DATA_BYTES_MAX = 32 * 1024
 const STREAM_BYTES_MAX = 256 * 1024
 /** kubectl opens two for each connection that it forwards. */
 const STREAMS_MAX = 2048
+/** A client that has not gone by then is not waited for. */
+const CLOSE_MS_MAX = 30_000
 
 export class SpdyConnection {
   readonly #stream: ByteStream
@@ -33,6 +36,7 @@ export class SpdyConnection {
   readonly #answers = new EmptyHeaderWriter()
   readonly #streams = new Map<number, SpdyStream>()
   readonly #onStream: (stream: SpdyStream) => void
+  readonly #over = Promise.withResolvers<void>()
   #lastId = 0
 
   /** `onStream` gets every stream that the client opens, after it was answered. */
@@ -58,13 +62,22 @@ export class SpdyConnection {
     for (const stream of this.#streams.values()) stream.broken(reason)
     this.#streams.clear()
     this.#headers.close()
+    this.#over.resolve()
   }
 
-  /** Says that nothing more will come, and ends the connection. */
-  async close(): Promise<void> {
+  /**
+   * Says that nothing more will come, and ends the connection when the client has done so, or does
+   * not within half a minute. What it still sends is read and dropped: bytes left unread would make
+   * the operating system reset the connection, and take from the client what it has not read yet.
+   */
+  async close(clock: Clock): Promise<void> {
+    for (const stream of this.#streams.values()) stream.drop()
     const payload = Buffer.alloc(8)
     payload.writeUInt32BE(this.#lastId, 0)
     await this.#control(GOAWAY, 0, payload)
+    const cancel = clock.after(CLOSE_MS_MAX, () => this.#over.resolve())
+    await this.#over.promise
+    cancel()
     await this.#stream.end()
   }
 
@@ -199,8 +212,14 @@ export class SpdyStream implements ByteStream {
     this.broken(reason)
   }
 
+  /** What nobody wants to read is dropped: the connection has other streams. */
   received(bytes: Uint8Array): Promise<void> {
-    return this.#queue.push(bytes)
+    return this.#queue.push(bytes).catch(ignoreBroken)
+  }
+
+  /** Nothing more is read. */
+  drop(): void {
+    this.#queue.end()
   }
 
   ended(): void {
@@ -220,5 +239,5 @@ export class SpdyStream implements ByteStream {
   }
 }
 
-/** `run` finds out by itself. */
+/** `run` finds out by itself, if it is the connection that is broken. */
 function ignoreBroken(): void {}

@@ -10,6 +10,7 @@ import { isAbort } from '../../lib/abort.ts'
 import { Backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
+import { own } from '../../lib/own.ts'
 import type { ImageSeen, ImageStore, Runtime } from '../../runtime/contract.ts'
 import type { NodeSettings } from '../settings.ts'
 import { type MachineFacts, readLoad } from './machine.ts'
@@ -128,7 +129,9 @@ export class NodeReporter {
   async #putLabels(view: NodeView, signal: AbortSignal): Promise<void> {
     const { client, settings } = this.#deps
     const there = this.#node?.metadata.labels ?? {}
-    const wanted = Object.entries(nodeLabels(view)).filter(([key, value]) => there[key] !== value)
+    const wanted = Object.entries(nodeLabels(view)).filter(
+      ([key, value]) => own(there, key) !== value,
+    )
     if (wanted.length === 0) return
     const body = { metadata: { labels: Object.fromEntries(wanted) } }
     const where = { name: settings.nodeName }

@@ -5,6 +5,7 @@ import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import { matchesNodeTerm } from '../../api/requirement.ts'
 import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
+import { own } from '../../lib/own.ts'
 import type { SysctlList } from '../../runtime/spec/sysctls.ts'
 import { podLimits, podRequests } from '../resources.ts'
 import { podFault } from './pod-rules.ts'
@@ -66,10 +67,10 @@ function tooLarge(pod: Pod, node: Node, others: readonly Pod[]): Rejection | und
   for (const [name, text] of Object.entries(requests)) {
     const requested = amount(name, text)
     // An extended resource that the node does not know is nothing that it could run out of.
-    const isExtended = name.includes('/') && allocatable[name] === undefined
+    const isExtended = name.includes('/') && own(allocatable, name) === undefined
     if (requested === 0 || isExtended) continue
-    const capacity = amount(name, allocatable[name] ?? '0')
-    const used = others.reduce((sum, other) => sum + amount(name, podRequests(other)[name]), 0)
+    const capacity = amount(name, own(allocatable, name) ?? '0')
+    const used = others.reduce((sum, other) => sum + amount(name, own(podRequests(other), name)), 0)
     if (requested > capacity - used) return insufficient(name, requested, used, capacity)
   }
   return undefined
@@ -88,7 +89,7 @@ function amount(name: string, text: string | undefined): number {
 
 function wrongNode({ spec }: Pod, node: Node): Rejection | undefined {
   const labels = node.metadata.labels ?? {}
-  const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => labels[k] === v)
+  const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => own(labels, k) === v)
   const terms =
     spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
   const isWanted = terms === undefined || terms.some((term) => matchesNodeTerm(term, node))

@@ -4,7 +4,7 @@
 // field 1, an answer with a number in field 1.
 
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
-import { joinHostPort } from './target.ts'
+import { joinHostPort } from '../../lib/net/dial-error.ts'
 
 export type HealthAnswer =
   | { readonly ok: true; readonly status: string }

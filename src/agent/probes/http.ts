@@ -3,7 +3,8 @@
 
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { type HttpTarget, joinHostPort, urlOf } from './target.ts'
+import { joinHostPort } from '../../lib/net/dial-error.ts'
+import { type HttpTarget, urlOf } from './target.ts'
 import { openTcp } from './tcp.ts'
 
 export type HttpAnswer = { readonly code: number; readonly location: string; readonly body: string }

@@ -3,12 +3,13 @@
 import { expand } from '../../api/pod/expand.ts'
 import type { Container, Probe } from '../../api/schema/generated/types.ts'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
+import { joinHostPort } from '../../lib/net/dial-error.ts'
 import type { Runtime } from '../../runtime/contract.ts'
 import { runInContainer } from '../exec.ts'
 import { checkHealth, UNIMPLEMENTED } from './grpc.ts'
 import { httpGet } from './http.ts'
 import type { Outcome } from './outcome.ts'
-import { httpTarget, joinHostPort, portOf, urlOf } from './target.ts'
+import { httpTarget, portOf, urlOf } from './target.ts'
 import { openTcp } from './tcp.ts'
 
 export type ProbeTarget = {

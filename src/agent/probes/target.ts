@@ -1,6 +1,7 @@
 // Where a probe or a hook goes: host, port, path. Pure.
 
 import type { Container, HTTPGetAction } from '../../api/schema/generated/types.ts'
+import { joinHostPort } from '../../lib/net/dial-error.ts'
 
 export type HttpTarget = {
   readonly scheme: 'http' | 'https'
@@ -45,11 +46,6 @@ export function httpTarget(
     path: path.startsWith('/') ? path : `/${path}`,
     headers,
   }
-}
-
-/** `10.1.2.3:80`, `[fd00::1]:80` */
-export function joinHostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 export function urlOf({ scheme, host, port, path }: HttpTarget): string {

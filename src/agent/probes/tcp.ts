@@ -1,15 +1,7 @@
 // Opens a TCP connection, and says in Go's words why it could not.
 
 import { connect, type Socket } from 'node:net'
-import { joinHostPort } from './target.ts'
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connect: connection refused',
-  EHOSTUNREACH: 'connect: no route to host',
-  ENETUNREACH: 'connect: network is unreachable',
-  ECONNRESET: 'connect: connection reset by peer',
-  ETIMEDOUT: 'i/o timeout',
-}
+import { dialError } from '../../lib/net/dial-error.ts'
 
 /** Rejects with `dial tcp 10.0.0.1:80: connect: connection refused`, or when `signal` aborts. */
 export function openTcp(host: string, port: number, signal: AbortSignal): Promise<Socket> {
@@ -26,10 +18,9 @@ export function openTcp(host: string, port: number, signal: AbortSignal): Promis
       settle()
       resolve(socket)
     })
-    socket.once('error', (error: Error & { code?: string }) => {
+    socket.once('error', (error) => {
       settle()
-      const why = REASONS[error.code ?? ''] ?? error.message
-      reject(new Error(`dial tcp ${joinHostPort(host, port)}: ${why}`))
+      reject(dialError(host, port, error))
     })
   })
 }

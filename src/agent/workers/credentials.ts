@@ -1,6 +1,7 @@
 // Which user name and password a registry gets, from a pod's imagePullSecrets. Pure.
 
 import type { Secret } from '../../api/schema/generated/types.ts'
+import { own } from '../../lib/own.ts'
 import type { PullCredentials } from '../../runtime/contract.ts'
 
 type AuthEntry = { username?: string; password?: string; auth?: string }
@@ -40,7 +41,7 @@ export function splitImage(image: string): { registry: string; repository: strin
 
 function entriesOf({ type, data }: Secret): [string, AuthEntry][] {
   const key = type === 'kubernetes.io/dockercfg' ? '.dockercfg' : '.dockerconfigjson'
-  const text = data?.[key]
+  const text = own(data, key)
   if (text === undefined) return []
   try {
     const config = JSON.parse(Buffer.from(text, 'base64').toString())

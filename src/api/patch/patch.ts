@@ -1,6 +1,7 @@
 // One entry for the patches that change a document as it stands. Server-side apply knows owners,
 // and has an entry of its own: apply/apply.ts.
 
+import { own } from '../../lib/own.ts'
 import type { ObjectType } from '../schema/schema.ts'
 import { ApiError, badRequest } from '../status.ts'
 import { applyJsonPatch } from './json.ts'
@@ -30,7 +31,7 @@ const CONTENT_TYPES: Readonly<Record<string, PatchType | 'apply'>> = {
 /** Undefined for a Content-Type that is no patch. Parameters (`; charset=…`) are passed over. */
 export function patchTypeOf(contentType: string): PatchType | 'apply' | undefined {
   const [name] = contentType.split(';')
-  return CONTENT_TYPES[name!.trim()]
+  return own(CONTENT_TYPES, name!.trim())
 }
 
 /** Goes before the decoder's own words when the body cannot be parsed; the answer is a 400. */

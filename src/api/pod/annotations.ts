@@ -1,5 +1,6 @@
 // Annotations that mean something to the server.
 
+import { own } from '../../lib/own.ts'
 import { JsonSyntaxError, parseJson, plainJson } from '../codec/json.ts'
 import type { Pod, PodSpec, Toleration } from '../schema/generated/types.ts'
 import type { Faults } from '../validation/faults.ts'
@@ -35,7 +36,7 @@ export function checkPodAnnotations(
 export function checkPodAnnotationsUpdate(faults: Faults, at: string, pod: Pod, old: Pod) {
   const [annotations, before] = [pod.metadata.annotations ?? {}, old.metadata.annotations ?? {}]
   for (const [key, value] of Object.entries(before)) {
-    if (annotations[key] === value) continue
+    if (own(annotations, key) === value) continue
     if (key.startsWith(APP_ARMOR)) {
       faults.forbidden(`${at}[${key}]`, 'may not remove or update AppArmor annotations')
     }
@@ -44,7 +45,7 @@ export function checkPodAnnotationsUpdate(faults: Faults, at: string, pod: Pod, 
     }
   }
   for (const key of Object.keys(annotations)) {
-    if (before[key] !== undefined) continue
+    if (own(before, key) !== undefined) continue
     if (key.startsWith(APP_ARMOR)) {
       faults.forbidden(`${at}[${key}]`, 'may not add AppArmor annotations')
     }

@@ -1,5 +1,6 @@
 // The claim that stands for extended resources of a pod, in its status.
 
+import { own } from '../../lib/own.ts'
 import type { Pod } from '../schema/generated/types.ts'
 import type { Faults } from '../validation/faults.ts'
 import { checkDnsLabel, checkDnsSubdomain } from '../validation/values.ts'
@@ -26,7 +27,7 @@ export function checkExtendedClaim(faults: Faults, { spec, status }: Pod) {
     if (container === undefined) {
       const detail = `must match the name of an entry in ${OF_CONTAINERS}`
       faults.invalid(`${path}.containerName`, containerName, detail)
-    } else if (container.resources?.requests?.[resourceName] === undefined) {
+    } else if (own(container.resources?.requests, resourceName) === undefined) {
       const detail = `must match the extended resource name of an entry in ${OF_REQUESTS}`
       faults.invalid(`${path}.resourceName`, resourceName, detail)
     }

@@ -1,5 +1,6 @@
 // Fields of a pod as text: for variables and for files of downwardAPI volumes. Pure.
 
+import { own } from '../../lib/own.ts'
 import { RuntimeError } from '../../runtime/contract.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../quantity.ts'
 import type { Container, Pod, ResourceFieldSelector } from '../schema/generated/types.ts'
@@ -18,8 +19,8 @@ export function fieldValue(view: FieldView, fieldPath: string): string {
   const subscripted = /^(.+?)\['(.*)'\]$/s.exec(fieldPath)
   if (subscripted !== null) {
     const [, path, key] = subscripted
-    if (path === 'metadata.annotations') return metadata.annotations?.[key!] ?? ''
-    if (path === 'metadata.labels') return metadata.labels?.[key!] ?? ''
+    if (path === 'metadata.annotations') return own(metadata.annotations, key!) ?? ''
+    if (path === 'metadata.labels') return own(metadata.labels, key!) ?? ''
     throw wrong(`fieldPath "${fieldPath}" does not support subscript`)
   }
   switch (fieldPath) {
@@ -60,10 +61,10 @@ function formatMap(map: Readonly<Record<string, string>>): string {
 export function resourceValue(
   view: FieldView,
   selector: ResourceFieldSelector,
-  own: Container | undefined,
+  itself: Container | undefined,
 ): string {
   const { containerName, resource } = selector
-  const container = containerName ? findContainer(view.pod, containerName) : own
+  const container = containerName ? findContainer(view.pod, containerName) : itself
   if (container === undefined) throw wrong(`container ${containerName} not found`)
   const [kind, name = ''] = splitOnce(resource, '.')
   const isKnown =
@@ -72,7 +73,7 @@ export function resourceValue(
     throw wrong(`unsupported container resource : ${resource}`)
   }
   const limit = limitOf(view, container, name)
-  const amount = kind === 'limits' ? limit : (container.resources?.requests?.[name] ?? '0')
+  const amount = kind === 'limits' ? limit : (own(container.resources?.requests, name) ?? '0')
   const divisor = isZero(selector.divisor) ? '1' : selector.divisor!
   const units = name === 'cpu' ? milliUnits : wholeUnits
   return String(Math.ceil(units(parseQuantity(amount)) / units(parseQuantity(divisor))))
@@ -80,9 +81,9 @@ export function resourceValue(
 
 /** A container without a limit may take what the pod, or else the node, has. */
 function limitOf(view: FieldView, container: Container, name: string): string {
-  const own = container.resources?.limits?.[name]
-  if (!isZero(own)) return own!
-  const shared = view.pod.spec.resources?.limits?.[name]
+  const limit = own(container.resources?.limits, name)
+  if (!isZero(limit)) return limit!
+  const shared = own(view.pod.spec.resources?.limits, name)
   return (isZero(shared) ? view.allocatable[name] : shared) ?? '0'
 }
 

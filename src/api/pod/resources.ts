@@ -1,5 +1,6 @@
 // Sums over the resources of a pod's containers, and the class of service that follows from them.
 
+import { own } from '../../lib/own.ts'
 import {
   addQuantity,
   compareQuantity,
@@ -82,7 +83,7 @@ const COMPUTE = ['cpu', 'memory']
 /** CPU and memory that are more than nothing. */
 function computeOf(list: ResourceList | undefined): ResourceList {
   const entries = COMPUTE.flatMap((name) => {
-    const text = list?.[name]
+    const text = own(list, name)
     const isSome = text !== undefined && compareQuantity(parseQuantity(text), ZERO) > 0
     return isSome ? [[name, text] as const] : []
   })

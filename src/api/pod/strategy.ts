@@ -1,5 +1,6 @@
 // What the server writes into a pod on its own account (pkg/registry/core/pod/strategy.go).
 
+import { own } from '../../lib/own.ts'
 import type { RequestContext } from '../resource.ts'
 import type { LabelSelector, Pod, PodSpec } from '../schema/generated/types.ts'
 import { formatTime } from '../time.ts'
@@ -81,11 +82,12 @@ function mergeKeys(term: KeyedTerm | undefined, labels: Readonly<Record<string, 
   const selector = term?.labelSelector
   if (selector === undefined) return
   const merge = (keys: readonly string[] | undefined, operator: string) => {
-    for (const key of keys ?? []) {
-      if (labels[key] === undefined) continue
-      const expression = { key, operator, values: [labels[key]] }
-      selector.matchExpressions = [...(selector.matchExpressions ?? []), expression]
-    }
+    const added = (keys ?? []).flatMap((key) => {
+      const value = own(labels, key)
+      return value === undefined ? [] : [{ key, operator, values: [value] }]
+    })
+    if (added.length === 0) return
+    selector.matchExpressions = [...(selector.matchExpressions ?? []), ...added]
   }
   merge(term?.matchLabelKeys, 'In')
   merge(term?.mismatchLabelKeys, 'NotIn')

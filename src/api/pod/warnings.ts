@@ -1,5 +1,6 @@
 // What is accepted but probably not meant (pkg/api/pod/warnings.go).
 
+import { own } from '../../lib/own.ts'
 import { dnsLabelFaults, labelValueFaults } from '../names.ts'
 import { parseQuantity, scaledValue } from '../quantity.ts'
 import type {
@@ -87,7 +88,9 @@ function nodeLabelWarnings(at: string, { nodeSelector, affinity, ...spec }: PodS
   const wishes = affinity?.nodeAffinity?.[preferred] ?? []
   return [
     ...Object.keys(nodeSelector ?? {}).flatMap((key) =>
-      key in OLD_NODE_LABELS ? [`${at}spec.nodeSelector[${key}]: ${OLD_NODE_LABELS[key]}`] : [],
+      Object.hasOwn(OLD_NODE_LABELS, key)
+        ? [`${at}spec.nodeSelector[${key}]: ${OLD_NODE_LABELS[key]}`]
+        : [],
     ),
     ...terms.flatMap((term, index) =>
       termWarnings(`${path}.${required}.nodeSelectorTerms[${index}]`, term, false),
@@ -97,7 +100,7 @@ function nodeLabelWarnings(at: string, { nodeSelector, affinity, ...spec }: PodS
     ),
     ...(spec.topologySpreadConstraints ?? []).flatMap(({ topologyKey, labelSelector }, index) => {
       const field = `${at}spec.topologySpreadConstraints[${index}]`
-      const old = OLD_NODE_LABELS[topologyKey]
+      const old = own(OLD_NODE_LABELS, topologyKey)
       return [
         ...(old === undefined ? [] : [`${field}.topologyKey: ${topologyKey} is ${old}`]),
         ...(labelSelector === undefined ? [`${field}.labelSelector: ${NO_SELECTOR}`] : []),
@@ -111,7 +114,7 @@ const NO_SELECTOR = 'a null labelSelector results in matching no pod'
 function termWarnings(at: string, term: NodeSelectorTerm, checksValues: boolean): string[] {
   return (term.matchExpressions ?? []).flatMap(({ key, values }, index) => {
     const field = `${at}.matchExpressions[${index}]`
-    const old = OLD_NODE_LABELS[key]
+    const old = own(OLD_NODE_LABELS, key)
     const bad = (checksValues ? (values ?? []) : []).flatMap((value, valueIndex) =>
       labelValueFaults(value).map(
         (fault) => `${field}.values[${valueIndex}]: ${value} is invalid, ${fault}`,
@@ -138,7 +141,7 @@ const OLD_ANNOTATIONS: readonly (readonly [string, string])[] = [
 
 function annotationWarnings(at: string, { annotations }: ObjectMeta): string[] {
   return OLD_ANNOTATIONS.flatMap(([key, message]) =>
-    annotations?.[key] === undefined ? [] : [`${at}metadata.annotations[${key}]: ${message}`],
+    own(annotations, key) === undefined ? [] : [`${at}metadata.annotations[${key}]: ${message}`],
   )
 }
 
@@ -191,7 +194,7 @@ function fractionWarnings(
   names: readonly string[],
 ): string[] {
   return names.flatMap((name) => {
-    const text = list?.[name]
+    const text = own(list, name)
     if (text === undefined || scaledValue(parseQuantity(text), -3) % 1000n === 0n) return []
     return [`${at}[${name}]: fractional byte value "${text}" is invalid, must be an integer`]
   })
@@ -207,7 +210,7 @@ function profileWarnings(at: string, spec: PodSpec, { annotations = {} }: Object
     ...containersWithPaths({ spec }, `${at}spec`).flatMap(({ container, path: field }) => {
       const key = SECCOMP_CONTAINER + container.name
       const hasField = container.securityContext?.seccompProfile !== undefined
-      const isUnused = !hasField && annotations[key] !== undefined
+      const isUnused = !hasField && own(annotations, key) !== undefined
       const { limits, requests } = container.resources ?? {}
       return [
         ...(isUnused ? [`${path}[${key}]: ${unused}`] : []),
@@ -231,7 +234,7 @@ function appArmorWarning(
   path: string,
 ): string[] {
   const key = APP_ARMOR + name
-  const text = annotations[key]
+  const text = own(annotations, key)
   if (text === undefined || securityContext?.appArmorProfile) return []
   const whole = spec.securityContext?.appArmorProfile
   if (whole && Bun.deepEquals(whole, appArmorOf(text))) return []
@@ -245,7 +248,7 @@ function appArmorWarnings(spec: PodSpec, { annotations = {} }: ObjectMeta, at: s
   const whole = spec.securityContext?.appArmorProfile
   return containersWithPaths({ spec }, '').flatMap(({ container }) => {
     const key = APP_ARMOR + container.name
-    const text = annotations[key]
+    const text = own(annotations, key)
     if (text === undefined || Bun.deepEquals(appArmorOf(text), whole)) return []
     return [`${at}[${key}]: ${OLD_APP_ARMOR}`]
   })

@@ -114,7 +114,7 @@ export function typeOfKind(kind: GroupVersionKind): ObjectType | undefined {
   return isCore ? findObjectType(`io.k8s.apimachinery.pkg.apis.meta.v1.${kind.kind}`) : undefined
 }
 
-// [name, [group, version, kind] or 0, atomic, fields], as test/generate/emit-schema.ts writes it.
+// [name, [group, version, kind] or 0, atomic, fields], as src/build/emit-schema.ts writes it.
 type TypeRow = [string, [string, string, string] | 0, 0 | 1, FieldRow[]]
 type FieldRow = [string, string, number, number, FieldExtras?]
 type FieldExtras = {

@@ -1,5 +1,6 @@
 // Labels, annotations and selectors of labels.
 
+import { own } from '../../lib/own.ts'
 import { labelValueFaults, qualifiedNameFaults } from '../names.ts'
 import { meets } from '../requirement.ts'
 import type { LabelSelector, LabelSelectorRequirement } from '../schema/generated/types.ts'
@@ -111,8 +112,8 @@ export function matchesLabels(
   labels: Labels = {},
 ): boolean {
   const wanted = Object.entries(selector?.matchLabels ?? {})
-  if (!wanted.every(([key, value]) => labels[key] === value)) return false
+  if (!wanted.every(([key, value]) => own(labels, key) === value)) return false
   return (selector?.matchExpressions ?? []).every((requirement) =>
-    meets(requirement, labels[requirement.key]),
+    meets(requirement, own(labels, requirement.key)),
   )
 }

@@ -48,8 +48,9 @@ export async function copyBytes(
 function ignoreBrokenSource(): void {}
 
 /**
- * Joins two connections until both directions have ended. When either breaks, or `signal` aborts,
- * both are dropped. Never rejects: a broken connection is how most of them end.
+ * Joins two connections until both directions have ended. When one cannot be read any more, or
+ * `signal` aborts, both are dropped. One that takes nothing any more may still have much to say:
+ * what is meant for it is dropped until it has. Never rejects: most connections end broken.
  */
 export async function joinStreams(a: ByteStream, b: ByteStream, signal: AbortSignal) {
   const drop = (reason: unknown) => {
@@ -59,8 +60,14 @@ export async function joinStreams(a: ByteStream, b: ByteStream, signal: AbortSig
   const onAbort = () => drop(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
   const flow = async (from: ByteStream, to: ByteStream) => {
-    await copyBytes(from.readable, (bytes) => to.write(bytes))
-    await to.end()
+    let takes = true
+    const refuse = () => {
+      takes = false
+    }
+    await copyBytes(from.readable, async (bytes) => {
+      if (takes) await to.write(bytes).catch(refuse)
+    })
+    if (takes) await to.end()
   }
   if (signal.aborted) onAbort()
   await Promise.all([flow(a, b).catch(drop), flow(b, a).catch(drop)])

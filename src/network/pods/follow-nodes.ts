@@ -9,12 +9,14 @@ import { contains, parseCidr } from '../../lib/ip.ts'
 import { describeError, type Log } from '../../lib/log.ts'
 import { Mailbox } from '../../lib/mailbox.ts'
 import { withTasks } from '../../lib/tasks.ts'
+import type { RulesGuard } from '../rules-guard.ts'
 import type { NetworkSettings, NodeNetwork } from './node-network.ts'
 import type { NodeRoute, PeerFeed } from './peer-feed.ts'
 
 export type FollowNodesDeps = {
   peers: Pick<PeerFeed, 'all' | 'run'>
-  network: Pick<NodeNetwork, 'configure'>
+  network: Pick<NodeNetwork, 'configure' | 'concerns'>
+  guard: Pick<RulesGuard, 'guard'>
   clock: Clock
   log: Log
   nodeName: string
@@ -51,7 +53,10 @@ export class FollowNodes implements Component {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { peers } = this.#deps
+    const { peers, guard, network } = this.#deps
+    const repair = () => this.#news.put('changed')
+    const concerns = network.concerns.bind(network)
+    const unguard = guard.guard({ name: 'node network', concerns, repair })
     try {
       await withTasks(async (start) => {
         start((signal) => peers.run(() => this.#news.put('changed'), signal))
@@ -60,6 +65,7 @@ export class FollowNodes implements Component {
     } catch (error) {
       if (!isAbort(error, signal)) throw error
     } finally {
+      unguard()
       this.#news.close()
     }
   }

@@ -7,7 +7,12 @@ import {
   nodeTable,
 } from './host-rules.ts'
 
-const rules = { bridge: 'kedge0', clusterCidrs: ['10.42.0.0/16'], podCidrs: ['10.42.0.0/24'] }
+const rules = {
+  bridge: 'kedge0',
+  clusterCidrs: ['10.42.0.0/16'],
+  podCidrs: ['10.42.0.0/24'],
+  serviceCidr: '10.43.0.0/16',
+}
 const port = { hostPort: 8080, containerPort: 80, protocol: 'TCP', hostIP: '', podIp: '10.42.0.5' }
 
 test('pods that leave the cluster are masqueraded, pods among themselves are not', () => {

@@ -1,18 +1,22 @@
-// The nftables rules that pods need on their node: leaving the cluster, host ports, and forwarding
-// on machines that forbid it. Text for `nft -f -`; pure.
+// The nftables rules that pods need on their node: leaving the cluster, host ports, forwarding on
+// machines that forbid it, and the guard of localhost. Text for `nft -f -`; pure.
 //
 // Our table is `inet kedge-node`. Services are another part's table; nothing here depends on it.
 
 import { parseCidr, parseIp } from '../../lib/ip.ts'
+import { localhostGuard } from '../host-settings.ts'
+import type { Protocol, Translation } from '../translations.ts'
 import type { PortMapping } from './cni-config.ts'
 
-const NODE_TABLE = 'inet kedge-node'
+export const NODE_TABLE = 'inet kedge-node'
 
 export type NodeRules = {
   readonly bridge: string
   /** Ranges of all pods of the cluster; traffic between them keeps its source. */
   readonly clusterCidrs: readonly string[]
   readonly podCidrs: readonly string[]
+  /** Addresses of Services: never the node's, also where they are on one of its devices. */
+  readonly serviceCidr: string
 }
 
 /** A host port of a pod that runs here. */
@@ -26,8 +30,8 @@ export function nodeTable(rules: NodeRules, hostPorts: readonly HostPort[]): str
     const outside = `${family} daddr != { ${[...inside, multicast(family)].join(', ')} }`
     return `    ${family} saddr ${own} ${outside} oifname != "${rules.bridge}" masquerade`
   })
-  // A host port asked for through localhost: the pod must not answer to its own localhost.
-  const loopback = `    ip saddr 127.0.0.0/8 oifname "${rules.bridge}" masquerade`
+  // A port asked for through localhost: the pod must not answer to its own localhost.
+  const loopback = '    ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade'
   return [
     `add table ${NODE_TABLE}`,
     `delete table ${NODE_TABLE}`,
@@ -35,8 +39,10 @@ export function nodeTable(rules: NodeRules, hostPorts: readonly HostPort[]): str
     '  map ports { type inet_proto . inet_service : ipv4_addr . inet_service; }',
     '  map ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
     '  set own { type ipv4_addr . ipv4_addr; }',
+    ...localhostGuard.map((line) => `  ${line}`),
     '  chain host_ports {',
     '    fib daddr type != local return',
+    `    ip daddr ${rules.serviceCidr} return`,
     '    dnat ip to ip daddr . meta l4proto . th dport map @ports_at',
     '    dnat ip to meta l4proto . th dport map @ports',
     '  }',
@@ -63,7 +69,7 @@ function hostPortElements(verb: 'add' | 'delete', ports: readonly HostPort[]): s
   const statements = ports
     .filter(({ podIp }) => parseIp(podIp)?.family === 4)
     .map(({ podIp, hostPort, containerPort, protocol, hostIP }) => {
-      const isAny = hostIP === '' || parseIp(hostIP)?.value === 0n
+      const isAny = isAnyAddress(hostIP)
       const key = `${isAny ? '' : `${hostIP} . `}${protocol.toLowerCase()} . ${hostPort}`
       const value = verb === 'add' ? ` : ${podIp} . ${containerPort}` : ''
       return `${verb} element ${NODE_TABLE} ${isAny ? 'ports' : 'ports_at'} { ${key}${value} }`
@@ -71,6 +77,22 @@ function hostPortElements(verb: 'add' | 'delete', ports: readonly HostPort[]): s
   const pods = new Set(ports.map(({ podIp }) => podIp).filter((ip) => parseIp(ip)?.family === 4))
   const own = [...pods].map((ip) => `${verb} element ${NODE_TABLE} own { ${ip} . ${ip} }`)
   return [...statements, ...own]
+}
+
+/** What host ports translate. */
+export function hostPortTranslations(ports: readonly HostPort[]): Translation[] {
+  return ports
+    .filter(({ podIp }) => parseIp(podIp)?.family === 4)
+    .map((port) => ({
+      protocol: port.protocol.toLowerCase() as Protocol,
+      address: isAnyAddress(port.hostIP) ? undefined : port.hostIP,
+      port: port.hostPort,
+      backends: [{ ip: port.podIp, port: port.containerPort }],
+    }))
+}
+
+function isAnyAddress(hostIp: string): boolean {
+  return hostIp === '' || parseIp(hostIp)?.value === 0n
 }
 
 /** A base chain as `nft -j list chains` shows it. */

@@ -3,12 +3,18 @@
 // `configure` is called with what the cluster says about this node and its peers, again on every
 // change; pods can be attached once it has succeeded for the first time.
 
-import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../../lib/files.ts'
 import type { Log } from '../../lib/log.ts'
 import { type Processes, runOk } from '../../lib/process.ts'
 import { RuntimeError } from '../../runtime/contract.ts'
+import type { Flows } from '../flow-keeper.ts'
+import {
+  applyHostSettings,
+  type HostFiles,
+  hostSettings,
+  KERNEL_MODULES,
+} from '../host-settings.ts'
+import type { Nft, NftChange } from '../nft.ts'
 import { type Attachment, Cni, DEFAULT_PLUGIN_DIRS, readUserConfig } from './cni.ts'
 import {
   addressesOf,
@@ -23,6 +29,8 @@ import {
   forwardAccepts,
   type HostPort,
   hostPortChange,
+  hostPortTranslations,
+  NODE_TABLE,
   nodeTable,
 } from './host-rules.ts'
 import { collectAddresses } from './leaks.ts'
@@ -35,6 +43,7 @@ import {
   planRoutes,
   ROUTE_PROTOCOL,
   type RoutePlan,
+  routeDevices,
   VXLAN_DEVICE,
   VXLAN_ID,
   VXLAN_OVERHEAD_BYTES,
@@ -44,7 +53,12 @@ import {
 
 export type NodeNetworkOptions = {
   processes: Processes
+  nft: Nft
+  flows: Flows
+  hostFiles: HostFiles
   log: Log
+  /** Addresses of Services. */
+  serviceCidr: string
   /** Gone after a reboot, as the attachments are: /run/kedge/network */
   runDir: string
   /** A folder like /etc/cni/net.d; what lies there wins over our own bridge. */
@@ -76,7 +90,6 @@ export interface PodNetwork {
 
 type Link = { ifname: string; mtu: number }
 
-const MODULES = ['br_netfilter', 'overlay', 'nf_conntrack', 'vxlan']
 const MTU_DEFAULT = 1500
 
 export class NodeNetwork implements PodNetwork {
@@ -84,8 +97,12 @@ export class NodeNetwork implements PodNetwork {
   readonly #cni: Cni
   readonly #bridge: string
   readonly #hostPorts = new Map<string, HostPort[]>()
+  /** Tables of others that have rules of ours. */
+  readonly #letThrough = new Set<string>()
   #network: NetworkConfig | undefined
   #isPrepared = false
+  /** The bridge, which the plugin makes with the first pod, was there when settings were made. */
+  #hasBridge = false
 
   constructor(options: NodeNetworkOptions) {
     this.#options = options
@@ -115,10 +132,21 @@ export class NodeNetwork implements PodNetwork {
         bridge: this.#bridge,
         addressDir: join(this.#options.runDir, 'addresses'),
       })
-    await this.#applySysctls(settings)
+    // The guard of localhost stands in these: they come before the settings that need it.
     await this.#applyRules(settings, signal)
+    this.#tellFlows('again')
     const hasVxlan = links.some(({ ifname }) => ifname === VXLAN_DEVICE)
     if (user === undefined) await this.#applyRoutes(plan, settings, hasVxlan, signal)
+    this.#hasBridge = links.some(({ ifname }) => ifname === this.#bridge)
+    const ways = [...(this.#hasBridge ? [this.#bridge] : []), ...routeDevices(plan, local)]
+    const hasIpv6 = settings.podCidrs.some((cidr) => cidr.includes(':'))
+    await this.#applySettings(hasIpv6, user === undefined ? ways : [])
+  }
+
+  /** Whether a change that somebody else made calls for `configure`. */
+  concerns({ table, verb, isForwardChain }: NftChange): boolean {
+    if (table === NODE_TABLE || isForwardChain) return true
+    return verb === 'delete' && this.#letThrough.has(table)
   }
 
   async attach(attachment: Attachment, signal: AbortSignal): Promise<string[]> {
@@ -130,6 +158,10 @@ export class NodeNetwork implements PodNetwork {
     try {
       const result = await this.#cni.add(network, attachment, signal)
       const ips = addressesOf(result)
+      if (!this.#hasBridge && network.name === NETWORK_NAME) {
+        this.#hasBridge = true
+        await this.#applySettings(false, [this.#bridge])
+      }
       if (!mapsHostPorts(network)) await this.#openPorts(attachment, ips[0], signal)
       return ips
     } catch (cause) {
@@ -146,9 +178,10 @@ export class NodeNetwork implements PodNetwork {
     if (ports !== undefined) {
       this.#hostPorts.delete(attachment.id)
       // The table may have been flushed by somebody else; then they are closed already.
-      await this.#nft(hostPortChange('delete', ports), signal).catch((error) =>
-        this.#options.log.warn('closing host ports failed', { error }),
-      )
+      await this.#options.nft
+        .apply(hostPortChange('delete', ports), signal)
+        .catch((error) => this.#options.log.warn('closing host ports failed', { error }))
+      this.#tellFlows()
     }
     await this.#cni.del(attachment, signal)
   }
@@ -164,7 +197,7 @@ export class NodeNetwork implements PodNetwork {
 
   /** Once per run of the agent: kernel modules, and the host ports of pods that outlived us. */
   async #prepare(signal: AbortSignal): Promise<void> {
-    const load = ['modprobe', '--all', '--quiet', ...MODULES]
+    const load = ['modprobe', '--all', '--quiet', ...KERNEL_MODULES]
     // Built-in or missing modules are no reason to stop: what needs them says so itself.
     await this.#options.processes.run(load, signal).catch(() => signal.throwIfAborted())
     for (const { id, result, ports } of await this.#cni.attached()) {
@@ -182,8 +215,20 @@ export class NodeNetwork implements PodNetwork {
     if (attachment.ports.length === 0 || ip === undefined) return
     const ports = attachment.ports.map((port) => ({ ...port, podIp: ip }))
     if (this.#hostPorts.has(attachment.id)) return
-    await this.#nft(hostPortChange('add', ports), signal)
+    // Known first: whoever writes the table anew from now on writes them too.
     this.#hostPorts.set(attachment.id, ports)
+    try {
+      await this.#options.nft.apply(hostPortChange('add', ports), signal)
+    } catch (error) {
+      this.#hostPorts.delete(attachment.id)
+      throw error
+    }
+    this.#tellFlows()
+  }
+
+  #tellFlows(again?: 'again'): void {
+    const translations = hostPortTranslations([...this.#hostPorts.values()].flat())
+    this.#options.flows.translates('host ports', translations, again)
   }
 
   async #userConfig(): Promise<NetworkConfig | undefined> {
@@ -201,38 +246,28 @@ export class NodeNetwork implements PodNetwork {
     return needsVxlan ? mtu - VXLAN_OVERHEAD_BYTES : mtu
   }
 
-  async #applySysctls({ podCidrs }: NetworkSettings): Promise<void> {
-    const has6 = podCidrs.some((cidr) => cidr.includes(':'))
-    // Strict reverse-path checks drop what comes back another way; loose ones still stop spoofing.
-    if ((await readSysctl('net/ipv4/conf/all/rp_filter')) === '1') {
-      await writeSysctl('net/ipv4/conf/all/rp_filter', '2')
+  async #applySettings(hasIpv6: boolean, podDevices: readonly string[]): Promise<void> {
+    const settings = hostSettings({ hasIpv6, podDevices })
+    const missing = await applyHostSettings(settings, this.#options.hostFiles)
+    for (const { path, without } of missing) {
+      if (without === undefined) throw new Error(`the kernel has no setting ${path}`)
+      this.#options.log.warn(`the kernel has no setting ${path}: ${without}`)
     }
-    await writeSysctl('net/ipv4/ip_forward', '1')
-    if (has6) await writeSysctl('net/ipv6/conf/all/forwarding', '1')
-    // Answers between pods of one bridge must pass the rules that translated the question.
-    for (const name of ['bridge-nf-call-iptables', ...(has6 ? ['bridge-nf-call-ip6tables'] : [])]) {
-      await writeSysctl(`net/bridge/${name}`, '1').catch((error) => {
-        if (!isMissing(error)) throw error
-        this.#options.log.warn('no br_netfilter: Services fail between pods of one node')
-      })
-    }
-    // For host ports through localhost; the bridge has only addresses of pods behind it.
-    await writeSysctl('net/ipv4/conf/default/route_localnet', '1')
-    await writeSysctl(`net/ipv4/conf/${this.#bridge}/route_localnet`, '1').catch((error) => {
-      if (!isMissing(error)) throw error // The plugin makes the bridge with the first pod.
-    })
   }
 
   async #applyRules(settings: NetworkSettings, signal: AbortSignal): Promise<void> {
     const { clusterCidrs, podCidrs } = settings
-    const rules = { bridge: this.#bridge, clusterCidrs, podCidrs }
-    await this.#nft(nodeTable(rules, [...this.#hostPorts.values()].flat()), signal)
-    const listing = await this.#nftList(['-j', 'list', 'chains'], signal)
+    const { nft, serviceCidr } = this.#options
+    const rules = { bridge: this.#bridge, clusterCidrs, podCidrs, serviceCidr }
+    await nft.apply(nodeTable(rules, [...this.#hostPorts.values()].flat()), signal)
+    const listing = await nft.read(['-j', 'list', 'chains'], signal)
+    this.#letThrough.clear()
     for (const chain of droppingForwardChains(JSON.parse(listing || '{}'))) {
+      this.#letThrough.add(`${chain.family} ${chain.table}`)
       const place = [chain.family, chain.table, chain.name]
-      const rulesNow = await this.#nftList(['list', 'chain', ...place], signal)
+      const rulesNow = await nft.read(['list', 'chain', ...place], signal)
       if (acceptsForward(rulesNow, clusterCidrs)) continue
-      await this.#nft(forwardAccepts(chain, clusterCidrs), signal)
+      await nft.apply(forwardAccepts(chain, clusterCidrs), signal)
     }
   }
 
@@ -275,21 +310,4 @@ export class NodeNetwork implements PodNetwork {
     const stdin = `${lines.join('\n')}\n`
     await runOk(this.#options.processes, [program, '-batch', '-'], signal, { stdin })
   }
-
-  #nft(script: string, signal: AbortSignal): Promise<string> {
-    return runOk(this.#options.processes, ['nft', '-f', '-'], signal, { stdin: script })
-  }
-
-  #nftList(args: readonly string[], signal: AbortSignal): Promise<string> {
-    return runOk(this.#options.processes, ['nft', ...args], signal)
-  }
-}
-
-async function readSysctl(path: string): Promise<string> {
-  return (await readFile(join('/proc/sys', path), 'utf8')).trim()
-}
-
-/** Writes only what differs: some settings reset others when written. */
-async function writeSysctl(path: string, value: string): Promise<void> {
-  if ((await readSysctl(path)) !== value) await writeFile(join('/proc/sys', path), value)
 }

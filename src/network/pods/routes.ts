@@ -10,7 +10,7 @@
 // -`.
 
 import { createHash } from 'node:crypto'
-import { contains, type Family, formatIp, parseCidr, parseIp } from '../../lib/ip.ts'
+import { contains, type Family, formatIp, type Ip, parseCidr, parseIp } from '../../lib/ip.ts'
 
 export type Peer = {
   readonly name: string
@@ -153,6 +153,15 @@ export function parseAddresses(json: string, skipped: readonly string[]): LocalA
     )
 }
 
+/** The devices that planned routes lead out by. */
+export function routeDevices(plan: RoutePlan, local: readonly LocalAddress[]): string[] {
+  const devices = plan.routes.flatMap(({ via, device }) => {
+    const ip = parseIp(via)
+    return device ?? local.find(({ cidr }) => ip && isIn(cidr, ip))?.device ?? []
+  })
+  return [...new Set(devices)]
+}
+
 function addressOf(peer: Peer, family: Family): string | undefined {
   return peer.internalIps.find((ip) => parseIp(ip)?.family === family)
 }
@@ -160,8 +169,10 @@ function addressOf(peer: Peer, family: Family): string | undefined {
 function isOnLink(address: string, local: readonly LocalAddress[]): boolean {
   const ip = parseIp(address)
   if (ip === undefined) return false
-  return local.some(({ cidr }) => {
-    const net = parseCidr(cidr)
-    return net !== undefined && contains(net, ip)
-  })
+  return local.some(({ cidr }) => isIn(cidr, ip))
+}
+
+function isIn(cidr: string, ip: Ip): boolean {
+  const net = parseCidr(cidr)
+  return net !== undefined && contains(net, ip)
 }

@@ -12,15 +12,19 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Component } from '../../lib/component.ts'
 import type { Log } from '../../lib/log.ts'
 import { Mailbox } from '../../lib/mailbox.ts'
-import type { Processes } from '../../lib/process.ts'
-import { planLostEndpoints, planStaleFlows } from './flows.ts'
-import { createNft, type Nft } from './nft.ts'
-import { planRules, type Ruleset } from './rules.ts'
-import { planScript, planTable, type Ranges } from './script.ts'
+import type { Flows } from '../flow-keeper.ts'
+import type { Nft } from '../nft.ts'
+import type { RulesGuard } from '../rules-guard.ts'
+import { planForgottenClients, planLostEndpoints } from './affinity.ts'
+import { type TableContent, tableContent } from './elements.ts'
+import { planRules, type ServiceRules, translationsOf } from './rules.ts'
+import { planScript, planTable, type Ranges, TABLE } from './script.ts'
 
 export type ProxyDeps = {
   informers: InformerSet
-  processes: Processes
+  nft: Nft
+  guard: Pick<RulesGuard, 'guard'>
+  flows: Flows
   clock: Clock
   log: Log
   nodeName: string
@@ -28,47 +32,47 @@ export type ProxyDeps = {
 }
 
 const RETRY = { firstMs: 500, maxMs: 30_000 }
-/** Destroyed by whoever reloads a firewall: wait until that is over before we repair. */
-const REPAIR_AFTER_MS = 500
 
 export function createProxy(deps: ProxyDeps): Component {
   return {
     name: 'proxy',
-    start(signal) {
-      const loop = new ProxyLoop(deps, createNft(deps.processes))
-      return Promise.resolve({ done: loop.run(signal) })
-    },
+    start: (signal) => Promise.resolve({ done: new ProxyLoop(deps).run(signal) }),
   }
 }
 
-export class ProxyLoop {
+/** What was planned, and how it stands in the kernel. */
+type State = { rules: ServiceRules; content: TableContent }
+
+class ProxyLoop {
   readonly #deps: ProxyDeps
-  readonly #nft: Nft
   readonly #news: Mailbox<'changed'>
   readonly #backoff: Backoff
-  /** What the kernel holds; undefined when we do not know. */
-  #applied: Ruleset | undefined
-  /** Somebody removed a table like ours; perhaps that was us. */
-  #suspect = false
   /** The last plan: keeps numbers stable even when the table is written anew. */
-  #planned: Ruleset | undefined
+  #planned: State | undefined
+  /** The kernel holds what was planned, as far as we know. */
+  #isApplied = false
 
-  constructor(deps: ProxyDeps, nft: Nft) {
+  constructor(deps: ProxyDeps) {
     this.#deps = deps
-    this.#nft = nft
     this.#news = new Mailbox(deps.clock)
     this.#backoff = new Backoff(deps.clock, RETRY)
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { informers } = this.#deps
+    const { informers, guard } = this.#deps
     const sources = [informers.of(services), informers.of(endpointSlices)]
     const stops = sources.map((source) => source.onChange(() => this.#news.put('changed')))
+    const repair = () => {
+      this.#isApplied = false
+      this.#news.nudge()
+    }
+    const concerns = ({ table }: { table: string }) => table === TABLE
+    stops.push(guard.guard({ name: 'services', concerns, repair }))
     try {
       // Rules of an earlier run stay until we know everything: no Service goes dark meanwhile.
       await Promise.all(sources.map((source) => source.synced(signal)))
       this.#news.put('changed')
-      await Promise.all([this.#follow(signal), this.#guard(signal)])
+      await this.#follow(signal)
     } catch (error) {
       if (!isAbort(error, signal)) throw error
     } finally {
@@ -85,7 +89,7 @@ export class ProxyLoop {
         this.#backoff.reset('sync')
       } catch (error) {
         if (isAbort(error, signal)) throw error
-        this.#applied = undefined
+        this.#isApplied = false
         this.#deps.log.warn('write the rules of services', { error })
         this.#news.nudgeIn(this.#backoff.next('sync'))
       }
@@ -93,42 +97,35 @@ export class ProxyLoop {
   }
 
   async #sync(signal: AbortSignal): Promise<void> {
-    const { informers, nodeName, ranges, processes } = this.#deps
-    if (this.#suspect && !(await this.#nft.isIntact(signal))) this.#applied = undefined
-    this.#suspect = false
+    const { informers, nodeName, ranges, nft, flows } = this.#deps
     const snapshot = {
       services: informers.of(services).lister.all(),
       slices: informers.of(endpointSlices).lister.all(),
       nodeName,
     }
-    const before = this.#applied
-    const rules = planRules(snapshot, this.#planned)
-    const script = before ? planScript(before, rules) : planTable(rules, ranges)
-    if (script !== '') await this.#nft.apply(script, signal)
-    this.#applied = rules
-    this.#planned = rules
-    if (before === undefined) return
-    const lost = planLostEndpoints(before, rules)
-    if (lost.size > 0) await this.#nft.forgetClients(lost, signal)
-    for (const argv of planStaleFlows(before, rules)) {
-      // Exit code 1 only says that there was no such flow.
-      await processes.run(argv, signal)
-    }
+    const before = this.#isApplied ? this.#planned : undefined
+    const rules = planRules(snapshot, this.#planned?.rules)
+    const content = tableContent(rules, before?.content)
+    const script = before ? planScript(before.content, content) : planTable(content, ranges)
+    // Somebody may change the table while we write: his change makes us write it anew.
+    this.#isApplied = true
+    if (script !== '') await nft.apply(script, signal)
+    this.#planned = { rules, content }
+    flows.translates('services', translationsOf(rules), before ? undefined : 'again')
+    if (before !== undefined) await this.#forgetClients(before.rules, rules, signal)
   }
 
-  /** Repairs the table when somebody else destroyed it. */
-  async #guard(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps
-    for (;;) {
-      await this.#nft.watch(() => {
-        this.#suspect = true
-        this.#news.nudgeIn(REPAIR_AFTER_MS)
-      }, signal)
-      signal.throwIfAborted()
-      log.warn('nft monitor ended; starting it again')
-      this.#suspect = true
-      this.#news.nudge()
-      await clock.sleep(this.#backoff.next('monitor'), signal)
-    }
+  /** Clients that stick to an endpoint that is gone choose anew. */
+  async #forgetClients(before: ServiceRules, after: ServiceRules, signal: AbortSignal) {
+    const lost = planLostEndpoints(before, after)
+    if (lost.size === 0) return
+    const { nft } = this.#deps
+    const list = ['-j', 'list', 'map', ...TABLE.split(' '), 'affinity']
+    const keys = planForgottenClients(JSON.parse(await nft.read(list, signal)), lost)
+    if (keys.length === 0) return
+    // A client whose time ran out in between makes the whole statement fail; the next change, or
+    // its time, forgets the others.
+    const forget = `delete element ${TABLE} affinity { ${keys.join(', ')} }\n`
+    await nft.apply(forget, signal).catch(() => signal.throwIfAborted())
   }
 }

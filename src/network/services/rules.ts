@@ -1,9 +1,17 @@
-// What the kernel must hold for the Services of a cluster to answer on one node. Pure.
+// What Services ask of one node, as data: where clients knock, and who answers whom. Pure.
 //
 // The choice of endpoints follows KEP-1669 (terminating endpoints serve when nothing else does),
 // KEP-2086 (internalTrafficPolicy) and the Service documentation (externalTrafficPolicy).
 
 import type { EndpointSlice, Service, ServicePort } from '../../api/schema/generated/types.ts'
+import { type Cidr, contains, formatIp, parseCidr, parseIp } from '../../lib/ip.ts'
+import {
+  type Backend,
+  type Frontend,
+  frontendKey,
+  type Protocol,
+  type Translation,
+} from '../translations.ts'
 
 export type ProxySnapshot = {
   readonly services: readonly Service[]
@@ -11,38 +19,46 @@ export type ProxySnapshot = {
   readonly nodeName: string
 }
 
-/** Elements by map (or set: then values are empty), each keyed by its nft text. */
-export type Elements = ReadonlyMap<string, ReadonlyMap<string, string>>
+/** What becomes of a client's packets. */
+export type Action =
+  | {
+      readonly kind: 'balance'
+      readonly backends: readonly Backend[]
+      /** The client appears under the address of this node, so that answers come back here. */
+      readonly masquerade: boolean
+    }
+  | { readonly kind: 'refuse' }
+  | { readonly kind: 'drop' }
 
-export type Ruleset = {
-  readonly elements: Elements
-  /** Endpoint counts that need a chain and a map, by the family of chains. */
-  readonly counts: Readonly<Record<ChainFamily, ReadonlySet<number>>>
-  /** Seconds for which clients stick to an endpoint: one learning chain each. */
-  readonly lifetimes: ReadonlySet<number>
+/** Clients stay with the endpoint that they got first. */
+export type Affinity = { readonly id: number; readonly lifetimeSeconds: number }
+
+export type ServiceRule = {
+  readonly frontend: Frontend
+  /** For pods of the cluster and this node itself. */
+  readonly inside: Action
+  readonly outside: Action
+  readonly affinity: Affinity | undefined
+  /** Ranges of clients, none within another; undefined: everybody. */
+  readonly allowedSources?: readonly string[] | undefined
 }
 
-/** s: ClusterIP. p: NodePort, masqueraded. l: NodePort to local endpoints, source kept. */
-export type ChainFamily = 's' | 'p' | 'l'
-
-/** The map that the chains of a family look endpoints up in. */
-export const ENDPOINT_MAP: Record<ChainFamily, string> = {
-  s: 'endpoint',
-  p: 'nodeport_endpoint',
-  l: 'local_endpoint',
+export type ServiceRules = {
+  /** By `frontendKey`. */
+  readonly rules: ReadonlyMap<string, ServiceRule>
+  /** Addresses of endpoints on this node. */
+  readonly ownEndpoints: ReadonlySet<string>
 }
 
-/** Marks a packet to be masqueraded on its way out; the bit kube-proxy uses. */
-export const MASQUERADE_MARK = 0x4000
-/** Sticky ports are numbered in these bits of the mark. */
-export const STICKY_SHIFT = 16
-const STICKY_COUNT_MAX = 2 ** 15 - 1
+/** Ports with affinity are numbered in so many bits of the packet's mark. */
+export const AFFINITY_BITS = 15
+const AFFINITIES_MAX = 2 ** AFFINITY_BITS - 1
 const LIFETIME_SECONDS_DEFAULT = 10_800
 
-type Endpoint = { ip: string; port: number; local: boolean }
+type Endpoint = Backend & { readonly isHere: boolean }
 
-/** `previous` keeps the numbers of sticky ports stable, so that clients stay where they are. */
-export function planRules(snapshot: ProxySnapshot, previous?: Ruleset): Ruleset {
+/** `previous` keeps the numbers of ports with affinity, so that clients stay where they are. */
+export function planRules(snapshot: ProxySnapshot, previous?: ServiceRules): ServiceRules {
   const draft = new RulesDraft(previous)
   const slicesOf = groupSlices(snapshot.slices)
   for (const service of snapshot.services) {
@@ -52,12 +68,25 @@ export function planRules(snapshot: ProxySnapshot, previous?: Ruleset): Ruleset 
       planPort(draft, service, port, endpointsOf(slices, port, snapshot.nodeName))
     }
   }
-  return draft
+  return draft.finish()
+}
+
+/** What the rules translate, for whoever has to know it without knowing Services. */
+export function translationsOf({ rules }: ServiceRules): Translation[] {
+  return [...rules.values()].map(({ frontend, inside, outside }) => {
+    const actions = inside === outside ? [inside] : [inside, outside]
+    const backends = actions.flatMap((action) => (action.kind === 'balance' ? action.backends : []))
+    return { ...frontend, backends }
+  })
 }
 
 function hasClusterIp(service: Service): boolean {
   const { clusterIP, type } = service.spec ?? {}
-  return type !== 'ExternalName' && clusterIP !== undefined && /^[0-9.]+$/.test(clusterIP)
+  return type !== 'ExternalName' && clusterIP !== undefined && isIpv4(clusterIP)
+}
+
+function isIpv4(address: string): boolean {
+  return parseIp(address)?.family === 4
 }
 
 function groupSlices(slices: readonly EndpointSlice[]): Map<string, EndpointSlice[]> {
@@ -86,7 +115,7 @@ function endpointsOf(
     if (found?.port === undefined) continue
     for (const { addresses, conditions, nodeName: at } of slice.endpoints ?? []) {
       const ip = addresses[0]!
-      const endpoint = { ip, port: found.port, local: at === nodeName }
+      const endpoint = { ip, port: found.port, isHere: at === nodeName }
       if (conditions?.ready !== false) ready.set(`${ip}:${found.port}`, endpoint)
       else if (conditions?.serving && conditions.terminating)
         serving.set(`${ip}:${found.port}`, endpoint)
@@ -105,36 +134,69 @@ function planPort(
   endpoints: readonly Endpoint[],
 ): void {
   const spec = service.spec!
-  const protocol = (port.protocol ?? 'TCP').toLowerCase()
-  const address = `${spec.clusterIP} . ${protocol} . ${port.port}`
-  const nodePort = port.nodePort ? `${protocol} . ${port.nodePort}` : undefined
-  const local = endpoints.filter((endpoint) => endpoint.local)
-  const inside = spec.internalTrafficPolicy === 'Local' ? local : endpoints
+  const protocol = (port.protocol ?? 'TCP').toLowerCase() as Protocol
+  const here = endpoints.filter(({ isHere }) => isHere)
+  for (const { ip } of here) draft.ownEndpoints.add(ip)
 
-  for (const endpoint of local) draft.add('own', `${endpoint.ip} . ${endpoint.ip}`, '')
-  if (endpoints.length === 0) {
-    draft.add('refused', address, 'goto refuse')
-    if (nodePort) draft.add('refused_nodeport', nodePort, 'goto refuse')
-    return
-  }
+  const within = spec.internalTrafficPolicy === 'Local' ? here : endpoints
+  const internal = balance(within, endpoints, false)
+  const cluster = { protocol, address: spec.clusterIP!, port: port.port }
   const lifetimeSeconds = lifetimeOf(service)
-  if (inside.length === 0) draft.add('refused', address, 'drop')
-  else {
-    draft.route('s', 'service', address, inside)
-    if (lifetimeSeconds) draft.stick('sticky', address, lifetimeSeconds, 0)
+  draft.add({ frontend: cluster, inside: internal, outside: internal }, lifetimeSeconds)
+
+  const everywhere = balance(endpoints, endpoints, true)
+  // Pods and this node itself reach every endpoint; others may have to find one that is here.
+  const isLocal = spec.externalTrafficPolicy === 'Local'
+  const outside = isLocal ? balance(here, endpoints, false) : everywhere
+  const external = { inside: everywhere, outside }
+  const externalSeconds = isLocal ? undefined : lifetimeSeconds
+  const allowedSources = sourceRanges(spec.loadBalancerSourceRanges)
+  for (const address of loadBalancerAddresses(service)) {
+    const frontend = { protocol, address, port: port.port }
+    draft.addLast({ frontend, ...external, allowedSources }, externalSeconds)
   }
-  if (nodePort === undefined) return
-  if (spec.externalTrafficPolicy !== 'Local') {
-    draft.route('p', 'nodeport', nodePort, endpoints)
-    if (lifetimeSeconds) {
-      draft.stick('nodeport_sticky', nodePort, lifetimeSeconds, MASQUERADE_MARK)
-    }
-    return
-  }
-  // Pods and this node itself reach every endpoint; others only those that are here.
-  draft.route('p', 'nodeport_inside', nodePort, endpoints)
-  if (local.length === 0) draft.add('refused_nodeport_outside', nodePort, 'drop')
-  else draft.route('l', 'nodeport', nodePort, local)
+  if (!port.nodePort) return
+  const frontend = { protocol, address: undefined, port: port.nodePort }
+  draft.add({ frontend, ...external }, externalSeconds)
+}
+
+/** Nobody at all refuses; somebody, but none of those who may answer, is silence. */
+function balance(
+  endpoints: readonly Endpoint[],
+  all: readonly Endpoint[],
+  masquerade: boolean,
+): Action {
+  if (all.length === 0) return { kind: 'refuse' }
+  if (endpoints.length === 0) return { kind: 'drop' }
+  const backends = endpoints.map(({ ip, port }) => ({ ip, port }))
+  return { kind: 'balance', backends, masquerade }
+}
+
+/** Addresses whose packets come here as they are; a balancer that is a proxy has its own. */
+function loadBalancerAddresses({ spec, status }: Service): string[] {
+  if (spec?.type !== 'LoadBalancer') return []
+  const ingress = status?.loadBalancer?.ingress ?? []
+  return ingress.flatMap(({ ip, ipMode }) =>
+    ip !== undefined && isIpv4(ip) && ipMode !== 'Proxy' ? [ip] : [],
+  )
+}
+
+/** undefined when everybody may come. */
+function sourceRanges(texts: readonly string[] | undefined): readonly string[] | undefined {
+  if (texts === undefined || texts.length === 0) return undefined
+  const ranges = texts
+    .flatMap((text) => parseCidr(text.trim()) ?? [])
+    .filter(({ family }) => family === 4)
+    .toSorted((a, b) => (a.base === b.base ? a.prefix - b.prefix : a.base < b.base ? -1 : 1))
+  if (ranges.some(({ prefix }) => prefix === 0)) return undefined
+  // Two ranges share nothing, or one lies in the other, which comes before it.
+  let around: Cidr | undefined
+  return ranges.flatMap((range) => {
+    const { family, base, prefix } = range
+    if (around && contains(around, { family, value: base })) return []
+    around = range
+    return [`${formatIp({ family, value: base })}/${prefix}`]
+  })
 }
 
 function lifetimeOf(service: Service): number | undefined {
@@ -142,69 +204,48 @@ function lifetimeOf(service: Service): number | undefined {
   return service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? LIFETIME_SECONDS_DEFAULT
 }
 
-class RulesDraft implements Ruleset {
-  readonly elements = new Map<string, Map<string, string>>()
-  readonly counts: Record<ChainFamily, Set<number>>
-  readonly lifetimes: Set<number>
-  readonly #previous: Elements | undefined
+class RulesDraft implements ServiceRules {
+  readonly rules = new Map<string, ServiceRule>()
+  readonly ownEndpoints = new Set<string>()
+  readonly #previous: ServiceRules | undefined
   readonly #taken: Set<number>
+  readonly #last: (() => void)[] = []
 
-  constructor(previous: Ruleset | undefined) {
-    // Chains that the kernel has are kept: they cost nothing, and removing them could fail.
-    const { s, p, l } = previous?.counts ?? {}
-    this.counts = { s: new Set(s), p: new Set(p), l: new Set(l) }
-    this.lifetimes = new Set(previous?.lifetimes)
-    this.#previous = previous?.elements
-    this.#taken = new Set()
-    for (const map of ['sticky', 'nodeport_sticky']) {
-      for (const mark of previous?.elements.get(map)?.values() ?? [])
-        this.#taken.add(stickyId(mark))
+  constructor(previous: ServiceRules | undefined) {
+    this.#previous = previous
+    const before = [...(previous?.rules.values() ?? [])]
+    this.#taken = new Set(before.flatMap(({ affinity }) => affinity?.id ?? []))
+  }
+
+  finish(): ServiceRules {
+    for (const add of this.#last) add()
+    return this
+  }
+
+  /** For addresses that others have set: they never come before those that were allocated here. */
+  addLast(rule: Omit<ServiceRule, 'affinity'>, lifetimeSeconds: number | undefined): void {
+    this.#last.push(() => this.add(rule, lifetimeSeconds))
+  }
+
+  /** The first to claim a frontend keeps it. */
+  add(rule: Omit<ServiceRule, 'affinity'>, lifetimeSeconds: number | undefined): void {
+    const key = frontendKey(rule.frontend)
+    if (this.rules.has(key)) return
+    const canStick = rule.inside.kind === 'balance' && lifetimeSeconds !== undefined
+    const id = canStick ? this.#affinityId(key) : undefined
+    const affinity = id === undefined ? undefined : { id, lifetimeSeconds: lifetimeSeconds! }
+    this.rules.set(key, { ...rule, affinity })
+  }
+
+  /** undefined when all numbers are taken: then that port is served without affinity. */
+  #affinityId(key: string): number | undefined {
+    const before = this.#previous?.rules.get(key)?.affinity?.id
+    if (before !== undefined) return before
+    for (let id = 1; id <= AFFINITIES_MAX; id++) {
+      if (this.#taken.has(id)) continue
+      this.#taken.add(id)
+      return id
     }
-  }
-
-  /** The first to claim a key keeps it, as in the kernel. */
-  add(map: string, key: string, value: string): void {
-    let elements = this.elements.get(map)
-    if (elements === undefined) {
-      elements = new Map()
-      this.elements.set(map, elements)
-    }
-    if (!elements.has(key)) elements.set(key, value)
-  }
-
-  route(family: ChainFamily, map: string, key: string, endpoints: readonly Endpoint[]): void {
-    if (this.elements.get(map)?.has(key)) return
-    const count = endpoints.length
-    this.counts[family].add(count)
-    this.add(map, key, `goto ${family}${count}`)
-    endpoints.forEach(({ ip, port }, i) => {
-      this.add(`${ENDPOINT_MAP[family]}${count}`, `${key} . ${i}`, `${ip} . ${port}`)
-    })
-  }
-
-  stick(map: string, key: string, lifetimeSeconds: number, bits: number): void {
-    const before = this.#previous?.get(map)?.get(key)
-    const id = before === undefined ? this.#freeId() : stickyId(before)
-    if (id === undefined) return
-    this.#taken.add(id)
-    this.lifetimes.add(lifetimeSeconds)
-    const mark = (id << STICKY_SHIFT) >>> 0
-    this.add(map, key, hex(mark | bits))
-    this.add('lifetime', hex(mark), `goto learn${lifetimeSeconds}`)
-  }
-
-  /** Undefined when all numbers are taken: then that port is served without affinity. */
-  #freeId(): number | undefined {
-    for (let id = 1; id <= STICKY_COUNT_MAX; id++) if (!this.#taken.has(id)) return id
     return undefined
   }
-}
-
-function stickyId(mark: string): number {
-  return Number(mark) >>> STICKY_SHIFT
-}
-
-/** As nft prints marks. */
-function hex(mark: number): string {
-  return `0x${mark.toString(16).padStart(8, '0')}`
 }

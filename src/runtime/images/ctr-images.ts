@@ -3,7 +3,11 @@
 // Names and digests are kept in memory: `find` is on the way of every container start. Whoever
 // follows containerd's events calls `markStale` when an image came or went behind our back.
 
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { orAbort } from '../../lib/abort.ts'
+import { writeFileAtomic } from '../../lib/files.ts'
 import type { PtyStart } from '../../lib/linux/pty.ts'
 import { TooMuchOutput } from '../../lib/process.ts'
 import { type ImageSeen, type ImageStore, type PullCredentials, RuntimeError } from '../contract.ts'
@@ -17,7 +21,8 @@ import {
   isDigest,
   parseManifest,
 } from './image-content.ts'
-import { formatReference, imageIdOf, isLocalRegistry, parseReference } from './reference.ts'
+import { formatReference, imageIdOf, parseReference } from './reference.ts'
+import { NO_REGISTRIES, type PullAttempt, planPull, type Registries } from './registries.ts'
 
 export type CtrImagesOptions = {
   ctr: Ctr
@@ -25,10 +30,10 @@ export type CtrImagesOptions = {
   pty: PtyStart
   /** amd64, arm64, … */
   architecture: string
-  /** Registries that speak plain HTTP, besides those on this machine. */
-  plainHttpRegistries?: readonly string[]
-  /** A folder of `HOST/hosts.toml` with mirrors and certificates, in containerd's format. */
-  hostsDir?: string
+  /** Mirrors, certificates and accounts. Default: none. */
+  registries?: Registries
+  /** Where we tell ctr of an endpoint, in containerd's format; made when it is needed. */
+  hostsDir: string
 }
 
 type SharedPull = { result: Promise<ImageSeen>; stop: AbortController; waiterCount: number }
@@ -197,44 +202,64 @@ export class CtrImages implements ImageStore {
     return imageDetails(manifest, await get(manifest.config.digest))
   }
 
+  /** Each place and account in turn; when none gives it, the error says what each of them said. */
   async #pullWithAny(
     name: string,
     credentials: readonly PullCredentials[],
     signal: AbortSignal,
   ): Promise<ImageSeen> {
-    const attempts = credentials.length > 0 ? credentials : [undefined]
-    let failure = ''
+    const attempts = planPull(name, credentials, this.#options.registries ?? NO_REGISTRIES)
+    const isOnePlace = attempts.every(({ from }) => from === attempts[0]!.from)
+    const failures = new Set<string>()
     for (const attempt of attempts) {
+      const place = isOnePlace ? '' : `${attempt.from}: `
       try {
         await this.#pullOnce(name, attempt, signal)
         this.markStale()
         const seen = await this.find(name, signal)
         if (seen !== undefined) return seen
-        failure = 'the image is gone again'
+        failures.add(`${place}the image is gone again`)
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof PullError || error instanceof CtrError)) throw error
-        failure = error.message
+        failures.add(`${place}${error.message}`)
       }
     }
+    const failure = [...failures].join('; ')
     const message = `failed to pull and unpack image "${name}": ${failure}`
     throw new RuntimeError('ErrImagePull', message)
   }
 
-  async #pullOnce(name: string, credentials: PullCredentials | undefined, signal: AbortSignal) {
-    const { ctr, hostsDir, plainHttpRegistries = [] } = this.#options
-    const { registry } = parseReference(name)
-    const isPlain = isLocalRegistry(registry) || plainHttpRegistries.includes(registry)
+  async #pullOnce(name: string, attempt: PullAttempt, signal: AbortSignal): Promise<void> {
+    const { ctr } = this.#options
     const flags = [
-      ...(isPlain ? ['--plain-http'] : []),
-      ...(hostsDir === undefined ? [] : ['--hosts-dir', hostsDir]),
+      ...(attempt.isPlain ? ['--plain-http'] : []),
+      ...(attempt.hostsFile === undefined
+        ? []
+        : ['--hosts-dir', await this.#hostsFolder(attempt.hostsFile)]),
     ]
+    const wasHere = (await this.#read(signal)).has(attempt.name)
+    const { credentials } = attempt
     if (credentials === undefined) {
-      await ctr.run(['images', 'pull', ...flags, name], signal)
-      return
+      await ctr.run(['images', 'pull', ...flags, attempt.name], signal)
+    } else {
+      const user = ['--user', credentials.username]
+      const argv = ctr.argv(['images', 'pull', ...flags, ...user, attempt.name])
+      await this.#pullInPty(argv, credentials.password, signal)
     }
-    const argv = ctr.argv(['images', 'pull', ...flags, '--user', credentials.username, name])
-    await this.#pullInPty(argv, credentials.password, signal)
+    if (attempt.name === name) return
+    await ctr.run(['images', 'tag', '--force', attempt.name, name], signal)
+    if (!wasHere) await ctr.run(['images', 'rm', attempt.name], signal)
+  }
+
+  /** Equal texts share a folder; there are no more than endpoints in the configuration. */
+  async #hostsFolder(text: string): Promise<string> {
+    const id = createHash('sha256').update(text).digest('hex').slice(0, HOSTS_ID_CHARS)
+    const folder = join(this.#options.hostsDir, id)
+    // Whatever the registry is called that the name says: this endpoint stands in for it.
+    await mkdir(join(folder, '_default'), { recursive: true })
+    await writeFileAtomic(join(folder, '_default', 'hosts.toml'), text)
+    return folder
   }
 
   async #pullInPty(argv: readonly string[], password: string, signal: AbortSignal): Promise<void> {
@@ -281,6 +306,7 @@ function digestIn(
 }
 
 const OUTPUT_CHARS_MAX = 16 * 1024
+const HOSTS_ID_CHARS = 16
 
 class PullError extends Error {
   override readonly name = 'PullError'

@@ -2,6 +2,7 @@
 
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import type { Container, Pod, ResourceRequirements } from '../../api/schema/generated/types.ts'
+import { own } from '../../lib/own.ts'
 import type { OciResources } from './oci.ts'
 
 export type CpuAndMemory = {
@@ -26,7 +27,7 @@ const QUOTA_US_MIN = 1000
 
 function cpuAndMemory(resources: ResourceRequirements | undefined): CpuAndMemory {
   const amount = (list: Record<string, string> | undefined, name: string) => {
-    const text = list?.[name]
+    const text = own(list, name)
     return text === undefined ? undefined : parseQuantity(text)
   }
   const cpuRequest = amount(resources?.requests, 'cpu')

@@ -4,6 +4,7 @@
 import { matchesNodeTerm } from '../../api/requirement.ts'
 import type { Container, Pod, Taint } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
+import { own } from '../../lib/own.ts'
 import type { NodeState } from '../cluster.ts'
 import { type Amounts, requestsOf } from '../requests.ts'
 
@@ -71,7 +72,7 @@ function isNotSelected({ pod }: Asked, { node }: NodeState): Refusal | undefined
     pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
       ?.nodeSelectorTerms
   const matches =
-    wanted.every(([key, value]) => labels[key] === value) &&
+    wanted.every(([key, value]) => own(labels, key) === value) &&
     (terms === undefined || terms.some((term) => matchesNodeTerm(term, node)))
   return matches ? undefined : final("node(s) didn't match Pod's node affinity/selector")
 }

@@ -12,6 +12,7 @@ import type {
 } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
 import { matchesSelector } from '../../kit/labels.ts'
+import { own } from '../../lib/own.ts'
 import type { NodeState } from '../cluster.ts'
 import type { Refusal } from './filters.ts'
 
@@ -45,7 +46,7 @@ function spreadFilter(
   const selector = withMatchLabelKeys(constraint.labelSelector, constraint.matchLabelKeys, pod)
   const counts = new Map<string, number>()
   for (const state of states) {
-    const domain = state.node.metadata.labels?.[topologyKey]
+    const domain = own(state.node.metadata.labels, topologyKey)
     if (domain === undefined || !countsForSkew(pod, constraint, state)) continue
     const here = [...state.pods.values()].filter(
       (other) =>
@@ -56,16 +57,16 @@ function spreadFilter(
     counts.set(domain, (counts.get(domain) ?? 0) + here.length)
   }
   const fewest = counts.size < minDomains ? 0 : Math.min(...counts.values())
-  const own = matchesSelector(pod, selector) ? 1 : 0
+  const itself = matchesSelector(pod, selector) ? 1 : 0
   return ({ node }) => {
-    const domain = node.metadata.labels?.[topologyKey]
+    const domain = own(node.metadata.labels, topologyKey)
     if (domain === undefined) {
       return {
         reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
         isFinal: true,
       }
     }
-    if ((counts.get(domain) ?? 0) + own - fewest <= maxSkew) return undefined
+    if ((counts.get(domain) ?? 0) + itself - fewest <= maxSkew) return undefined
     return { reasons: ["node(s) didn't match pod topology spread constraints"], isFinal: false }
   }
 }
@@ -75,7 +76,7 @@ function countsForSkew(pod: Pod, constraint: TopologySpreadConstraint, state: No
   if (constraint.nodeAffinityPolicy !== 'Ignore') {
     const labels = state.node.metadata.labels ?? {}
     const wanted = Object.entries(pod.spec?.nodeSelector ?? {})
-    if (!wanted.every(([key, value]) => labels[key] === value)) return false
+    if (!wanted.every(([key, value]) => own(labels, key) === value)) return false
     const terms =
       pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
         ?.nodeSelectorTerms
@@ -176,7 +177,7 @@ function domainsOf(
 }
 
 function domainAt(state: NodeState, term: PodAffinityTerm): string | undefined {
-  return state.node.metadata.labels?.[term.topologyKey]
+  return own(state.node.metadata.labels, term.topologyKey)
 }
 
 /** Whether `term`, which `owner` has, is about `pod`. */
@@ -207,8 +208,11 @@ function withMatchLabelKeys(
 ): LabelSelector | undefined {
   if (selector === undefined || !keys || keys.length === 0) return selector
   const labels = pod.metadata.labels ?? {}
-  const own = keys.flatMap((key) => (labels[key] === undefined ? [] : [[key, labels[key]]]))
-  return { ...selector, matchLabels: { ...selector.matchLabels, ...Object.fromEntries(own) } }
+  const added = keys.flatMap((key) => {
+    const value = own(labels, key)
+    return value === undefined ? [] : [[key, value]]
+  })
+  return { ...selector, matchLabels: { ...selector.matchLabels, ...Object.fromEntries(added) } }
 }
 
 function refusal(reason: string): Refusal {

@@ -1,6 +1,7 @@
 // Users by certificate: the subject itself, or whom a trusted proxy says it speaks for.
 
 import type { UserInfo } from '../../api/resource.ts'
+import { own, setOwn } from '../../lib/own.ts'
 import type { Call } from '../transport/call.ts'
 import { authenticated, type CredentialCheck } from './authenticator.ts'
 
@@ -50,7 +51,7 @@ export function extrasOf(call: Call, prefix: string): Record<string, string[]> {
   for (const [name, value] of call.headers()) {
     if (!name.startsWith(prefix)) continue
     const key = decoded(name.slice(prefix.length))
-    extra[key] = [...(extra[key] ?? []), ...listOf(value)]
+    setOwn(extra, key, [...(own(extra, key) ?? []), ...listOf(value)])
   }
   return extra
 }

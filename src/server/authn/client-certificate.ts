@@ -2,6 +2,7 @@
 
 import { createHash, X509Certificate } from 'node:crypto'
 import { factsOf } from '../../pki/certificate.ts'
+import { keyFingerprint } from '../../pki/node-keys.ts'
 import type { RequestEnv } from '../contract.ts'
 
 export type ClientCas = {
@@ -62,7 +63,9 @@ export class PeerCertificates {
     if (issuedBy === undefined || !mayBeClient(certificate)) return undefined
     const { commonName, organizations, notBeforeMs, notAfterMs } = factsOf(certificate)
     const sha256 = createHash('sha256').update(raw).digest('hex')
-    return { verified: { commonName, organizations, issuedBy, sha256 }, notBeforeMs, notAfterMs }
+    const publicKeySha256 = keyFingerprint(certificate.publicKey)
+    const verified = { commonName, organizations, issuedBy, sha256, publicKeySha256 }
+    return { verified, notBeforeMs, notAfterMs }
   }
 
   #issuerOf(certificate: X509Certificate): Verified['issuedBy'] | undefined {

@@ -5,6 +5,7 @@ import type { UserInfo } from '../../api/resource.ts'
 import type { Secret } from '../../api/schema/generated/types.ts'
 import { parseTime, TimeError } from '../../api/time.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { own } from '../../lib/own.ts'
 import { isSameSecret } from '../../pki/tokens.ts'
 import type { Store } from '../../store/store.ts'
 import { readObject } from '../objects/reader.ts'
@@ -84,5 +85,5 @@ export class BootstrapTokenUsers implements TokenUsers {
 }
 
 function fieldOf(secret: Secret, key: string): string {
-  return Buffer.from(secret.data?.[key] ?? '', 'base64').toString()
+  return Buffer.from(own(secret.data, key) ?? '', 'base64').toString()
 }

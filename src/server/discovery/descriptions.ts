@@ -1,6 +1,6 @@
 // What types and fields are for, in words, as `kubectl explain` shows them.
 //
-// The words come from a package at build time (test/build.ts) and lie packed in the executable.
+// The words come from a package at build time (src/build) and lie packed in the executable.
 // They are unpacked for each document and forgotten again, because documents are asked for rarely.
 // A run from source has none: the file is empty there.
 

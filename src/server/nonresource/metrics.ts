@@ -1,65 +1,130 @@
-// Numbers about requests and about this process, under upstream's names where there is one.
+// Numbers about requests, flows, watches, the store and this process, under upstream's names.
 
-import { Gauge, type Metric, Registry } from 'prom-client'
+import {
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Gauge,
+  type Histogram,
+  type Metrics,
+  REQUEST_SECONDS,
+} from '../../lib/metrics.ts'
+import { own } from '../../lib/own.ts'
 import { KUBERNETES_VERSION } from '../../lib/version.ts'
 import type { Admitted } from '../dispatch.ts'
-import type { InFlight } from '../flowcontrol/limits.ts'
+import type { FlowObserver, RejectReason, Where } from '../flowcontrol/flow-control.ts'
 import { storePrefix } from '../objects/stored.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import type { Server } from '../server.ts'
-import { type Answer, isPush, type Push } from '../transport/call.ts'
-import { type Labels, RequestTally, type Sample } from './request-tally.ts'
+import { type Answer, isPush, type Push, type Sink } from '../transport/call.ts'
 import { GIT_VERSION } from './version.ts'
 
-/** Upstream's, in seconds. */
-const DURATION_BUCKETS = [
-  ...[0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8],
-  ...[10, 15, 20, 30, 45, 60],
-]
 const WHAT = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const
+const COMPONENT = 'apiserver'
+/** Kinds of requests that are kept apart; paths come from outside. */
+const KINDS_MAX = 4096
+/** What an event of a watch has in bytes, and how long requests wait, in upstream's bounds. */
+const EVENT_BYTES = exponentialBuckets(1024, 2, 8)
+const WAIT_SECONDS = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30]
 
 const VERBS: Record<string, string> = {
-  ...{ get: 'GET', list: 'LIST', watch: 'WATCH', create: 'POST', update: 'PUT', patch: 'PATCH' },
-  ...{ delete: 'DELETE', deletecollection: 'DELETECOLLECTION' },
+  get: 'GET',
+  list: 'LIST',
+  watch: 'WATCH',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETECOLLECTION',
 }
+const READING = new Set(['get', 'list', 'watch', 'head', 'options'])
 
-const OTHER: Labels = {
-  ...{ verb: 'other', group: '', version: '', resource: '', subresource: '', scope: '' },
-  ...{ component: 'apiserver', dry_run: '' },
-}
-const TOTAL = 'apiserver_request_total'
-const DURATION = 'apiserver_request_duration_seconds'
+/** The series of one kind of request, looked up once. */
+type Kind = { values: readonly string[]; seconds: Histogram; total: Map<number, Counter> }
 
-export class ServerMetrics {
-  readonly #registry = new Registry()
-  readonly #tally = new RequestTally(DURATION_BUCKETS, OTHER)
-  readonly #lasting = this.#gauge('apiserver_longrunning_requests', 'Watches and streams', WHAT)
+export class ServerMetrics implements FlowObserver {
+  readonly #metrics: Metrics
+  readonly #kinds = new Map<string, Kind>()
+  readonly #total: Family<Counter>
+  readonly #seconds: Family<Histogram>
+  readonly #lasting: Family<Gauge>
+  readonly #events: Family<Counter>
+  readonly #eventBytes: Family<Histogram>
+  readonly #dispatched: Family<Counter>
+  readonly #rejected: Family<Counter>
+  readonly #waitSeconds: Family<Histogram>
+  readonly #current = { readOnly: 0, mutating: 0 }
 
-  constructor() {
-    const counts = () => this.#tally.counts()
-    const durations = () => this.#tally.durations(DURATION)
-    this.#registry.registerMetric(computed(TOTAL, 'counter', 'Requests answered', counts))
-    this.#registry.registerMetric(computed(DURATION, 'histogram', 'Time until answered', durations))
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics
+    const counter = (name: string, help: string, labels: readonly string[]) =>
+      metrics.counter({ name, help, labels })
+    const times = [...WHAT, 'dry_run']
+    this.#total = counter('apiserver_request_total', 'Requests answered.', [...times, 'code'])
+    this.#seconds = metrics.histogram({
+      ...{ name: 'apiserver_request_duration_seconds', help: 'Time until answered.' },
+      ...{ labels: times, buckets: REQUEST_SECONDS },
+    })
+    const lasting = { name: 'apiserver_longrunning_requests', help: 'Watches and streams.' }
+    this.#lasting = metrics.gauge({ ...lasting, labels: WHAT })
+    const kind = ['group', 'version', 'resource']
+    this.#events = counter('apiserver_watch_events_total', 'Events sent to watches.', kind)
+    this.#eventBytes = metrics.histogram({
+      ...{ name: 'apiserver_watch_events_sizes', help: 'Bytes of events sent to watches.' },
+      ...{ labels: kind, buckets: EVENT_BYTES },
+    })
+    const flow = ['priority_level', 'flow_schema']
+    const [began, refused] = ['dispatched', 'rejected'].map(
+      (what) => `apiserver_flowcontrol_${what}_requests_total`,
+    )
+    this.#dispatched = counter(began!, 'Requests that got seats.', flow)
+    this.#rejected = counter(refused!, 'Requests that got none.', [...flow, 'reason'])
+    this.#waitSeconds = metrics.histogram({
+      name: 'apiserver_flowcontrol_request_wait_duration_seconds',
+      ...{ help: 'Time that requests waited for seats.', labels: [...flow, 'execute'] },
+      buckets: WAIT_SECONDS,
+    })
   }
 
+  begin(info: RequestInfo): void {
+    this.#current[kindOf(info)]++
+  }
+
+  /** What has become of a request that was begun. */
   note(info: RequestInfo, code: number, seconds: number): void {
-    const { verb, group, version, resource, subresource } = info
-    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${scopeOf(info)}`
-    this.#tally.note(key, () => labelsOf(info), code, verb === 'watch' ? undefined : seconds)
+    this.#current[kindOf(info)]--
+    const kind = this.#kindOf(info)
+    let total = kind.total.get(code)
+    if (total === undefined) {
+      total = this.#total.of(...kind.values, String(code))
+      kind.total.set(code, total)
+    }
+    total.inc()
+    if (info.verb !== 'watch') kind.seconds.observe(seconds)
+  }
+
+  dispatched({ level, schema }: Where, waitSeconds: number): void {
+    this.#dispatched.of(level, schema).inc()
+    this.#waitSeconds.of(level, schema, 'true').observe(waitSeconds)
+  }
+
+  rejected({ level, schema }: Where, reason: RejectReason, waitSeconds: number): void {
+    this.#rejected.of(level, schema, reason).inc()
+    this.#waitSeconds.of(level, schema, 'false').observe(waitSeconds)
   }
 
   /** Counts `answer` as long as it is being written, when it is one that lasts. */
   whileWritten(info: RequestInfo, answer: Answer): Answer {
     const { body } = answer
     if (!isPush(body) || body.isDocument) return answer
-    const { dry_run: _, ...labels } = labelsOf(info)
+    const lasting = this.#lasting.of(...this.#kindOf(info).values.slice(0, WHAT.length))
     const counted: Push = {
       push: async (sink) => {
-        this.#lasting.inc(labels)
+        lasting.inc()
         try {
-          await body.push(sink)
+          await body.push(info.verb === 'watch' ? this.#countingSink(info, sink) : sink)
         } finally {
-          this.#lasting.dec(labels)
+          lasting.inc(-1)
         }
       },
     }
@@ -67,48 +132,78 @@ export class ServerMetrics {
   }
 
   /** What is only looked at when somebody asks. */
-  watch({ store, registry, clock }: Server, inFlight: InFlight): void {
-    const startedSeconds = clock.nowMs() / 1000
-    const requests = this.#gauge('apiserver_current_inflight_requests', 'In flight', [
-      'request_kind',
+  watch({ store, registry, clock, flowControl }: Server): void {
+    const gauge = (name: string, help: string, labels: string[], values: () => Row[]) =>
+      this.#metrics.computed('gauge', { name, help, labels }, values)
+    const kinds = () => Object.entries(this.#current)
+    gauge('apiserver_current_inflight_requests', 'Under way.', ['request_kind'], kinds)
+    gauge('apiserver_resource_objects', 'Objects in the store.', ['group', 'resource'], () =>
+      registry.rows.map((row) => [row.group, row.plural, store.count(storePrefix(row, ''))]),
+    )
+    const levels = (what: string, help: string, value: (level: Level) => number) =>
+      gauge(`apiserver_flowcontrol_${what}`, help, ['priority_level'], () =>
+        [...flowControl.levels].map((level) => [level.name, value(level)]),
+      )
+    levels('nominal_limit_seats', 'Seats by shares.', ({ share }) => share.nominal)
+    levels('lower_limit_seats', 'Seats never lent.', ({ share }) => share.guaranteed)
+    levels('current_executing_seats', 'Seats in use.', ({ seatsInUse }) => seatsInUse)
+    levels('current_executing_requests', 'Carried out.', ({ executingCount }) => executingCount)
+    levels('current_inqueue_requests', 'Waiting.', ({ waitingCount }) => waitingCount)
+    gauge('kedge_store_revision', 'The newest revision.', [], () => [[store.revision]])
+    const major = KUBERNETES_VERSION.split('.')[0]!
+    gauge('kubernetes_build_info', 'What this is.', ['git_version', 'major'], () => [
+      [GIT_VERSION, major, 1],
     ])
-    const objects = this.#gauge('apiserver_resource_objects', 'Objects in the store', [
-      ...['group', 'resource'],
-    ])
-    const process = processGauges((name, help) => this.#gauge(name, help, []))
-    const build = this.#gauge('kubernetes_build_info', 'What this is', ['git_version', 'major'])
-    build.set({ git_version: GIT_VERSION, major: KUBERNETES_VERSION.split('.')[0]! }, 1)
-    const revision = this.#gauge('kedge_store_revision', 'The newest revision', [])
-    this.#collect = () => {
-      requests.set({ request_kind: 'readOnly' }, inFlight.count.reads)
-      requests.set({ request_kind: 'mutating' }, inFlight.count.writes)
-      for (const row of registry.rows) {
-        const labels = { group: row.group, resource: row.plural }
-        objects.set(labels, store.count(storePrefix(row, '')))
-      }
-      revision.set(store.revision)
-      process(startedSeconds)
+    processMetrics(this.#metrics, clock.nowMs() / 1000)
+  }
+
+  text(): Promise<{ type: string; text: string }> {
+    return this.#metrics.text()
+  }
+
+  #countingSink({ group, version, resource }: RequestInfo, sink: Sink): Sink {
+    const count = this.#events.of(group, version, resource)
+    const size = this.#eventBytes.of(group, version, resource)
+    return {
+      signal: sink.signal,
+      drained: () => sink.drained(),
+      write: (bytes) => {
+        count.inc()
+        size.observe(bytes.length)
+        return sink.write(bytes)
+      },
     }
   }
 
-  async text(): Promise<{ type: string; text: string }> {
-    this.#collect()
-    return { type: this.#registry.contentType, text: await this.#registry.metrics() }
+  #kindOf(info: RequestInfo): Kind {
+    const { verb, group, version, resource, subresource } = info
+    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${scopeOf(info)}`
+    const known = this.#kinds.get(key)
+    if (known !== undefined) return known
+    if (this.#kinds.size >= KINDS_MAX) return this.#others
+    const shown = own(VERBS, verb) ?? verb.toUpperCase()
+    const values = [shown, group, version, resource, subresource, scopeOf(info), COMPONENT, '']
+    const kind = this.#newKind(values)
+    this.#kinds.set(key, kind)
+    return kind
   }
 
-  #collect: () => void = () => {}
+  get #others(): Kind {
+    this.#madeOthers ??= this.#newKind(['other', '', '', '', '', '', COMPONENT, ''])
+    return this.#madeOthers
+  }
+  #madeOthers: Kind | undefined
 
-  #gauge<T extends string>(name: string, help: string, labelNames: readonly T[]) {
-    return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.#registry] })
+  #newKind(values: readonly string[]): Kind {
+    return { values, seconds: this.#seconds.of(...values), total: new Map() }
   }
 }
 
-function labelsOf(info: RequestInfo): Labels {
-  const { verb, group, version, resource, subresource } = info
-  return {
-    ...{ verb: VERBS[verb] ?? verb.toUpperCase(), group, version, resource, subresource },
-    ...{ scope: scopeOf(info), component: 'apiserver', dry_run: '' },
-  }
+type Row = readonly [...string[], number]
+type Level = Server['flowControl']['levels'] extends Iterable<infer One> ? One : never
+
+function kindOf({ verb }: RequestInfo): 'readOnly' | 'mutating' {
+  return READING.has(verb) ? 'readOnly' : 'mutating'
 }
 
 function scopeOf({ isResource, namedByPath, namespace }: RequestInfo): string {
@@ -117,22 +212,15 @@ function scopeOf({ isResource, namedByPath, namespace }: RequestInfo): string {
   return namespace === '' ? 'cluster' : 'namespace'
 }
 
-/** A metric whose lines are made when somebody asks. */
-function computed(name: string, type: string, help: string, lines: () => Sample[]) {
-  const metric = { name, get: async () => ({ name, type, help, values: lines() }) }
-  return metric as unknown as Metric
-}
-
-function processGauges(gauge: (name: string, help: string) => Gauge<never>) {
-  const memory = gauge('process_resident_memory_bytes', 'Memory in use')
-  const cpu = gauge('process_cpu_seconds_total', 'Processor time used')
-  const start = gauge('process_start_time_seconds', 'When the server started')
-  return (startedSeconds: number) => {
+function processMetrics(metrics: Metrics, startedSeconds: number): void {
+  const plain = (type: 'counter' | 'gauge', name: string, help: string, value: () => number) =>
+    metrics.computed(type, { name, help }, () => [[value()]])
+  plain('gauge', 'process_resident_memory_bytes', 'Memory in use.', () => process.memoryUsage.rss())
+  plain('counter', 'process_cpu_seconds_total', 'Processor time used.', () => {
     const { user, system } = process.cpuUsage()
-    memory.set(process.memoryUsage.rss())
-    cpu.set((user + system) / 1e6)
-    start.set(startedSeconds)
-  }
+    return (user + system) / 1e6
+  })
+  plain('gauge', 'process_start_time_seconds', 'When it started.', () => startedSeconds)
 }
 
 export async function metrics({ metrics: numbers }: Server, _admitted: Admitted): Promise<Answer> {

@@ -4,6 +4,7 @@
 // (by q), supported types in ours.
 
 import { ApiError } from '../../api/status.ts'
+import { own } from '../../lib/own.ts'
 import type { Call } from '../transport/call.ts'
 
 export type Format = 'json' | 'yaml' | 'protobuf'
@@ -93,7 +94,7 @@ export function negotiateError(call: Call): Output {
 export function inputFormat(call: Call, formats: readonly Format[] = ALL_FORMATS): Format {
   const header = call.header('content-type')
   if (header === undefined || header === '' || header === 'application/json') return 'json'
-  const format = FORMATS[mediaTypeOf(header)]
+  const format = own(FORMATS, mediaTypeOf(header))
   if (format === undefined || !formats.includes(format)) {
     const accepted = formats.map((known) => MEDIA_TYPES[known]).join(', ')
     throw unsupportedMediaType(

@@ -2,6 +2,7 @@
 
 import { parseFieldSelector } from '../../api/field-selector.ts'
 import { SelectorError } from '../../api/selector.ts'
+import { own } from '../../lib/own.ts'
 import { isTrue, type Query } from './query.ts'
 
 export type RequestInfo = {
@@ -50,7 +51,7 @@ export function requestInfo(method: string, path: string, query: Query): Request
   parts = parts.slice(info.prefix === 'apis' ? 2 : 1)
   info.version = parts[0]!
   parts = parts.slice(1)
-  info.verb = VERBS[method] ?? ''
+  info.verb = own(VERBS, method) ?? ''
 
   // The old form /api/v1/watch/…, which still exists upstream.
   if (parts[0] === 'watch' && parts.length > 1) {

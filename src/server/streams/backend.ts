@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls'
 import { ApiError } from '../../api/status.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
+import { joinHostPort } from '../../lib/net/dial-error.ts'
 import { duplexOf } from '../../lib/net/duplex.ts'
 import { formatHead, type HttpHead, type HttpHeaders, readHead } from '../../lib/net/http1.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
@@ -58,12 +59,8 @@ async function dialAddress(
 export type Outgoing = { method: string; target: Reachable; headers: HttpHeaders }
 
 export async function sendHead({ stream }: Backend, { method, target, headers }: Outgoing) {
-  const host = target.is === 'node' ? target.nodeName : authority(target)
+  const host = target.is === 'node' ? target.nodeName : joinHostPort(target.host, target.port)
   await stream.write(formatHead(`${method} ${target.path} HTTP/1.1`, [['Host', host], ...headers]))
-}
-
-function authority({ host, port }: { host: string; port: number }): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /** The head of the answer. Interim answers (100 Continue, 103) are passed over. */

@@ -1,6 +1,7 @@
 // Headers that go on to a node or a pod, and those that come back.
 
 import type { HttpHeaders } from '../../lib/net/http1.ts'
+import { own, setOwn } from '../../lib/own.ts'
 import type { Call } from '../transport/call.ts'
 
 /** Between two neighbours only (RFC 9110, 7.6.1), and what we set ourselves. */
@@ -32,9 +33,9 @@ export function answerHeaders(headers: HttpHeaders): Record<string, string | str
     const key = name.toLowerCase()
     // Cross-origin rights are ours to give, not a pod's.
     if (HOP_BY_HOP.has(key) || key.startsWith('access-control-')) continue
-    const seen = result[key]
-    if (seen === undefined) result[key] = value
-    else result[key] = [...(Array.isArray(seen) ? seen : [seen]), value]
+    const seen = own(result, key)
+    if (seen === undefined) setOwn(result, key, value)
+    else setOwn(result, key, [...(Array.isArray(seen) ? seen : [seen]), value])
   }
   return result
 }

@@ -25,7 +25,7 @@ export async function sendLog(
   head: Uint8Array,
 ): Promise<void> {
   const offers = (call.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
-  const protocol = offers.find((name) => name in PROTOCOLS)
+  const protocol = offers.find((name) => Object.hasOwn(PROTOCOLS, name))
   if (protocol === undefined) {
     throw badRequest(`requested protocol(s) are not supported: ${offers.join(', ')}`)
   }

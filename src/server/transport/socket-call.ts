@@ -60,7 +60,8 @@ export class NodeCall implements Call {
     if (this.#gone === undefined) {
       const gone = new AbortController()
       this.#gone = gone
-      this.#response.once('close', () => gone.abort())
+      if (this.#response.destroyed) gone.abort()
+      else this.#response.once('close', () => gone.abort())
     }
     return this.#gone.signal
   }

@@ -8,6 +8,7 @@ import { ApiError, badRequest } from '../../api/status.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
 import { acceptWebSocket, type WebSocketStream } from '../../lib/net/websocket.ts'
 import { impersonated } from '../authn/impersonation.ts'
+import { foreignKey } from '../authn/node-keys.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { accessOf, forbiddenAccess } from '../authz/request-access.ts'
 import { resourceRequest, serveResource } from '../dispatch.ts'
@@ -49,6 +50,7 @@ export async function upgrade(
     if (call.path === TUNNEL_PATH) {
       const node = nodeNameOf(user)
       if (node === undefined || tunnels === undefined) throw badRequest('only nodes have tunnels')
+      await bindName(server, call, node)
       use = () => tunnels.accept(node, call, socket, head)
     } else if (isStreamRequest(info)) {
       const request = resourceRequest(server, { call, info, user, warnings: [] })
@@ -61,6 +63,13 @@ export async function upgrade(
     return refuse(socketStream(socket as Socket, head), error)
   }
   await use()
+}
+
+/** A node from before there were records of keys gets its own now. */
+async function bindName({ nodeKeys }: Server, call: Call, node: string): Promise<void> {
+  const key = call.env.clientCertificate?.publicKeySha256
+  if (key === undefined || nodeKeys.keysOf(node) !== undefined) return
+  if (!(await nodeKeys.claim(node, { key, shown: key }))) throw badRequest(foreignKey(node))
 }
 
 function authorize(server: Server, call: Call, info: RequestInfo, user: UserInfo): void {

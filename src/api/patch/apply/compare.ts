@@ -1,5 +1,6 @@
 // Which fields two objects differ in.
 
+import { own } from '../../../lib/own.ts'
 import type { ObjectType } from '../../schema/schema.ts'
 import { equalJson, isObject, type JsonObject } from '../value.ts'
 import { asMember, type Fields, MEMBER, NOTHING, recursiveDifference } from './fields.ts'
@@ -104,15 +105,16 @@ function compareMaps(before: unknown, after: unknown, place: Place): Found | und
     const value = now[key]
     if (value === undefined) continue
     anything = true
-    if (value === old[key]) continue
-    const child = compareAt(old[key], value, childPlace(place, key))
+    const then = own(old, key)
+    if (value === then) continue
+    const child = compareAt(then, value, childPlace(place, key))
     if (child !== undefined) attach(found, fieldStep(key), child)
   }
   for (const key in old) {
     const value = old[key]
     if (value === undefined) continue
     anything = true
-    if (now[key] !== undefined) continue
+    if (own(now, key) !== undefined) continue
     attach(found, fieldStep(key), compareAt(value, undefined, childPlace(place, key))!)
   }
   // Two empty ones are leaves, which keeps the difference between {} and null.

@@ -1,5 +1,6 @@
 // An object without some of its fields.
 
+import { setOwn } from '../../../lib/own.ts'
 import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { type Fields, isEmpty, isMember } from './fields.ts'
@@ -31,7 +32,7 @@ function removeFromMap(map: JsonObject, set: Fields, place: Place): JsonObject |
     if (value === undefined || isMember(node)) continue
     const left = node === undefined ? value : removeAt(value, node, childPlace(place, key))
     // Upstream leaves null where all parts went, so who owned the whole goes on owning it.
-    result[key] = left ?? null
+    setOwn(result, key, left ?? null)
     some = true
   }
   return some ? result : undefined

@@ -1,5 +1,6 @@
 // Requests and limits.
 
+import { own } from '../../../lib/own.ts'
 import { qualifiedNameFaults } from '../../names.ts'
 import { compareQuantity, parseQuantity, scaledValue, ZERO } from '../../quantity.ts'
 import type { ResourceRequirements } from '../../schema/generated/types.ts'
@@ -43,7 +44,7 @@ export function checkRequirements(
     const path = `${at}.requests[${name}]`
     checkName(faults, path, name)
     checkAmount(faults, path, name, text)
-    checkAgainstLimit(faults, at, { name, text, limit: limits[name] })
+    checkAgainstLimit(faults, at, { name, text, limit: own(limits, name) })
     checkHugePages(faults, path, name, text)
   }
   const names = [...Object.keys(limits), ...Object.keys(requests)]
@@ -75,20 +76,20 @@ export function checkPodResources({ faults, spec }: Check, at: string) {
   const claims = (spec.resourceClaims ?? []).map(({ name }) => name).filter((name) => !!name)
   checkRequirements(faults, at, resources, claims, checkPodResourceName)
   for (const [name, text] of Object.entries(containerTotals(spec, 'requests'))) {
-    const whole = resources.requests?.[name]
+    const whole = own(resources.requests, name)
     if (whole === undefined || !isMore(text, whole)) continue
     const detail = `must be greater than or equal to aggregate container requests of ${text}`
     faults.invalid(`${at}.requests[${name}]`, whole, detail)
   }
   for (const [name, text] of Object.entries(containerTotals(spec, 'limits'))) {
-    const whole = resources.limits?.[name]
+    const whole = own(resources.limits, name)
     if (whole === undefined || !isHugePages(name) || !isMore(text, whole)) continue
     const detail = `must be greater than or equal to aggregate container limits of ${text}`
     faults.invalid(`${at}.limits[${name}]`, whole, detail)
   }
   for (const [index, container] of (spec.containers ?? []).entries()) {
     for (const [name, text] of Object.entries(container.resources?.limits ?? {})) {
-      const whole = resources.limits?.[name]
+      const whole = own(resources.limits, name)
       if (whole === undefined || !isMore(text, whole)) continue
       const path = `${at}.containers[${index}][${name}].limits`
       faults.invalid(path, text, `must be less than or equal to pod limits of ${whole}`)

@@ -1,7 +1,7 @@
-// Written by test/generate/generate.ts; do not edit.
+// Written by src/build/generate.ts; do not edit.
 //
-// Fields of kinds: `metadata` and `spec` are required wherever the server always writes them, so
-// that code which reads objects need not ask. Lists are KubeList<T> of api/object.ts.
+// Fields of kinds: `metadata` and `spec` are required wherever the server always writes them,
+// so that code which reads objects need not ask. Lists are KubeList<T> of api/object.ts.
 
 export interface AdmissionRequest {
   uid?: string

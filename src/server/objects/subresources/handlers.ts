@@ -1,6 +1,7 @@
 // Which function answers which sub-resource, and which kind that is never stored.
 
 import { type AnyRow, qualifiedResource } from '../../../api/resource.ts'
+import { own } from '../../../lib/own.ts'
 import type { RequestInfo } from '../../request/request-info.ts'
 import { methodNotAllowed, unknownResource } from '../../response/errors.ts'
 import type { Handler } from '../../server.ts'
@@ -46,7 +47,7 @@ export function questionHandler(row: AnyRow): Handler | undefined {
 /** Throws 404 for what the row does not have, 405 for a verb that it does not take. */
 export function subresourceHandler(row: AnyRow, info: RequestInfo): Handler {
   const { subresource, verb } = info
-  const part = subresource === 'status' ? row.status : row.parts[subresource]
+  const part = subresource === 'status' ? row.status : own(row.parts, subresource)
   if (part !== undefined) {
     if (!(part.verbs as readonly string[]).includes(verb)) throw methodNotAllowed()
     if (verb === 'get') return get

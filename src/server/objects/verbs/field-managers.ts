@@ -6,6 +6,7 @@ import { ItemError } from '../../../api/patch/apply/shape.ts'
 import { managerName, updateManagedFields, type Writer } from '../../../api/patch/apply/update.ts'
 import { type AnyRow, groupVersionOf } from '../../../api/resource.ts'
 import { objectType } from '../../../api/schema/schema.ts'
+import { own } from '../../../lib/own.ts'
 import type { BodyType } from '../../request/decode.ts'
 import type { ResourceRequest } from '../../server.ts'
 
@@ -84,7 +85,7 @@ function resetFieldsOf(row: AnyRow, subresource: string): Fields {
 /** Upstream: what a path may not change, nobody comes to own through it. */
 function resetPaths(row: AnyRow, subresource: string): readonly string[] {
   if (subresource === '') return row.resets
-  const part = subresource === 'status' ? row.status : row.parts[subresource]
+  const part = subresource === 'status' ? row.status : own(row.parts, subresource)
   if (part?.resets) return part.resets
   return part?.writes.includes('status') ? ['spec'] : ['status']
 }

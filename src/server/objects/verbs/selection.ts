@@ -10,6 +10,7 @@ import {
   SelectorError,
 } from '../../../api/selector.ts'
 import { badRequest } from '../../../api/status.ts'
+import { own } from '../../../lib/own.ts'
 import type { Entry } from '../../../store/store.ts'
 import { sharedLabels, sharedObject } from '../../response/watch-events.ts'
 import type { ResourceRequest } from '../../server.ts'
@@ -97,5 +98,5 @@ function matcher(row: AnyRow, { labels, terms, name }: Wanted): (entry: Entry) =
 function fieldOf(row: AnyRow, object: AnyObject, field: string): string {
   if (field === 'metadata.name') return object.metadata.name ?? ''
   if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
-  return row.selectable[field]?.(object) ?? ''
+  return own(row.selectable, field)?.(object) ?? ''
 }

@@ -4,6 +4,7 @@
 // }
 
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { own } from '../../../../lib/own.ts'
 import { firstPemBlock } from '../../../../lib/pem.ts'
 
 const [SEQUENCE, BIT_STRING, OBJECT_ID] = [0x30, 0x03, 0x06]
@@ -20,6 +21,30 @@ export function requestFault(base64: string): string | undefined {
     // Whatever does not read as a request is reported alike, as Go does for most of it.
     return "asn1: structure error: tags don't match"
   }
+}
+
+const ORGANIZATION = '55040a'
+
+/** Of the subject of a request (base64 of PEM), in order. Throws where it is none. */
+export function organizationsIn(base64: string): string[] {
+  const block = firstPemBlock(Buffer.from(base64, 'base64').toString())
+  if (block?.label !== 'CERTIFICATE REQUEST') {
+    throw new Error('PEM block type must be CERTIFICATE REQUEST')
+  }
+  const [info] = childrenOf(elementAt(block.bytes, 0, SEQUENCE))
+  const subject = info && childrenOf(info)[1]
+  if (subject === undefined) throw new Error('no subject')
+  const attributes = childrenOf(subject).flatMap(childrenOf).map(childrenOf)
+  return attributes.flatMap(([id, value]) =>
+    id?.content.toString('hex') === ORGANIZATION && value ? [textOf(value)] : [],
+  )
+}
+
+const BMP_STRING = 0x1e
+
+function textOf({ tag, content }: Element): string {
+  // Two bytes a letter, the high one first.
+  return tag === BMP_STRING ? Buffer.from(content).swap16().toString('utf16le') : content.toString()
 }
 
 function signatureFault(der: Buffer): string | undefined {
@@ -59,7 +84,7 @@ function isSignedBy(key: KeyObject, algorithm: string, data: Buffer, signature: 
     const padding = constants.RSA_PKCS1_PSS_PADDING
     return verify('sha256', data, { key, padding }, signature)
   }
-  const digest = DIGESTS[algorithm]
+  const digest = own(DIGESTS, algorithm)
   return digest !== undefined && verify(digest, data, key, signature)
 }
 

@@ -33,7 +33,7 @@ function checkConfigMap(faults: Faults, object: ConfigMap, old: ConfigMap | unde
   let bytes = 0
   for (const [key, value] of Object.entries(data)) {
     faults.invalidAll(`data[${key}]`, key, configKeyFaults(key))
-    if (key in binaryData) {
+    if (Object.hasOwn(binaryData, key)) {
       faults.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')
     }
     bytes += Buffer.byteLength(value)

@@ -1,5 +1,6 @@
 // Changing the resources of a running pod (KEP 1287).
 
+import { own } from '../../../../lib/own.ts'
 import { MIRROR } from '../../../pod/annotations.ts'
 import { qosClassOf, type ResourceList } from '../../../pod/resources.ts'
 import type {
@@ -148,7 +149,7 @@ function withComputeOf(now: ResourceRequirements, old: ResourceRequirements): Re
 
 function isRemoved(now: ResourceList = {}, old: ResourceList = {}): boolean {
   const isShorter = Object.keys(old).length > Object.keys(now).length
-  return isShorter || Object.keys(old).some((name) => now[name] === undefined)
+  return isShorter || Object.keys(old).some((name) => own(now, name) === undefined)
 }
 
 function isSaid(resources: ResourceRequirements | undefined): boolean {

@@ -1,5 +1,6 @@
 // What may be said of a pod's state, by the node that runs it or by others.
 
+import { own } from '../../../../lib/own.ts'
 import { isDnsSubdomainName } from '../../../names.ts'
 import { checkPodAnnotationsUpdate } from '../../../pod/annotations.ts'
 import { checkExtendedClaim } from '../../../pod/extended-claims.ts'
@@ -191,7 +192,7 @@ function checkAllocatedName(
 ) {
   if (container === undefined) return
   if (!name.startsWith('claim:')) {
-    if (container.resources?.requests?.[name] !== undefined) return
+    if (own(container.resources?.requests, name) !== undefined) return
     return faults.invalid(at, name, "must match one of the container's resource requests")
   }
   const isKnown = (container.resources?.claims ?? []).some(

@@ -1,5 +1,6 @@
 // What a pod must be, and what may change in it through its own path.
 
+import { own } from '../../../../lib/own.ts'
 import { rangeFaults } from '../../../names.ts'
 import { checkPodAnnotations, checkPodAnnotationsUpdate } from '../../../pod/annotations.ts'
 import { internalForm, internalPodSpec, internalText } from '../../../pod/internal-form.ts'
@@ -164,16 +165,16 @@ function withImagesOf(containers: readonly Container[], old: readonly Container[
 function maskGated(faults: Faults, masked: PodSpec, old: PodSpec) {
   if (!sameValue(masked.nodeSelector, old.nodeSelector)) {
     const before = Object.entries(old.nodeSelector ?? {})
-    if (before.some(([key, value]) => masked.nodeSelector?.[key] !== value)) {
+    if (before.some(([key, value]) => own(masked.nodeSelector, key) !== value)) {
       const detail = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)'
       faults.invalid('spec.nodeSelector', masked.nodeSelector ?? null, detail)
     }
     take(masked, old, 'nodeSelector')
   }
-  const [own, before] = [masked.affinity?.nodeAffinity, old.affinity?.nodeAffinity]
-  if (sameValue(own, before)) return
-  checkNarrowed(faults, termsOf(own), termsOf(before))
-  const { nodeAffinity: _own, ...rest } = masked.affinity ?? {}
+  const [now, before] = [masked.affinity?.nodeAffinity, old.affinity?.nodeAffinity]
+  if (sameValue(now, before)) return
+  checkNarrowed(faults, termsOf(now), termsOf(before))
+  const { nodeAffinity: _now, ...rest } = masked.affinity ?? {}
   const affinity = before === undefined ? rest : { ...rest, nodeAffinity: before }
   if (Object.keys(affinity).length === 0 && old.affinity === undefined) delete masked.affinity
   else masked.affinity = affinity

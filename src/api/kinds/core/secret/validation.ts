@@ -1,6 +1,7 @@
 // What a Secret must be (pkg/apis/core/validation).
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { own } from '../../../../lib/own.ts'
 import { JsonSyntaxError, parseJson, plainJson } from '../../../codec/json.ts'
 import { configKeyFaults } from '../../../names.ts'
 import type { Secret } from '../../../schema/generated/types.ts'
@@ -59,7 +60,7 @@ function checkByType(faults: Faults, { type, metadata, data = {} }: Secret) {
 }
 
 function checkJson(faults: Faults, key: string, data: Readonly<Record<string, string>>) {
-  const value = data[key]
+  const value = own(data, key)
   const at = `data[${key}]`
   if (value === undefined) return faults.required(at)
   const text = Buffer.from(value, 'base64').toString()
@@ -89,7 +90,7 @@ function jsonFault(text: string): string | undefined {
 /** A key that does not belong to its certificate. */
 export function secretWarnings({ type, data = {} }: Secret): string[] {
   if (type !== 'kubernetes.io/tls') return []
-  const textOf = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString()
+  const textOf = (key: string) => Buffer.from(own(data, key) ?? '', 'base64').toString()
   const fault = keyPairFault(textOf('tls.crt'), textOf('tls.key'))
   return fault === undefined ? [] : [fault]
 }

@@ -1,3 +1,4 @@
+import { own } from '../../../../lib/own.ts'
 import { defineResource } from '../../../resource.ts'
 import type { PriorityClass } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
@@ -73,7 +74,7 @@ function checkPriorityClass(
 }
 
 function systemFault(name: string, value: number, isDefault: boolean): string | undefined {
-  const wanted = SYSTEM_CLASSES[name]
+  const wanted = own(SYSTEM_CLASSES, name)
   if (wanted === undefined) return `${name} is not a known system priority class`
   if (value !== wanted) return `value of ${name} PriorityClass must be ${wanted}`
   return isDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined
