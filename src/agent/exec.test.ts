@@ -34,7 +34,7 @@ class FakeSession implements ExecSession {
   }
 }
 
-function run(script: Script, killsRest: boolean, signal: AbortSignal) {
+function run(script: Script, rest: 'release' | 'kill', signal: AbortSignal) {
   const clock = new SimClock(0)
   const session = new FakeSession(script)
   const asked: ExecOptions[] = []
@@ -43,34 +43,36 @@ function run(script: Script, killsRest: boolean, signal: AbortSignal) {
     return session
   }
   const deps = { runtime: { exec } as unknown as Runtime, clock }
-  const wish = { containerId: 'c', command: ['x'], killsRest }
+  const wish = { containerId: 'c', command: ['x'], rest }
   return { result: runInContainer(deps, wish, signal), session, clock, asked }
 }
 
 test('whatever a command leaves open, there is an answer', async () => {
-  const cases: { script: Script; killsRest: boolean }[] = []
+  const cases: { script: Script; rest: 'release' | 'kill' }[] = []
   everyCase((choose) => {
     const ends = choose([true, false])
     const outputEnds = choose([true, false])
-    cases.push({ script: { ends, outputEnds, prints: 'out' }, killsRest: choose([true, false]) })
+    cases.push({
+      script: { ends, outputEnds, prints: 'out' },
+      rest: choose(['release', 'kill'] as const),
+    })
   })
-  for (const { script, killsRest } of cases) {
+  for (const { script, rest } of cases) {
     const limit = new AbortController()
-    const { result, session, clock, asked } = run(script, killsRest, limit.signal)
+    const { result, session, clock, asked } = run(script, rest, limit.signal)
     const settled = result.catch(() => 'ended')
     await clock.advance(1_000)
     // Only a command that has not ended needs its limit.
     if (!script.ends) limit.abort(new Error('late'))
     expect(await settled).toEqual(script.ends ? { exitCode: 7, output: 'out' } : 'ended')
     expect(session.isClosed).toBe(true)
-    expect(asked[0]!.killsRest).toBe(killsRest)
-    // A daemon of a hook goes on writing; whoever holds on to the output of a probe is let go.
-    if (!script.outputEnds) expect(session.isCancelled).toBe(killsRest || !script.ends)
+    expect(asked[0]!.rest).toBe(rest)
+    expect(session.isCancelled).toBe(!script.outputEnds)
   }
 })
 
 test('more output than is of use is read and thrown away', async () => {
   const script = { ends: true, outputEnds: true, prints: 'x'.repeat(100_000) }
-  const { result } = run(script, true, new AbortController().signal)
+  const { result } = run(script, 'kill', new AbortController().signal)
   expect((await result).output).toHaveLength(10_240)
 })

@@ -9,8 +9,8 @@ export type ExecResult = { readonly exitCode: number; readonly output: string }
 export type ExecWish = {
   readonly containerId: string
   readonly command: readonly string[]
-  /** What the command leaves running is ended with it: right for probes, not for hooks. */
-  readonly killsRest: boolean
+  /** Of what the command leaves running: a probe's is ended, a hook's only if it holds output. */
+  readonly rest: 'release' | 'kill'
 }
 
 /** More than this of what a command prints is thrown away. */
@@ -24,10 +24,10 @@ const DRAIN_MS = 1_000
  */
 export async function runInContainer(
   { runtime, clock }: { readonly runtime: Runtime; readonly clock: Clock },
-  { containerId, command, killsRest }: ExecWish,
+  { containerId, command, rest }: ExecWish,
   signal: AbortSignal,
 ): Promise<ExecResult> {
-  const options = { command, tty: false, stdin: false, killsRest }
+  const options = { command, tty: false, stdin: false, rest }
   const session = await runtime.exec(containerId, options, signal)
   const gather = new Gather([session.stdout, session.stderr])
   try {
@@ -36,13 +36,9 @@ export async function runInContainer(
     const limit = clock.sleep(DRAIN_MS, drained.signal).catch(() => {}) // All of it has come.
     await orAbort(Promise.race([gather.done, limit]), signal)
     drained.abort()
-    // A hook may leave behind what goes on writing. It is read, so that it does not die of that.
-    if (killsRest) gather.stop()
     return { exitCode, output: gather.text() }
-  } catch (error) {
-    gather.stop()
-    throw error
   } finally {
+    gather.stop()
     session.close()
   }
 }

@@ -137,8 +137,11 @@ export type ExecOptions = {
   command: readonly string[]
   tty: boolean
   stdin: boolean
-  /** When the command ends, what it has left running is ended with it. */
-  killsRest?: boolean
+  /**
+   * When the command ends and has left something running: wait for whatever holds its output, end
+   * what does so for more than a moment, or end all of it.
+   */
+  rest: 'wait' | 'release' | 'kill'
 }
 
 export type AttachOptions = { tty: boolean; stdin: boolean }

@@ -12,7 +12,7 @@ import type { Processes } from '../lib/process.ts'
 import type { Random } from '../lib/random.ts'
 import type { CgroupHost } from './cgroups/pod-cgroup.ts'
 import { type ExecOptions, type ExecSession, RuntimeError } from './contract.ts'
-import { killTree } from './process-tree.ts'
+import { holdersOf, killQuietly, killTree, leadsSession, type Place } from './process-tree.ts'
 import type { OciProcess, OciSpec } from './spec/oci.ts'
 
 export type ExecParts = {
@@ -54,8 +54,9 @@ export async function startExec(
     ...['--process', processFile, '--pid-file', pidFile, id],
   ]
   const start = options.tty ? startWithTerminal : startWithPipes
-  const { exitCode, kill, ...streams } = start(parts, argv)
-  const endTree = async (pid: number) => killTree({ ...parts, cgroupPath }, pid)
+  const { exitCode, kill, runcPid, ...streams } = start(parts, argv)
+  const place = { ...parts, cgroupPath }
+  const over = new AbortController()
   let isOver = false
   // Ending the session ends the command and what it has started: a probe that timed out must not
   // run on. runc then ends by itself; if it never got as far as starting the command, or does not
@@ -64,19 +65,25 @@ export async function startExec(
   const endSession = async () => {
     isOver = true
     const pid = await startedPid(parts.clock, pidFile)
-    if (pid !== undefined) await endTree(pid)
+    if (pid !== undefined) await killTree(place, pid)
     kill()
+  }
+  if (options.rest !== 'wait') {
+    const wish = { pidFile, runcPid, rest: options.rest }
+    // Without it the end is only seen later, as it is for those who wait.
+    endRest(place, wish, over.signal).catch(() => {})
   }
   signal.addEventListener('abort', close, { once: true })
   const ended = exitCode.then(async (code) => {
     isOver = true
+    over.abort()
     signal.removeEventListener('abort', close)
     const pid = await readPid(pidFile)
     const problem =
       code === RUNC_FAILED && pid === undefined ? await startProblem(logFile) : undefined
     for (const path of [processFile, pidFile, logFile]) await rm(path, { force: true })
     if (problem !== undefined) throw new RuntimeError('ExecError', problem)
-    if (options.killsRest && pid !== undefined) await endTree(pid)
+    if (options.rest === 'kill' && pid !== undefined) await killTree(place, pid)
     return code
   })
   ended.catch(() => {}) // For those who look at the output only.
@@ -89,6 +96,28 @@ export async function startExec(
     : { ...streams, stderr: heldUntil(hasStarted, streams.stderr) }
   return { ...output, close, exitCode: ended }
 }
+
+/**
+ * runc tells the end of a command when nobody holds its output any more. Here those are found who
+ * do so when the command itself has ended, and are ended too.
+ */
+async function endRest(
+  place: Place,
+  wish: { pidFile: string; runcPid: number; rest: 'release' | 'kill' },
+  over: AbortSignal,
+): Promise<void> {
+  const { clock } = place
+  const pid = await startedPid(clock, wish.pidFile)
+  if (pid === undefined) return
+  while (await leadsSession(pid)) await clock.sleep(REST_LOOK_MS, over)
+  if (wish.rest === 'kill') await killTree(place, pid)
+  // What it has written last takes a moment, and so does a child that is about to end.
+  await clock.sleep(wish.rest === 'kill' ? REST_LOOK_MS : RELEASE_MS, over)
+  for (const holder of await holdersOf(place, wish.runcPid)) killQuietly(holder)
+}
+
+const REST_LOOK_MS = 100
+const RELEASE_MS = 1_000
 
 /** False when runc could not start the command, and has said so in an error of its own. */
 async function commandStarted(
@@ -138,7 +167,7 @@ export function execProcess(base: OciProcess, options: ExecOptions): OciProcess 
   return { ...base, env, args: [...options.command], terminal: options.tty }
 }
 
-type Started = Omit<ExecSession, 'close'> & { kill(): void }
+type Started = Omit<ExecSession, 'close'> & { kill(): void; readonly runcPid: number }
 
 function startWithPipes(parts: ExecParts, argv: readonly string[]): Started {
   const child = parts.processes.spawn(argv, NEVER)
@@ -150,6 +179,7 @@ function startWithPipes(parts: ExecParts, argv: readonly string[]): Started {
     resize() {}, // There is no terminal.
     exitCode: child.exited,
     kill: () => child.kill('SIGKILL'),
+    runcPid: child.pid,
   }
 }
 
@@ -165,6 +195,7 @@ function startWithTerminal(parts: ExecParts, argv: readonly string[]): Started {
     resize: (columns, rows) => child.resize(columns, rows),
     exitCode: child.exited.finally(() => output.end()),
     kill: () => child.kill('SIGKILL'),
+    runcPid: child.pid,
   }
 }
 

@@ -56,7 +56,7 @@ test('a command in a container keeps its user and rights, and learns of its term
     noNewPrivileges: true,
     oomScoreAdj: 5,
   }
-  const options = { command: ['sh'], tty: true, stdin: true }
+  const options = { command: ['sh'], tty: true, stdin: true, rest: 'wait' as const }
   expect(execProcess(base, options)).toEqual({
     ...base,
     args: ['sh'],

@@ -161,7 +161,12 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeWorld>)
       const { uid, pod, config, sandbox } = aPod(world, 'sleep 1000')
       await runtime.createSandbox(pod, sandbox, signal)
       const { id } = await runtime.startContainer(config(), signal)
-      const options = { command: ['sh', '-c', 'exit 7'], tty: false, stdin: false }
+      const options = {
+        command: ['sh', '-c', 'exit 7'],
+        tty: false,
+        stdin: false,
+        rest: 'wait' as const,
+      }
       const session = await runtime.exec(id, options, signal)
       expect(await session.exitCode).toBe(7)
       await runtime.removeSandbox(uid, signal)

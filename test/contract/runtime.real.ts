@@ -34,7 +34,7 @@ async function start(script: string, { container = {}, spec = {} }: Wish = {}) {
     exited: () => untilExited(world.runtime, uid, id),
     remove: () => world.runtime.removeSandbox(uid, signal),
     async run(...command: string[]) {
-      const options = { command, tty: false, stdin: false }
+      const options = { command, tty: false, stdin: false, rest: 'wait' as const }
       const session = await world.runtime.exec(id, options, signal)
       const [output, code] = await Promise.all([textOf(session.stdout), session.exitCode])
       return { output, code }
@@ -173,7 +173,9 @@ test('a port that listens on localhost only can be dialled', async () => {
   }
   await stream.write(Buffer.from('GET /page HTTP/1.0\r\n\r\n'))
   expect(await textOf(stream.readable)).toContain('hello')
-  await expect(world.runtime.dialPort(one.uid, 1, signal)).rejects.toThrow('connect to port 1')
+  await expect(world.runtime.dialPort(one.uid, 1, signal)).rejects.toThrow(
+    'failed to connect to localhost:1',
+  )
   await one.remove()
 })
 
@@ -237,13 +239,22 @@ test('input of one attached client ends when it leaves, if the pod asks for that
 
 test('a command can be fed, and is killed when its session is closed', async () => {
   const one = await start('sleep 1000')
-  const options = { command: ['sh', '-c', 'cat; exit 4'], tty: false, stdin: true }
+  const options = {
+    command: ['sh', '-c', 'cat; exit 4'],
+    tty: false,
+    stdin: true,
+    rest: 'wait' as const,
+  }
   const fed = await world.runtime.exec(one.id, options, signal)
   await fed.write(Buffer.from('some input'))
   await fed.endInput()
   expect([await textOf(fed.stdout), await fed.exitCode]).toEqual(['some input', 4])
   const command = ['sh', '-c', 'echo up; exec sleep 777']
-  const closed = await world.runtime.exec(one.id, { command, tty: false, stdin: false }, signal)
+  const closed = await world.runtime.exec(
+    one.id,
+    { command, tty: false, stdin: false, rest: 'wait' as const },
+    signal,
+  )
   const reader = closed.stdout.getReader()
   await reader.read()
   closed.close()

@@ -23,7 +23,7 @@ export async function handleExec(
   const { tty, stdin } = options
   await runCommand(await acceptClient(node, request, stream, options), {
     what: 'executing command in',
-    start: (gone) => node.runtime.exec(id, { command, tty, stdin }, gone),
+    start: (gone) => node.runtime.exec(id, { command, tty, stdin, rest: 'wait' }, gone),
     endOf: (code) => (code === 0 ? { is: 'success' } : { is: 'exit', code }),
   })
 }

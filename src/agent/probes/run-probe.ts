@@ -76,7 +76,7 @@ function actionOf({ exec, httpGet: http, tcpSocket, grpc }: Probe): Run {
 }
 
 const probeExec: Run = async (deps, probe, { container, containerId }, signal) => {
-  const wish = { containerId, command: commandOf(probe, container), killsRest: true }
+  const wish = { containerId, command: commandOf(probe, container), rest: 'kill' as const }
   const { exitCode, output } = await runInContainer(deps, wish, signal)
   return { result: exitCode === 0 ? 'success' : 'failure', output }
 }

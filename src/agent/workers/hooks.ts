@@ -22,7 +22,7 @@ export async function runHook(
   signal: AbortSignal,
 ): Promise<void> {
   if (exec) {
-    const wish = { containerId, command: exec.command ?? [], killsRest: false }
+    const wish = { containerId, command: exec.command ?? [], rest: 'release' as const }
     const { exitCode } = await runInContainer(deps, wish, signal)
     if (exitCode !== 0) throw new Error(`hook of ${container.name}: exit code ${exitCode}`)
   } else if (http) {
