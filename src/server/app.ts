@@ -160,8 +160,8 @@ function routes(serve: Serve) {
     hono.all(path, by(discovery)).all(`${path}/`, by(discovery))
   }
   hono.all('/openapi/*', by(openApi))
-  hono.all('/api/:version/:rest{.+}', by(serveResource))
-  hono.all('/apis/:group/:version/:rest{.+}', by(serveResource))
+  hono.all('/api/:version/:rest{[^]+}', by(serveResource))
+  hono.all('/apis/:group/:version/:rest{[^]+}', by(serveResource))
   hono.all('*', by(pageNotFound))
   return hono
 }
