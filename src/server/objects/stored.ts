@@ -25,8 +25,9 @@ export function storeKey(row: AnyRow, namespace: string, name: string): string {
 }
 
 /**
- * The name as the last part of a key. Names may be any text but `/` and `%`; keys are printable ASCII. Bytes from both ends of the
- * range are written as `!20` and `~d0`, so that the order of keys stays that of the names' bytes.
+ * The name as the last part of a key. Names may be any text but `/` and `%`; keys are printable
+ * ASCII. Bytes from both ends of the range are written as `!20` and `~d0`, so that the order of
+ * keys stays that of the names' bytes.
  */
 export function keyPart(name: string): string {
   if (PLAIN.test(name)) return name
