@@ -5,13 +5,14 @@
 
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ContainerError } from '../api/pod/container-error.ts'
 import type { Clock } from '../lib/clock.ts'
 import { readFileIfAny } from '../lib/files.ts'
 import type { PtyStart } from '../lib/linux/pty.ts'
 import type { Processes } from '../lib/process.ts'
 import type { Random } from '../lib/random.ts'
 import type { CgroupHost } from './cgroups/pod-cgroup.ts'
-import { type ExecOptions, type ExecSession, RuntimeError } from './contract.ts'
+import type { ExecOptions, ExecSession } from './contract.ts'
 import { holdersOf, killQuietly, killTree, leadsSession, type Place } from './process-tree.ts'
 import type { OciProcess, OciSpec } from './spec/oci.ts'
 
@@ -82,7 +83,7 @@ export async function startExec(
     const problem =
       code === RUNC_FAILED && pid === undefined ? await startProblem(logFile) : undefined
     for (const path of [processFile, pidFile, logFile]) await rm(path, { force: true })
-    if (problem !== undefined) throw new RuntimeError('ExecError', problem)
+    if (problem !== undefined) throw new ContainerError('ExecError', problem)
     if (options.rest === 'kill' && pid !== undefined) await killTree(place, pid)
     return code
   })
@@ -241,8 +242,8 @@ export function emptyStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.close() })
 }
 
-export function containerGone(id: string): RuntimeError {
-  return new RuntimeError('NotFound', `container ${id} is not running`)
+export function containerGone(id: string): ContainerError {
+  return new ContainerError('NotFound', `container ${id} is not running`)
 }
 
 /** runc writes the process id just after the command has started. Undefined if it does not come. */

@@ -43,7 +43,7 @@ export async function killTree(place: Place, rootPid: number): Promise<void> {
   }
 }
 
-/** Those of `processes` that are in `roots`, in one of their sessions, or descend from these. Pure. */
+/** Those that are in `roots`, in one of their sessions, or descend from these. Pure. */
 export function treeOf(processes: readonly ProcessSeen[], roots: ReadonlySet<number>): number[] {
   const children = Map.groupBy(processes, ({ parentPid }) => parentPid)
   const found = new Set<number>()

@@ -1,6 +1,7 @@
 // Requests for resources: which row, which verb, which sub-resource.
 
 import type { AnyRow, UserInfo } from '../api/resource.ts'
+import { emptyList } from './objects/empty-lists.ts'
 import { questionHandler, subresourceHandler } from './objects/subresources/handlers.ts'
 import { create } from './objects/verbs/create.ts'
 import { remove } from './objects/verbs/delete.ts'
@@ -29,7 +30,9 @@ const NAMED = new Set(['update', 'patch'])
 export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
   const { info, warnings } = admitted
   const row = server.registry.find(info.group, info.version, info.resource)
-  if (row === undefined) return nothingHere(server, info)
+  if (row === undefined) return emptyList(server, admitted.call, info) ?? nothingHere(server, info)
+  // Of what its router serves, upstream passes HEAD on to proxies alone.
+  if (admitted.call.method === 'HEAD' && info.subresource !== 'proxy') throw methodNotAllowed()
   const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
   if (row.deprecation !== undefined) warnings.push(row.deprecation)
   return handler(requestFor(server, row, admitted))
