@@ -20,7 +20,7 @@ export function proxyPrefix(path: string, rest: string): string {
   return prefix.replace(/\/$/, '')
 }
 
-/** A page with its links led through the proxy, byte by byte otherwise, in any encoding of ASCII. */
+/** A page with its links led through the proxy, in any encoding that has ASCII in it. */
 export function rewriteHtml(
   page: ReadableStream<Uint8Array>,
   prefix: string,
