@@ -1,7 +1,7 @@
 // What an agent makes of particular pods, end to end: real API server, containers in memory.
 
 import { describe, expect, test } from 'bun:test'
-import { readdir, readFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TestNode } from '../../test/support/node.ts'
 import { configMaps } from '../api/kinds/core/configmap/row.ts'
@@ -269,5 +269,40 @@ describe('a pod', () => {
     expect(await readFile(path, 'utf8')).toBe(first)
     await node.advance(40)
     await node.until('it is renewed', async () => (await readFile(path, 'utf8')) !== first)
+  })
+
+  test('shows what is in its secrets to nobody else of the node, wherever it is kept', async () => {
+    await using node = await TestNode.start()
+    // As an older version may have left it.
+    await chmod(join(node.folder, 'agent'), 0o755)
+    await node.stopAgent()
+    await node.startAgent()
+    const data = { password: Buffer.from('correct horse').toString('base64') }
+    await node.client.create(secrets, { ...named('s'), data }, signal)
+    const items = [{ key: 'password', path: 'deep/er/password' }]
+    const volumes = [
+      { name: 'plain', secret: { secretName: 's' } },
+      { name: 'open', secret: { secretName: 's', defaultMode: 0o777, items } },
+      { name: 'mixed', projected: { sources: [{ secret: { name: 's', items } }] } },
+    ]
+    await node.run('one', {
+      securityContext: { fsGroup: 4321 },
+      containers: [{ ...web, volumeMounts: [{ name: 'plain', mountPath: '/s' }] }],
+      volumes,
+    })
+    await node.untilPod('one', 'is ready', isReady)
+    const holders = Bun.spawnSync(['grep', '-rlE', 'correct horse', join(node.folder, 'agent')])
+    const encoded = Bun.spawnSync(['grep', '-rl', data.password, join(node.folder, 'agent')])
+    const paths = `${holders.stdout}${encoded.stdout}`.trim().split('\n')
+    expect(paths.length).toBeGreaterThanOrEqual(3)
+    const isClosed = async (path: string) => ((await stat(path)).mode & 0o007) === 0
+    for (const path of paths) {
+      const parts = path.slice(node.folder.length + 1).split('/')
+      const way = parts.map((_, i) => join(node.folder, ...parts.slice(0, i + 1)))
+      // Besides the agent's own folder, which whoever wants to look inside may open.
+      const closed = await Promise.all(way.slice(1).map(isClosed))
+      expect([path, closed.includes(true)]).toEqual([path, true])
+      expect([path, await isClosed(way[0]!)]).toEqual([path, true])
+    }
   })
 })

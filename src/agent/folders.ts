@@ -1,6 +1,6 @@
 // Where the agent keeps what: everything below its own data folder.
 
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mountsBelow } from '../lib/linux/mount-table.ts'
 import { MS_NODEV, MS_NOSUID, type Syscalls } from '../lib/linux/syscalls.ts'
@@ -25,10 +25,16 @@ export async function openFolders(
   settings: Pick<NodeSettings, 'dataFolder'>,
 ): Promise<void> {
   const target = folderOf(settings, 'memory')
-  // Pods run as any user: they must be able to pass through.
-  await mkdir(folderOf(settings, 'pods'), { recursive: true, mode: 0o755 })
-  await mkdir(target, { recursive: true, mode: 0o755 })
-  if (mountsBelow(await deps.mountinfo(), target).includes(target)) return
-  const data = `size=${MEMORY_SHARE},mode=0755`
-  deps.syscalls.mount({ source: 'tmpfs', target, type: 'tmpfs', flags: MS_NOSUID | MS_NODEV, data })
+  const pods = folderOf(settings, 'pods')
+  for (const folder of [settings.dataFolder, pods, target]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  }
+  if (!mountsBelow(await deps.mountinfo(), target).includes(target)) {
+    const data = `size=${MEMORY_SHARE},mode=0700`
+    const flags = MS_NOSUID | MS_NODEV
+    deps.syscalls.mount({ source: 'tmpfs', target, type: 'tmpfs', flags, data })
+  }
+  // Pods reach their files through mounts, never through these folders; users of the node must
+  // not. Those of an older version may be there, and open.
+  for (const folder of [settings.dataFolder, pods, target]) await chmod(folder, 0o700)
 }

@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { closeSync, readlinkSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aPod } from '../../test/support/pod.ts'
@@ -105,14 +115,42 @@ describe('a hostPath', () => {
 
 describe('a sub-path', () => {
   const opener = new LinuxPathOpener()
+  const made = { mode: 0o755, gid: undefined }
   const read = async (root: string, path: string) => {
-    const fd = opener.openBeneath(root, path, 0o755)
+    const fd = opener.openBeneath(root, path, made)
     try {
       return readlinkSync(`/proc/self/fd/${fd}`)
     } finally {
       closeSync(fd)
     }
   }
+
+  test('is made as its volume is, whatever the umask, down to its last folder', async () => {
+    const before = process.umask(0o077)
+    try {
+      for (const mode of [0o777, 0o2777, 0o750, 0o1777]) {
+        const root = await mkdtemp(join(folder, 'm-'))
+        await chmod(root, mode)
+        await mkdir(join(root, 'old'), { mode: 0o700 })
+        closeSync(opener.openBeneath(root, 'old/a/b', { mode, gid: undefined }))
+        for (const path of ['old/a', 'old/a/b']) {
+          expect((await stat(join(root, path))).mode & 0o7777).toBe(mode)
+        }
+        expect((await stat(join(root, 'old'))).mode & 0o777).toBe(0o700)
+      }
+    } finally {
+      process.umask(before)
+    }
+  })
+
+  test.skipIf(process.getuid!() !== 0)('has the group of its volume', async () => {
+    const root = await mkdtemp(join(folder, 'g-'))
+    closeSync(opener.openBeneath(root, 'a/b', { mode: 0o2770, gid: 4321 }))
+    for (const path of ['a', 'a/b']) {
+      const { gid, mode } = await stat(join(root, path))
+      expect([gid, mode & 0o7777]).toEqual([4321, 0o2770])
+    }
+  })
 
   test('may follow links inside its volume, and is made where it is missing', async () => {
     const root = await mkdtemp(join(folder, 'v-'))
@@ -136,9 +174,9 @@ describe('a sub-path', () => {
     await symlink('..', join(root, 'upwards'))
     await symlink('/proc/self/root', join(root, 'magic'))
     for (const path of ['absolute', 'absolute/x', 'upwards', 'upwards/x', 'magic/etc']) {
-      expect(() => opener.openBeneath(root, path, 0o755)).toThrow('leads out of its volume')
+      expect(() => opener.openBeneath(root, path, made)).toThrow('leads out of its volume')
     }
-    expect(() => opener.openBeneath(root, '../x', 0o755)).toThrow("must not contain '..'")
+    expect(() => opener.openBeneath(root, '../x', made)).toThrow("must not contain '..'")
     expect(await readdir(outside)).toEqual([])
   })
 })

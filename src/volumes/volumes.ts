@@ -150,6 +150,8 @@ export class PodVolumes {
       throw new Error(`volumes of type ${kind} are not supported`)
     }
     const folder = this.#folderOf(view.pod, volume)
+    // The volume is open to all users of the pod; the way to it is not open to those of the node.
+    await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
     await mkdir(folder, { recursive: true })
     const gid = view.pod.spec.securityContext?.fsGroup
     await open(folder, gid)
@@ -202,8 +204,10 @@ export class PodVolumes {
   }
 
   async #bindBeneath(root: string, path: string, target: string): Promise<void> {
-    const { mode } = await stat(root)
-    const fd = this.#deps.opener.openBeneath(root, path, mode & 0o7777)
+    const { mode, gid } = await stat(root)
+    // As the volume itself; what its group is for, so is what is made in it.
+    const made = { mode: mode & 0o7777, gid: mode & SETGID ? gid : undefined }
+    const fd = this.#deps.opener.openBeneath(root, path, made)
     try {
       const isFolder = fstatSync(fd).isDirectory()
       // Of an earlier attempt; the container it belonged to has ended.

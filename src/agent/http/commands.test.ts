@@ -39,7 +39,9 @@ test.each([
   // The first message is empty: the streams are there.
   expect(await received(socket)).toEqual(['1:', '1:out', '2:err', end])
   await served
-  expect(w.started).toEqual([{ id: 'c1', command: ['ls', '-l'], tty: false, stdin: true }])
+  expect(w.started).toEqual([
+    { id: 'c1', command: ['ls', '-l'], tty: false, stdin: true, rest: 'wait' },
+  ])
 })
 
 test('in base64 protocols channels are digits and bytes are text', async () => {

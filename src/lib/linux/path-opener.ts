@@ -4,12 +4,19 @@
 // what gets mounted: whatever a container does to the path afterwards does not change what it is.
 
 import { dlopen, read } from 'bun:ffi'
-import { closeSync, openSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, openSync, statSync } from 'node:fs'
 
 /** Opens paths without leaving a folder. */
 export interface PathOpener {
   /** A descriptor of `path` below `root`, made as folders where it is missing. Close it. */
-  openBeneath(root: string, path: string, folderMode: number): number
+  openBeneath(root: string, path: string, made: NewFolder): number
+}
+
+/** What a folder that is made looks like, whatever the umask of this process. */
+export type NewFolder = {
+  readonly mode: number
+  /** Left to the kernel when undefined. */
+  readonly gid: number | undefined
 }
 
 const SYS_OPENAT2 = 437n
@@ -29,7 +36,7 @@ export class LinuxPathOpener implements PathOpener {
     __errno_location: { args: [], returns: 'ptr' },
   }).symbols
 
-  openBeneath(root: string, path: string, folderMode: number): number {
+  openBeneath(root: string, path: string, made: NewFolder): number {
     const parts = path.split('/').filter((part) => part !== '' && part !== '.')
     if (parts.includes('..')) throw new Error(`must not contain '..': ${path}`)
     let at = openSync(root, 'r')
@@ -44,11 +51,12 @@ export class LinuxPathOpener implements PathOpener {
         break
       }
       for (const part of parts.slice(depth)) {
-        this.#makeFolder(at, part, folderMode)
-        const made = this.#open(at, part, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
-        if (made === undefined) throw new Error(`${part} vanished while it was made`)
+        const isNew = this.#makeFolder(at, part, made.mode)
+        const below = this.#open(at, part, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+        if (below === undefined) throw new Error(`${part} vanished while it was made`)
         closeSync(at)
-        at = made
+        at = below
+        if (isNew) finish(at, made)
       }
       return at
     } catch (error) {
@@ -69,14 +77,23 @@ export class LinuxPathOpener implements PathOpener {
     throw new Error(`${path} leads out of its volume or cannot be opened (error ${this.#errno()})`)
   }
 
-  #makeFolder(at: number, name: string, mode: number): void {
-    if (this.#libc.mkdirat(at, cstring(name), mode) === 0 || this.#errno() === EEXIST) return
+  /** False when somebody else has just made it. */
+  #makeFolder(at: number, name: string, mode: number): boolean {
+    if (this.#libc.mkdirat(at, cstring(name), mode) === 0) return true
+    if (this.#errno() === EEXIST) return false
     throw new Error(`cannot make the folder ${name} (error ${this.#errno()})`)
   }
 
   #errno(): number {
     return read.i32(this.#libc.__errno_location()!, 0)
   }
+}
+
+/** By descriptor: the name may stand for something else by now. Group first, it clears bits. */
+function finish(fd: number, { mode, gid }: NewFolder): void {
+  const path = `/proc/self/fd/${fd}`
+  if (gid !== undefined) chownSync(path, statSync(path).uid, gid)
+  chmodSync(path, mode)
 }
 
 function cstring(text: string): Buffer {
