@@ -19,8 +19,8 @@ describe('a line of the log', () => {
       'started totalMs=1235 parts="{\\"a\\":0.123,\\"b\\":7}" count=12345678',
     ])
     const json = aLog('info', 'json')
-    json.log.warn('slow', { ms: 3.14159, error: new Error('x', { cause: new Error('y') }) })
-    expect(JSON.parse(json.lines[0]!)).toMatchObject({ ms: 3.14, error: 'x: y' })
+    json.log.warn('slow', { ms: 2.71999, error: new Error('x', { cause: new Error('y') }) })
+    expect(JSON.parse(json.lines[0]!)).toMatchObject({ ms: 2.72, error: 'x: y' })
     expect(lines).toEqual([])
   })
 })

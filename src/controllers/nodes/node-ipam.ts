@@ -140,7 +140,9 @@ class NodeRanges {
   give(name: string): readonly string[] | undefined {
     const found = this.#bitmaps.map((bitmap) => bitmap.takeFirst())
     if (found.some((range) => range === undefined)) {
-      found.forEach((range, i) => range && this.#bitmaps[i]!.giveBack(range))
+      for (const [i, range] of found.entries()) {
+        if (range !== undefined) this.#bitmaps[i]!.giveBack(range)
+      }
       return undefined
     }
     const ranges = found.map((range) => formatCidr(range!))
