@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { TestNode } from '../../test/support/node.ts'
 import { configMaps } from '../api/kinds/core/configmap/row.ts'
 import { secrets } from '../api/kinds/core/secret/row.ts'
+import { ContainerError } from '../api/pod/container-error.ts'
 import type { Pod } from '../api/schema/generated/types.ts'
-import { RuntimeError } from '../runtime/contract.ts'
 
 const web = { name: 'web', image: 'web:1' }
 const signal = new AbortController().signal
@@ -62,7 +62,7 @@ describe('a pod', () => {
     let isThere = false
     node.images.isHere = () => false
     node.images.onPull = () => {
-      if (!isThere) throw new RuntimeError('ErrImagePull', 'no such tag')
+      if (!isThere) throw new ContainerError('ErrImagePull', 'no such tag')
     }
     await node.run('one', { containers: [web] })
     await node.untilPod('one', 'fails to pull', waitsFor('ErrImagePull'))
@@ -230,7 +230,7 @@ describe('a pod', () => {
     await using node = await TestNode.start()
     node.images.isHere = () => false
     node.images.onPull = () => {
-      throw new RuntimeError('ErrImagePull', 'no such tag')
+      throw new ContainerError('ErrImagePull', 'no such tag')
     }
     await node.run('one', { containers: [web], activeDeadlineSeconds: 3 })
     await node.untilPod('one', 'waits', waitsFor('ErrImagePull'))

@@ -6,23 +6,15 @@
 import { configMaps } from '../api/kinds/core/configmap/row.ts'
 import { secrets } from '../api/kinds/core/secret/row.ts'
 import type { KubeObject } from '../api/object.ts'
+import { ContainerError } from '../api/pod/container-error.ts'
 import type { ResourceRow } from '../api/resource.ts'
 import type { ConfigMap, Pod, Secret } from '../api/schema/generated/types.ts'
 import { type Change, Informer, type InformerDeps } from '../kit/informer.ts'
 import { isAbort } from '../lib/abort.ts'
 import { timeLimit } from '../lib/clock.ts'
-import { RuntimeError } from '../runtime/contract.ts'
+import type { Contents, ObjectReader } from '../volumes/contract.ts'
 
 export type ObjectKind = 'configmap' | 'secret'
-/** Contents by key, in the order of the keys. */
-export type Contents = ReadonlyMap<string, Uint8Array>
-
-export interface ObjectReader {
-  /** Waits for the first answer of the server; undefined when there is no such object. */
-  configMap(namespace: string, name: string, signal: AbortSignal): Promise<Contents | undefined>
-  secret(namespace: string, name: string, signal: AbortSignal): Promise<Contents | undefined>
-}
-
 /** A pod must not hang for ever on a server that does not answer; it tries again later. */
 const WAIT_MS_MAX = 5_000
 
@@ -123,7 +115,7 @@ export class Objects implements ObjectReader {
     } catch (error) {
       if (isAbort(error, signal)) throw error
       const message = `failed to sync ${kind} cache: timed out waiting for the condition`
-      throw new RuntimeError('CreateContainerConfigError', message, { cause: error })
+      throw new ContainerError('CreateContainerConfigError', message, { cause: error })
     } finally {
       limit.done()
     }

@@ -13,19 +13,7 @@ import type {
 import { ApiError } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
 import type { Clock } from '../lib/clock.ts'
-
-export interface TokenSource {
-  /**
-   * A token that is not due. Undefined when there is none to be had for now and the pod may start
-   * without: no server in reach. Throws what the server answers.
-   */
-  get(
-    pod: Pod,
-    volume: string,
-    wish: ServiceAccountTokenProjection,
-    signal: AbortSignal,
-  ): Promise<string | undefined>
-}
+import type { TokenSource } from '../volumes/contract.ts'
 
 export type TokenDeps = {
   client: Client

@@ -11,15 +11,18 @@ export class DurationError extends Error {
   override readonly name = 'DurationError'
 }
 
+/** A number and its unit. */
+const PART = /(\d+\.?\d*|\.\d+)([^\d.]*)/y
+
 /** `300ms`, `-1.5h`, `2h45m` in milliseconds. Throws DurationError. */
 export function parseDuration(text: string): number {
   const unsigned = text.replace(/^[+-]/, '')
   if (unsigned === '0') return 0
   let ms = 0
-  let rest = unsigned
-  if (rest === '') throw new DurationError(`time: invalid duration ${JSON.stringify(text)}`)
-  while (rest !== '') {
-    const match = /^(\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest)
+  if (unsigned === '') throw new DurationError(`time: invalid duration ${JSON.stringify(text)}`)
+  for (let at = 0; at < unsigned.length; ) {
+    PART.lastIndex = at
+    const match = PART.exec(unsigned)
     if (match === null) throw new DurationError(`time: invalid duration ${JSON.stringify(text)}`)
     const [whole, amount, unit] = match
     if (unit === '')
@@ -30,7 +33,7 @@ export function parseDuration(text: string): number {
       throw new DurationError(`time: unknown unit ${quotedUnit} in duration ${quotedText}`)
     }
     ms += Number(amount) * unitMs
-    rest = rest.slice(whole.length)
+    at += whole.length
   }
   return text.startsWith('-') ? -ms : ms
 }

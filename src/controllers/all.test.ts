@@ -69,6 +69,8 @@ describe('all controllers together', () => {
       cluster.signal,
     )
     await cluster.runPods()
+    // Who lost a race tries again a moment later.
+    await cluster.advance(1000)
     expect(await cluster.list(deployments, 'x')).toEqual([])
     expect(await cluster.list(replicaSets, 'x')).toEqual([])
     expect(await cluster.list(pods, 'x')).toEqual([])

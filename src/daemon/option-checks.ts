@@ -2,8 +2,8 @@
 // when it is fine. Pure: whether the value fits this machine is for `preflight.ts`.
 
 import { labelValueFaults, qualifiedNameFaults } from '../api/names.ts'
+import { sysctlPatternProblem } from '../api/pod/sysctls.ts'
 import { contains, parseCidr, parseIp } from '../lib/ip.ts'
-import { sysctlPatternProblem } from '../runtime/spec/sysctls.ts'
 
 type Value = string | number
 

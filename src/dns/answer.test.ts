@@ -5,7 +5,11 @@ import { answer, type DnsView } from './answer.ts'
 
 const web: Service = {
   metadata: { name: 'web', namespace: 'shop' },
-  spec: { clusterIP: '10.43.0.5', ports: [{ name: 'http', port: 80, protocol: 'TCP' }] },
+  spec: {
+    clusterIP: '10.43.0.5',
+    clusterIPs: ['10.43.0.5'],
+    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+  },
 }
 const db: Service = {
   metadata: { name: 'db', namespace: 'shop' },
@@ -28,16 +32,17 @@ const dbSlice: EndpointSlice = {
 const all = [web, db, out]
 
 const view: DnsView = {
+  isComplete: true,
   service: (namespace, name) =>
     all.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
   slices: (_namespace, name) => (name === 'db' ? [dbSlice] : []),
-  hasNamespace: (namespace) => namespace === 'shop',
+  hasNamespace: (name) => ['shop', 'empty'].includes(name),
   serviceByIp: (ip) => all.find(({ spec }) => spec?.clusterIP === ip),
   slicesByIp: (ip) => (ip === '10.42.0.7' ? [dbSlice] : []),
 }
 
 function ask(name: string, type: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'TXT' = 'A') {
-  return answer({ name, type, class: 'IN' }, 'cluster.local', view)
+  return answer({ name, type }, { domain: 'cluster.local', address: '10.43.0.10' }, view)
 }
 
 function dataOf(name: string, type: 'A' | 'AAAA' | 'SRV' | 'PTR' | 'TXT' = 'A') {
@@ -54,7 +59,7 @@ const rcode = (name: string) => {
 describe('answer', () => {
   test('gives the cluster address of a Service, whatever the case of the letters', () => {
     expect(dataOf('web.shop.svc.cluster.local')).toEqual(['10.43.0.5'])
-    expect(dataOf('WEB.Shop.svc.Cluster.Local.')).toEqual(['10.43.0.5'])
+    expect(dataOf('WEB.Shop.svc.Cluster.Local')).toEqual(['10.43.0.5'])
   })
 
   test('knows a name without having an address of the family asked for', () => {
@@ -102,6 +107,9 @@ describe('answer', () => {
     expect(rcode('gone.shop.svc.cluster.local')).toBe('NXDOMAIN')
     expect(rcode('shop.svc.cluster.local')).toBe('NOERROR')
     expect(rcode('nowhere.svc.cluster.local')).toBe('NXDOMAIN')
+    expect(rcode('empty.svc.cluster.local')).toBe('NOERROR')
+    expect(rcode('empty.pod.cluster.local')).toBe('NOERROR')
+    expect(rcode('10-42-0-7.empty.pod.cluster.local')).toBe('NOERROR')
     expect(rcode('example.org')).toBe('foreign')
     expect(rcode('notcluster.local')).toBe('foreign')
   })

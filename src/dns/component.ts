@@ -36,8 +36,10 @@ export function createDns(deps: DnsDeps): Component {
       const { address, serviceRange, nodeIp, processes, log } = deps
       await ensureAddress({ address, serviceRange, nodeIp }, processes, signal)
       const forwarder = createForwarder({ ...deps, ownAddress: address })
-      const respond = createResponder(deps.domain, createView(deps.informers), forwarder)
-      await listen({ address, port: PORT }, respond, log, signal)
+      const zone = { domain: deps.domain, address }
+      const view = createView(deps.informers, signal)
+      const respond = createResponder(zone, view, forwarder)
+      await listen({ address, port: PORT, clock: deps.clock, log }, respond, signal)
       return { done: aborted(signal) }
     },
   }

@@ -6,10 +6,15 @@ import type { Clock } from '../lib/clock.ts'
 import { timeLimit } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
 import type { Random } from '../lib/random.ts'
+import { FrameReader, framed } from './frames.ts'
+import type { Transport } from './message.ts'
+
+/** Who asks, and how. */
+export type Asker = { readonly over: Transport; readonly address: string }
 
 export interface Forwarder {
   /** The raw reply to a raw query; undefined when no resolver answered in time. */
-  ask(query: Uint8Array, over: 'udp' | 'tcp', signal: AbortSignal): Promise<Uint8Array | undefined>
+  ask(query: Uint8Array, asker: Asker, signal: AbortSignal): Promise<Uint8Array | undefined>
 }
 
 export type ForwardDeps = {
@@ -22,13 +27,15 @@ export type ForwardDeps = {
 
 const ASK_MS_MAX = 2000
 const PENDING_MAX = 1000
+/** So that one client whose names nobody knows leaves room for the others. */
+const PENDING_PER_CLIENT_MAX = 200
 /** Resolvers change when networks do; the file is looked at again after this long. */
 const RESOLVERS_KEPT_MS = 5000
 const RESOLVERS_MAX = 3
 const PORT = 53
 
 export function createForwarder(deps: ForwardDeps): Forwarder {
-  let pending = 0
+  const pending = new Share(PENDING_MAX, PENDING_PER_CLIENT_MAX)
   let resolvers: readonly string[] = []
   let readAtMs = Number.NEGATIVE_INFINITY
 
@@ -43,9 +50,8 @@ export function createForwarder(deps: ForwardDeps): Forwarder {
   }
 
   return {
-    async ask(query, over, signal) {
-      if (pending >= PENDING_MAX) return undefined
-      pending++
+    async ask(query, { over, address }, signal) {
+      if (!pending.take(address)) return undefined
       try {
         for (const resolver of await current()) {
           const limit = timeLimit(deps.clock, ASK_MS_MAX, signal)
@@ -57,9 +63,42 @@ export function createForwarder(deps: ForwardDeps): Forwarder {
         }
         return undefined
       } finally {
-        pending--
+        pending.giveBack(address)
       }
     },
+  }
+}
+
+/** So many at once in all, and so many for each client. */
+export class Share {
+  readonly #max: number
+  readonly #perClientMax: number
+  readonly #taken = new Map<string, number>()
+  #total = 0
+
+  constructor(max: number, perClientMax: number) {
+    this.#max = max
+    this.#perClientMax = perClientMax
+  }
+
+  get isFull(): boolean {
+    return this.#total >= this.#max
+  }
+
+  /** False when there is none left. */
+  take(client: string): boolean {
+    const taken = this.#taken.get(client) ?? 0
+    if (this.isFull || taken >= this.#perClientMax) return false
+    this.#taken.set(client, taken + 1)
+    this.#total++
+    return true
+  }
+
+  giveBack(client: string): void {
+    const left = (this.#taken.get(client) ?? 0) - 1
+    if (left > 0) this.#taken.set(client, left)
+    else this.#taken.delete(client)
+    this.#total--
   }
 }
 
@@ -117,35 +156,28 @@ async function askTcp(
   const reply = Promise.withResolvers<Uint8Array>()
   const onAbort = () => reply.reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
-  let received = new Uint8Array()
-  const socket = await Bun.connect({
+  const frames = new FrameReader()
+  const connecting = Bun.connect({
     hostname: resolver,
     port: PORT,
     socket: {
-      data(_socket, data) {
-        received = Uint8Array.from([...received, ...data])
-        const length = received.length < 2 ? Infinity : received[0]! * 256 + received[1]!
-        if (received.length >= length + 2)
-          reply.resolve(withId(received.slice(2, length + 2), query))
+      open: (socket) => void socket.write(framed(withId(query, id))),
+      data(_socket, chunk) {
+        for (const message of frames.read(chunk)) {
+          if (message[0] === id[0] && message[1] === id[1]) reply.resolve(withId(message, query))
+        }
       },
       close: () => reply.reject(new Error(`${resolver} closed the connection`)),
       error: (_socket, error) => reply.reject(error),
+      connectError: (_socket, error) => reply.reject(error),
     },
   })
+  // One that hangs while it connects must not be waited for, but ended when it is there.
+  const ended = connecting.catch(() => undefined)
   try {
-    socket.write(framed(withId(query, id)))
     return await reply.promise
   } finally {
     signal.removeEventListener('abort', onAbort)
-    socket.end()
+    ended.then((socket) => socket?.end())
   }
-}
-
-/** DNS over TCP puts two bytes of length before each message (RFC 1035, 4.2.2). */
-export function framed(message: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(message.length + 2)
-  frame[0] = message.length >> 8
-  frame[1] = message.length & 255
-  frame.set(message, 2)
-  return frame
 }

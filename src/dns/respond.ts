@@ -1,147 +1,80 @@
 // One query in, one reply out, whatever socket it came by.
 
+import { type Answer, decode, encode } from 'dns-packet'
 import {
-  type Answer,
-  AUTHORITATIVE_ANSWER,
-  decode,
-  encode,
-  type OptAnswer,
-  type Packet,
-} from 'dns-packet'
-import { type answer, answer as answerQuestion, type DnsView } from './answer.ts'
-import type { Forwarder } from './forward.ts'
+  answer as answerQuestion,
+  type DnsAnswer,
+  type DnsView,
+  startOfAuthority,
+  type Zone,
+} from './answer.ts'
+import type { Asker, Forwarder } from './forward.ts'
+import { encodeReply, parseQuery, type Query, type Reply } from './message.ts'
 
+/** The reply; undefined for what wants none. */
 export type Responder = (
   query: Uint8Array,
-  over: 'udp' | 'tcp',
+  asker: Asker,
   signal: AbortSignal,
 ) => Promise<Uint8Array | undefined>
 
-/** The largest reply over UDP to a client that says nothing of EDNS (RFC 1035, 4.2.1). */
-const UDP_BYTES = 512
-/** What we grant to those that do: fits one Ethernet frame (DNS flag day 2020). */
-const UDP_BYTES_MAX = 1232
-
-const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4 } as const
-const TRUNCATED = 1 << 9
 const RECURSION_DESIRED = 1 << 8
-const RECURSION_AVAILABLE = 1 << 7
 
-export function createResponder(domain: string, view: DnsView, forwarder: Forwarder): Responder {
-  return async (query, over, signal) => {
-    const packet = parse(query)
-    if (packet === undefined) return undefined
-    const question = packet.questions?.[0]
-    if (!isQuery(packet) || packet.questions?.length !== 1 || question === undefined) {
-      return reply(packet, { rcode: 'NOTIMP' }, over)
+export function createResponder(zone: Zone, view: DnsView, forwarder: Forwarder): Responder {
+  return async (bytes, asker, signal) => {
+    const query = parseQuery(bytes)
+    if (query === undefined) return undefined
+    if ('refuse' in query) return encodeReply(query.refuse, { rcode: query.rcode }, asker.over)
+    if (query.edns && query.edns.version !== 0) {
+      return encodeReply(query, { rcode: 'BADVERS' }, asker.over)
     }
-    const found = answerQuestion(question, domain, view)
+    const found = answerQuestion(query.question!, zone, view)
     if (found.kind === 'foreign') {
-      const raw = await forwarder.ask(query, over, signal)
-      return raw ?? reply(packet, { rcode: 'SERVFAIL' }, over)
+      const reply = await forwarder.ask(bytes, asker, signal)
+      return reply ?? encodeReply(query, { rcode: 'SERVFAIL' }, asker.over)
     }
-    if (found.kind === 'alias') {
-      const rest = await follow(packet, found, over, signal)
-      return reply(packet, { rcode: 'NOERROR', answers: [found.alias, ...rest], ours: true }, over)
+    const reply = found.kind === 'alias' ? await follow(query, found) : replyOf(found, view)
+    return encodeReply(query, reply, asker.over)
+
+    /** With what the target of the alias resolves to outside. */
+    async function follow(
+      { question }: Query,
+      { aliases, target, zone: apex }: Extract<DnsAnswer, { kind: 'alias' }>,
+    ): Promise<Reply> {
+      const type = question!.type === 'AAAA' ? 'AAAA' : 'A'
+      const questions = [{ type, name: target } as const]
+      const lookup = encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions })
+      // Over TCP: what is cut off here nobody would ask for again.
+      const raw = await forwarder.ask(lookup, { ...asker, over: 'tcp' }, signal)
+      const rest = raw && answersOf(raw)
+      if (rest === undefined) return noRecords(apex)
+      return { rcode: 'NOERROR', isOurs: true, answers: [...aliases, ...rest] }
     }
-    const { rcode, answers, additionals } = found
-    const authorities = answers.length === 0 ? [startOfAuthority(domain)] : []
-    return reply(packet, { rcode, answers, additionals, authorities, ours: true }, over)
-  }
-
-  /** What the target of an alias resolves to; nothing when nobody knows. */
-  async function follow(
-    packet: Packet,
-    { target }: Extract<ReturnType<typeof answer>, { kind: 'alias' }>,
-    over: 'udp' | 'tcp',
-    signal: AbortSignal,
-  ): Promise<Answer[]> {
-    const question = { ...packet.questions![0]!, name: target }
-    if (question.type === 'CNAME') return []
-    const inside = answerQuestion(question, domain, view)
-    if (inside.kind === 'records') return inside.answers
-    if (inside.kind === 'alias') return [inside.alias]
-    const query = encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions: [question] })
-    const raw = await forwarder.ask(query, over, signal)
-    return (raw && parse(raw)?.answers) ?? []
   }
 }
 
-/** Neither a response nor an opcode other than QUERY. */
-function isQuery({ type, flags = 0 }: Packet): boolean {
-  return type === 'query' && ((flags >> 11) & 15) === 0
+function replyOf(found: Extract<DnsAnswer, { kind: 'records' }>, view: DnsView): Reply {
+  const { rcode, answers, additionals, zone } = found
+  if (rcode === 'REFUSED') return { rcode }
+  if (answers.length > 0) return { rcode, isOurs: true, answers, additionals }
+  // Before everything was seen once, nothing can be said not to exist.
+  const known = rcode === 'NXDOMAIN' && !view.isComplete ? 'SERVFAIL' : rcode
+  return { ...noRecords(zone), rcode: known }
 }
 
-type Content = {
-  rcode: keyof typeof RCODE
-  answers?: Answer[]
-  additionals?: Answer[]
-  authorities?: Answer[]
-  ours?: boolean
+/** The authority says for how long that may be remembered. */
+function noRecords(zone: string): Reply {
+  return { rcode: 'NOERROR', isOurs: true, authorities: [startOfAuthority(zone)] }
 }
 
-function reply(query: Packet, content: Content, over: 'udp' | 'tcp'): Uint8Array {
-  const { rcode, answers = [], additionals = [], authorities = [], ours = false } = content
-  const edns = query.additionals?.find((record) => record.type === 'OPT')
-  const flags =
-    ((query.flags ?? 0) & RECURSION_DESIRED) |
-    RECURSION_AVAILABLE |
-    (ours ? AUTHORITATIVE_ANSWER : 0) |
-    RCODE[rcode]
-  const opt = edns ? [OPT] : []
-  const packet: Packet = {
-    type: 'response',
-    id: query.id ?? 0,
-    flags,
-    questions: query.questions ?? [],
-    answers,
-    authorities,
-    additionals: [...additionals, ...opt],
-  }
-  const bytes = encode(packet)
-  const asked = (edns as { udpPayloadSize?: number } | undefined)?.udpPayloadSize ?? UDP_BYTES
-  const bytesMax = Math.min(Math.max(asked, UDP_BYTES), UDP_BYTES_MAX)
-  if (over === 'tcp' || bytes.length <= bytesMax) return bytes
-  const cut = {
-    ...packet,
-    flags: flags | TRUNCATED,
-    answers: [],
-    authorities: [],
-    additionals: opt,
-  }
-  return encode(cut)
-}
-
-const OPT: OptAnswer = {
-  type: 'OPT',
-  udpPayloadSize: UDP_BYTES_MAX,
-  name: '.',
-  extendedRcode: 0,
-  ednsVersion: 0,
-  flags: 0,
-  flag_do: false,
-  options: [],
-}
-
-function startOfAuthority(domain: string): Answer {
-  const data = {
-    mname: `ns.dns.${domain}`,
-    rname: `hostmaster.${domain}`,
-    serial: 1,
-    refresh: 7200,
-    retry: 1800,
-    expire: 86_400,
-    minimum: 5,
-  }
-  return { type: 'SOA', name: domain, ttl: 5, data }
-}
-
-/** Undefined for what is no query: it is dropped, as every resolver does. */
-function parse(bytes: Uint8Array): Packet | undefined {
+/** undefined for what is no reply to build on. */
+function answersOf(raw: Uint8Array): Answer[] | undefined {
   try {
-    return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    const reply = decode(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength))
+    const rcode = (reply as { rcode?: string }).rcode
+    return rcode === 'NOERROR' || rcode === 'NXDOMAIN' ? (reply.answers ?? []) : undefined
   } catch {
-    // Anybody can send anything here; nothing of it is worth a word in the log.
+    // A resolver may say anything; nothing of it is worth a word in the log.
     return undefined
   }
 }

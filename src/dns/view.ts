@@ -1,5 +1,6 @@
 // The view that answers are made from: informers with indexes. Nothing is copied or rebuilt.
 
+import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import { services } from '../api/kinds/core/service/row.ts'
 import { endpointSlices } from '../api/kinds/discovery/endpointslice/row.ts'
 import type { EndpointSlice, Service } from '../api/schema/generated/types.ts'
@@ -9,24 +10,37 @@ import type { DnsView } from './answer.ts'
 const BY_IP = 'dns/ip'
 const BY_SERVICE = 'dns/service'
 
-/** Adds the indexes it needs; answers are empty until the informers have synced. */
-export function createView(informers: InformerSet): DnsView {
+/** Adds the indexes it needs; complete once the informers have synced. */
+export function createView(informers: InformerSet, signal: AbortSignal): DnsView {
   const serviceInformer = informers.of<Service>(services)
   const sliceInformer = informers.of<EndpointSlice>(endpointSlices)
+  const namespaceInformer = informers.metadataOf(namespaces)
   serviceInformer.addIndex(BY_IP, ({ spec }) => spec?.clusterIPs ?? [])
   sliceInformer.addIndex(BY_IP, ({ endpoints }) =>
-    (endpoints ?? []).flatMap((endpoint) => (endpoint.hostname ? endpoint.addresses : [])),
+    (endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
   )
   sliceInformer.addIndex(BY_SERVICE, ({ metadata }) => {
     const service = metadata.labels?.['kubernetes.io/service-name']
     return service === undefined ? [] : [`${metadata.namespace}/${service}`]
   })
+  const all = [serviceInformer, sliceInformer, namespaceInformer]
+  let isComplete = false
+  const synced = all.map((informer) => informer.synced(signal))
+  Promise.all(synced).then(
+    () => {
+      isComplete = true
+    },
+    () => {}, // The end came first.
+  )
   const { lister: ofServices } = serviceInformer
   const { lister: ofSlices } = sliceInformer
   return {
+    get isComplete() {
+      return isComplete
+    },
     service: (namespace, name) => ofServices.get(`${namespace}/${name}`),
     slices: (namespace, name) => ofSlices.by(BY_SERVICE, `${namespace}/${name}`),
-    hasNamespace: (namespace) => ofServices.inNamespace(namespace).length > 0,
+    hasNamespace: (name) => namespaceInformer.lister.get(name) !== undefined,
     serviceByIp: (ip) => (ip === 'None' ? undefined : ofServices.by(BY_IP, ip)[0]),
     slicesByIp: (ip) => ofSlices.by(BY_IP, ip),
   }

@@ -71,8 +71,8 @@ test('no setting but of the list is written anywhere in the sources', async () =
   // A pod's own, in its namespaces; what containers must not see; and reading who started last.
   expect(writers.toSorted()).toEqual([
     'agent/node/machine.ts',
+    'api/pod/sysctls.ts',
     'network/host-settings.ts',
     'runtime/spec/container-spec.ts',
-    'runtime/spec/sysctls.ts',
   ])
 })

@@ -8,6 +8,7 @@
 import { closeSync, constants, existsSync, openSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ContainerError } from '../api/pod/container-error.ts'
 import { orAbort } from '../lib/abort.ts'
 import { type Clock, timeLimit } from '../lib/clock.ts'
 import { readFileIfAny, removeIfAny } from '../lib/files.ts'
@@ -18,7 +19,7 @@ import type { DetachedProcesses } from '../lib/process.ts'
 import type { Random } from '../lib/random.ts'
 import type { CgroupHost } from './cgroups/pod-cgroup.ts'
 import { readOomKills } from './cgroups/usage.ts'
-import { type ContainerConfig, type ImageSeen, RuntimeError } from './contract.ts'
+import type { ContainerConfig, ImageSeen } from './contract.ts'
 import type { Ctr } from './ctr.ts'
 import { CtrError } from './ctr.ts'
 import { type ContainerdEvent, exitedAtMs } from './events.ts'
@@ -161,7 +162,7 @@ export class Containers {
       } catch (error) {
         this.#records.delete(id)
         await this.#preparation.discard(draft)
-        throw asRuntimeError(error, 'CreateContainerError')
+        throw asContainerError(error, 'CreateContainerError')
       }
       return await this.#run({ ...draft, ...(user && { user }) }, signal)
     } finally {
@@ -315,7 +316,7 @@ export class Containers {
     await removeIfAny(join(this.#fifoRoot(), draft.id))
     signal.throwIfAborted()
     this.#options.changed(draft.podUid)
-    throw new RuntimeError('RunContainerError', failure.message, { cause: error })
+    throw new ContainerError('RunContainerError', failure.message, { cause: error })
   }
 
   #follow(record: ContainerRecord): Live {
@@ -471,9 +472,9 @@ function holdInput(fifo: string): () => void {
   }
 }
 
-function asRuntimeError(error: unknown, reason: string): unknown {
-  if (error instanceof RuntimeError || !(error instanceof Error)) return error
-  return new RuntimeError(reason, error.message, { cause: error })
+function asContainerError(error: unknown, reason: string): unknown {
+  if (error instanceof ContainerError || !(error instanceof Error)) return error
+  return new ContainerError(reason, error.message, { cause: error })
 }
 
 function ignoreMissing(error: unknown): void {

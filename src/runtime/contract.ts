@@ -6,6 +6,7 @@
 
 import type { Container, Pod } from '../api/schema/generated/types.ts'
 import type { ByteStream } from '../lib/byte-stream.ts'
+import type { MountConfig, ResolvConf } from '../volumes/contract.ts'
 
 export type ContainerKind = 'init' | 'regular' | 'ephemeral'
 
@@ -73,23 +74,6 @@ export type ContainerConfig = {
   readonly volumeGroups: readonly number[]
 }
 
-export type MountConfig = {
-  readonly hostPath: string
-  readonly containerPath: string
-  readonly readOnly: boolean
-  readonly propagation: 'private' | 'rslave' | 'rshared'
-}
-
-/** An error with a reason that goes into the container's waiting state, in upstream's words. */
-export class RuntimeError extends Error {
-  override readonly name = 'RuntimeError'
-  readonly reason: string
-  constructor(reason: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
-  }
-}
-
 export interface Runtime {
   /** `containerd://1.6.20`, for node status. */
   version(signal: AbortSignal): Promise<string>
@@ -125,11 +109,7 @@ export interface Runtime {
 export type SandboxConfig = {
   readonly hostname: string
   readonly cgroupParent: string
-  readonly resolvConf: {
-    servers: readonly string[]
-    searches: readonly string[]
-    options: readonly string[]
-  }
+  readonly resolvConf: ResolvConf
   readonly sysctls: Readonly<Record<string, string>>
 }
 
@@ -179,7 +159,7 @@ export type PullCredentials = { username: string; password: string }
 export interface ImageStore {
   /** What is here under this name, made full (docker.io/library/…); undefined if nothing. */
   find(image: string, signal: AbortSignal): Promise<ImageSeen | undefined>
-  /** Pulls; throws RuntimeError ErrImagePull or InvalidImageName. Equal pulls share one. */
+  /** Pulls; throws ContainerError ErrImagePull or InvalidImageName. Equal pulls share one. */
   pull(
     image: string,
     credentials: readonly PullCredentials[],

@@ -5,12 +5,13 @@
 
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ContainerError } from '../api/pod/container-error.ts'
 import type { Clock } from '../lib/clock.ts'
 import { readFileIfAny } from '../lib/files.ts'
 import type { PtyStart } from '../lib/linux/pty.ts'
 import type { Processes } from '../lib/process.ts'
 import type { Random } from '../lib/random.ts'
-import { type ExecOptions, type ExecSession, RuntimeError } from './contract.ts'
+import type { ExecOptions, ExecSession } from './contract.ts'
 import type { OciProcess, OciSpec } from './spec/oci.ts'
 
 export type ExecParts = {
@@ -54,7 +55,7 @@ export async function startExec(
     signal.removeEventListener('abort', close)
     const problem = code === RUNC_FAILED ? await startProblem(pidFile, logFile) : undefined
     for (const path of files) await rm(path, { force: true })
-    if (problem !== undefined) throw new RuntimeError('ExecError', problem)
+    if (problem !== undefined) throw new ContainerError('ExecError', problem)
     return code
   })
   ended.catch(() => {}) // For those who look at the output only.
@@ -186,8 +187,8 @@ export function emptyStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.close() })
 }
 
-export function containerGone(id: string): RuntimeError {
-  return new RuntimeError('NotFound', `container ${id} is not running`)
+export function containerGone(id: string): ContainerError {
+  return new ContainerError('NotFound', `container ${id} is not running`)
 }
 
 /** runc writes the process id just after the command has started. False when it does not come. */

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { execProcess, heldUntil } from './exec.ts'
 import { pauseProgram } from './holder.ts'
 import { type ContainerRecord, Records } from './record.ts'
-import { hostPortsOf, resolvConf } from './sandbox.ts'
+import { portMappingsOf, resolvConf } from './sandbox.ts'
 import { runcWrapper } from './wrapper.ts'
 
 let folder: string
@@ -76,10 +76,10 @@ test('host ports of a pod are those of its containers, none in the network of th
   const ports = [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }]
   const spec = { containers: [{ name: 'c', ports }] }
   const pod = { metadata: { name: 'p' }, spec }
-  expect(hostPortsOf(pod)).toEqual([
+  expect(portMappingsOf(pod)).toEqual([
     { hostPort: 8080, containerPort: 80, protocol: 'TCP', hostIP: '' },
   ])
-  expect(hostPortsOf({ ...pod, spec: { ...spec, hostNetwork: true } })).toEqual([])
+  expect(portMappingsOf({ ...pod, spec: { ...spec, hostNetwork: true } })).toEqual([])
 })
 
 test('the wrapper becomes runc, with the output of a new container in our FIFOs', async () => {

@@ -3,9 +3,10 @@
 
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { ContainerError } from '../api/pod/container-error.ts'
 import { readFileIfAny, removeIfAny } from '../lib/files.ts'
 import type { Syscalls } from '../lib/linux/syscalls.ts'
-import { type ContainerConfig, RuntimeError } from './contract.ts'
+import type { ContainerConfig } from './contract.ts'
 import type { ContainerRecord } from './record.ts'
 import { type Rootfs, readInRoot, removeFolder } from './rootfs.ts'
 import type { Sandboxes } from './sandbox.ts'
@@ -101,7 +102,7 @@ export class Preparation {
     const pid = this.#options.runningPid(pod.metadata.uid!, target)
     if (pid !== undefined) return pid
     const message = `target container "${target}" is not running`
-    throw new RuntimeError('CreateContainerError', message)
+    throw new ContainerError('CreateContainerError', message)
   }
 
   /** Takes back what `prepare` has made so far. */
@@ -117,5 +118,5 @@ async function readSeccomp(dir: string, name: string) {
   const text = await readFileIfAny(join(dir, name))
   if (text !== undefined) return JSON.parse(text)
   const message = `failed to load seccomp profile "${name}": no such file in ${dir}`
-  throw new RuntimeError('CreateContainerError', message)
+  throw new ContainerError('CreateContainerError', message)
 }

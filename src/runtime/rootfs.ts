@@ -8,10 +8,10 @@
 import { createHash } from 'node:crypto'
 import { lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { ContainerError } from '../api/pod/container-error.ts'
 import { FileTooLarge, isMissing, readTextBounded, removeIfAny } from '../lib/files.ts'
 import { MS_BIND, MS_NODEV, MS_RDONLY, MS_REC, type Syscalls } from '../lib/linux/syscalls.ts'
 import { own } from '../lib/own.ts'
-import { RuntimeError } from './contract.ts'
 import { type Ctr, CtrError, parseTable } from './ctr.ts'
 
 export type RootfsOptions = {
@@ -205,7 +205,7 @@ function ignoreMissing(error: unknown): void {
 /**
  * Reads a text file inside an unstarted container's root, following links as the container would:
  * an absolute link starts at the root, so that it cannot lead to the host's file. Empty when
- * missing, when it is no file, and when it is hidden behind too many links. Throws RuntimeError
+ * missing, when it is no file, and when it is hidden behind too many links. Throws ContainerError
  * when it is too large to be what it says.
  */
 export async function readInRoot(root: string, path: string): Promise<string> {
@@ -217,7 +217,7 @@ export async function readInRoot(root: string, path: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof FileTooLarge)) throw error
     const message = `${path} of the image is larger than ${USER_FILE_BYTES_MAX} bytes`
-    throw new RuntimeError('CreateContainerError', message, { cause: error })
+    throw new ContainerError('CreateContainerError', message, { cause: error })
   }
 }
 

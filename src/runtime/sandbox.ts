@@ -10,6 +10,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ContainerError } from '../api/pod/container-error.ts'
+import type { HostPort } from '../api/pod/host-ports.ts'
+import { hostPortsOf } from '../api/pod/host-ports.ts'
+import { isSysctlName, namespaceOfSysctl, normalSysctl, sysctlPath } from '../api/pod/sysctls.ts'
 import type { Pod } from '../api/schema/generated/types.ts'
 import type { Clock } from '../lib/clock.ts'
 import { isMissing, removeIfAny } from '../lib/files.ts'
@@ -21,8 +25,8 @@ import {
   type Syscalls,
 } from '../lib/linux/syscalls.ts'
 import type { Log } from '../lib/log.ts'
-import type { PortMapping } from '../network/pods/cni-config.ts'
-import type { PodNetwork } from '../network/pods/node-network.ts'
+import type { PodNetwork } from '../network/contract.ts'
+import type { ResolvConf } from '../volumes/contract.ts'
 import {
   type CgroupHost,
   makeCgroup,
@@ -30,12 +34,11 @@ import {
   processesIn,
   removeCgroup,
 } from './cgroups/pod-cgroup.ts'
-import { RuntimeError, type SandboxConfig, type SandboxSeen } from './contract.ts'
+import type { SandboxConfig, SandboxSeen } from './contract.ts'
 import type { Ctr } from './ctr.ts'
 import { startHolder, stopHolder } from './holder.ts'
 import type { HostFacts, SandboxParts } from './spec/container-spec.ts'
 import { podLimits } from './spec/resources.ts'
-import { isSysctlName, namespaceOfSysctl, normalSysctl, sysctlPath } from './spec/sysctls.ts'
 
 export type SandboxOptions = {
   ctr: Ctr
@@ -62,7 +65,7 @@ export type SandboxRecord = {
   readonly hostNetwork: boolean
   readonly hostIpc: boolean
   readonly hostPid: boolean
-  readonly ports: readonly PortMapping[]
+  readonly ports: readonly HostPort[]
   readonly holderPid: number | undefined
   readonly isWhole: boolean
 }
@@ -189,7 +192,7 @@ export class Sandboxes {
       hostNetwork: spec?.hostNetwork ?? false,
       hostIpc: spec?.hostIPC ?? false,
       hostPid: spec?.hostPID ?? false,
-      ports: hostPortsOf(pod),
+      ports: portMappingsOf(pod),
       holderPid: undefined,
       isWhole: false,
     }
@@ -303,19 +306,12 @@ function namespacesOf(record: SandboxRecord): NamespaceKind[] {
   ]
 }
 
-export function hostPortsOf(pod: Pod): PortMapping[] {
-  if (pod.spec?.hostNetwork) return []
-  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]
-  return containers.flatMap((container) =>
-    (container.ports ?? []).flatMap(({ hostPort, containerPort, protocol, hostIP }) =>
-      hostPort
-        ? [{ hostPort, containerPort, protocol: protocol ?? 'TCP', hostIP: hostIP ?? '' }]
-        : [],
-    ),
-  )
+/** A pod on the network of its node has its ports already. */
+export function portMappingsOf({ spec }: Pod): HostPort[] {
+  return spec.hostNetwork ? [] : hostPortsOf(spec)
 }
 
-export function resolvConf({ servers, searches, options }: SandboxConfig['resolvConf']): string {
+export function resolvConf({ servers, searches, options }: ResolvConf): string {
   const lines = [
     ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []),
     ...servers.map((server) => `nameserver ${server}`),
@@ -339,7 +335,7 @@ export function planSysctls(
     const namespace = isSysctlName(name) ? namespaceOfSysctl(plain) : undefined
     const isOwn = namespace === 'IPC' ? kinds.includes('ipc') : namespace === 'Net' && hasNet
     if (!isOwn) {
-      throw new RuntimeError(
+      throw new ContainerError(
         'SysctlForbidden',
         `sysctl "${plain}" is not of a namespace of the pod`,
       )

@@ -3,6 +3,7 @@
 // Sum of the regular containers and sidecars, or the largest init container with the sidecars that
 // run beside it, whichever is more; plus overhead (KEP-753). Pod-level resources override.
 
+import { NUMBERS, peakOf } from '../api/pod/resources.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../api/quantity.ts'
 import type { Container, Pod } from '../api/schema/generated/types.ts'
 
@@ -38,27 +39,10 @@ function amountOf(name: string, text: string): number {
   return name === 'cpu' ? milliUnits(quantity) : wholeUnits(quantity)
 }
 
-function podAmounts(pod: Pod, of: (container: Container) => Amounts): Amounts {
-  const { containers, initContainers = [], overhead, resources } = pod.spec!
-  const total = new Map<string, number>()
-  for (const container of containers) add(total, of(container))
-  const sidecars = new Map<string, number>()
-  const largestInit = new Map<string, number>()
-  for (const container of initContainers) {
-    const amounts = of(container)
-    if (container.restartPolicy === 'Always') {
-      add(total, amounts)
-      add(sidecars, amounts)
-      raise(largestInit, sidecars)
-    } else {
-      const together = new Map(sidecars)
-      add(together, amounts)
-      raise(largestInit, together)
-    }
-  }
-  raise(total, largestInit)
-  for (const [name, amount] of amountsOf(resources?.requests)) total.set(name, amount)
-  add(total, amountsOf(overhead))
+function podAmounts({ spec }: Pod, of: (container: Container) => Amounts): Amounts {
+  const total = peakOf(spec, of, NUMBERS)
+  for (const [name, amount] of amountsOf(spec.resources?.requests)) total.set(name, amount)
+  add(total, amountsOf(spec.overhead))
   return total
 }
 
@@ -68,8 +52,4 @@ export function add(total: Map<string, number>, more: Amounts): void {
 
 export function subtract(total: Map<string, number>, less: Amounts): void {
   for (const [name, amount] of less) total.set(name, (total.get(name) ?? 0) - amount)
-}
-
-function raise(total: Map<string, number>, floor: Amounts): void {
-  for (const [name, amount] of floor) total.set(name, Math.max(total.get(name) ?? 0, amount))
 }

@@ -31,12 +31,14 @@ import { lasts, seatsFor, takesSeat } from './flowcontrol/work.ts'
 import { CLUSTER_PATH, clusterFacts } from './nonresource/cluster.ts'
 import { health } from './nonresource/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './nonresource/identity.ts'
+import { indexPage, onlyGet } from './nonresource/index-page.ts'
 import { metrics, ServerMetrics } from './nonresource/metrics.ts'
 import { PEERS_PATH, Peers } from './nonresource/peers.ts'
 import { version } from './nonresource/version.ts'
 import { Following } from './objects/follow.ts'
 import { namespaceHooks } from './objects/namespace-hooks.ts'
 import { ServiceAddresses } from './objects/services/addresses.ts'
+import { checkDeadline } from './request/deadline.ts'
 import { type RequestInfo, requestInfo } from './request/request-info.ts'
 import { badPath, errorAnswer, pageNotFound, toApiError } from './response/errors.ts'
 import { finish } from './response/finish.ts'
@@ -142,9 +144,10 @@ function routes(serve: Serve) {
   for (const path of ['/healthz', '/livez', '/readyz']) {
     hono.get(path, by(health)).get(`${path}/*`, by(health))
   }
-  hono.get('/version', by(version)).get('/version/', by(version))
-  hono.get('/.well-known/openid-configuration', by(issuerConfiguration))
-  hono.get('/openid/v1/jwks', by(issuerKeys))
+  hono.all('/', by(indexPage))
+  hono.all('/version', by(onlyGet(version))).all('/version/', by(onlyGet(version)))
+  hono.all('/.well-known/openid-configuration', by(onlyGet(issuerConfiguration)))
+  hono.all('/openid/v1/jwks', by(onlyGet(issuerKeys)))
   hono.get('/cacerts', by(clusterAuthority)).get('/metrics', by(metrics))
   hono.get(CLUSTER_PATH, by(clusterFacts)).get(
     PEERS_PATH,
@@ -157,8 +160,8 @@ function routes(serve: Serve) {
     hono.all(path, by(discovery)).all(`${path}/`, by(discovery))
   }
   hono.all('/openapi/*', by(openApi))
-  hono.all('/api/:version/:rest{.+}', by(serveResource))
-  hono.all('/apis/:group/:version/:rest{.+}', by(serveResource))
+  hono.all('/api/:version/:rest{[^]+}', by(serveResource))
+  hono.all('/apis/:group/:version/:rest{[^]+}', by(serveResource))
   hono.all('*', by(pageNotFound))
   return hono
 }
@@ -174,6 +177,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   server.metrics.begin(info)
   try {
     if (decodePath(call.rawPath) === undefined) return badPath()
+    checkDeadline(info, call.query)
     const found = server.authenticator.authenticate(call)
     const user: UserInfo = found instanceof Promise ? await found : found
     const own = accessOf(info, user, call.query)

@@ -1,6 +1,7 @@
 // Requests for resources: which row, which verb, which sub-resource.
 
 import type { AnyRow, UserInfo } from '../api/resource.ts'
+import { emptyList } from './objects/empty-lists.ts'
 import { questionHandler, subresourceHandler } from './objects/subresources/handlers.ts'
 import { create } from './objects/verbs/create.ts'
 import { remove } from './objects/verbs/delete.ts'
@@ -29,10 +30,17 @@ const NAMED = new Set(['update', 'patch'])
 export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
   const { info, warnings } = admitted
   const row = server.registry.find(info.group, info.version, info.resource)
-  if (row === undefined) return nothingHere(server, info)
+  if (row === undefined) return emptyList(server, admitted.call, info) ?? nothingHere(server, info)
+  // Of what its router serves, upstream passes HEAD on to proxies alone.
+  if (admitted.call.method === 'HEAD' && info.subresource !== 'proxy') throw methodNotAllowed()
   const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
   if (row.deprecation !== undefined) warnings.push(row.deprecation)
-  return handler({ server, row, ...admitted })
+  return handler(requestFor(server, row, admitted))
+}
+
+function requestFor(server: Server, row: AnyRow, admitted: Admitted): ResourceRequest {
+  const { call, info, user, warnings } = admitted
+  return { server, row, call, info, user, warnings, auditAnnotations: new Map() }
 }
 
 /** For those who know already that the row is there. Throws 404 when it is not. */
@@ -40,7 +48,7 @@ export function resourceRequest(server: Server, admitted: Admitted): ResourceReq
   const { group, version, resource } = admitted.info
   const row = server.registry.find(group, version, resource)
   if (row === undefined) throw unknownResource()
-  return { server, row, ...admitted }
+  return requestFor(server, row, admitted)
 }
 
 /** A group that nobody serves is no more than a wrong path. */

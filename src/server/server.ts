@@ -10,6 +10,7 @@ import type { Random } from '../lib/random.ts'
 import type { ServiceAccountTokens } from '../pki/service-account.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionChain, AdmissionPlugin } from './admission/chain.ts'
+import type { PodSecuritySettings } from './admission/podsecurity/configuration.ts'
 import type { Authenticator } from './authn/authenticator.ts'
 import type { NodeKeys } from './authn/node-keys.ts'
 import type { ServiceAccountUsers } from './authn/service-accounts.ts'
@@ -43,6 +44,8 @@ export type ServerSettings = {
   advertisePort: number
   /** Issuer of service-account tokens. Default: https://kubernetes.default.svc.<domain> */
   issuer?: string
+  /** Default: nothing is enforced where labels say nothing, and nobody is exempt. */
+  podSecurity?: PodSecuritySettings
   /** Requests that are carried out at once; how they are shared out says flowcontrol/. */
   seats?: number
 }
@@ -93,6 +96,8 @@ export type ResourceRequest = {
   readonly user: UserInfo
   /** Texts for Warning headers, in order. */
   readonly warnings: string[]
+  /** What admission has to say of the request, beyond letting it pass, for those who audit it. */
+  readonly auditAnnotations: Map<string, string>
 }
 
 export function contextOf(request: ResourceRequest): RequestContext {

@@ -40,7 +40,7 @@ const BATCH_WRITES_MAX = 1_000
 const SETTLE_EVERY_MS = 15 * 60_000
 /** Values that volatile writes may pile up in memory before they go to disk out of turn. */
 const VOLATILE_CHARS_MAX = 16 * 1024 * 1024
-const KEY = /^[\x21-\x7e]{1,1024}$/
+const KEY = /^[\x21-\x7e]{1,4096}$/
 
 export type SqliteStoreParts = {
   engine: Engine
@@ -321,7 +321,7 @@ export class ClosedError extends Error {
 export class BadKeyError extends Error {
   override readonly name = 'BadKeyError'
   constructor(key: string) {
-    super(`a key must be 1 to 1024 characters of printable ASCII: ${JSON.stringify(key)}`)
+    super(`a key must be 1 to 4096 characters of printable ASCII: ${JSON.stringify(key)}`)
   }
 }
 

@@ -1,7 +1,5 @@
 // What the files of ConfigMap, Secret, downwardAPI and projected volumes hold.
 
-import type { Contents, ObjectReader } from '../agent/objects.ts'
-import type { TokenSource } from '../agent/tokens.ts'
 import { type FieldView, fieldValue, resourceValue } from '../api/pod/field-ref.ts'
 import type {
   ConfigMapProjection,
@@ -13,6 +11,7 @@ import type {
   VolumeProjection,
 } from '../api/schema/generated/types.ts'
 import type { FileContent, Payload } from './atomic-writer.ts'
+import type { Contents, ObjectReader, TokenSource } from './contract.ts'
 
 export type ContentView = FieldView & {
   readonly objects: ObjectReader

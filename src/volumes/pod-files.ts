@@ -1,7 +1,7 @@
 // The files of a pod that tell it its names: hosts, resolv.conf, host name. Pure.
 
 import type { HostAlias, Pod } from '../api/schema/generated/types.ts'
-import type { SandboxConfig } from '../runtime/contract.ts'
+import type { ResolvConf } from './contract.ts'
 
 export type DnsSettings = {
   readonly clusterDns: readonly string[]
@@ -71,8 +71,6 @@ function aliases(hostAliases: readonly HostAlias[] | undefined): string {
   const lines = hostAliases.map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`)
   return `\n# Entries added by HostAliases.\n${lines.join('')}`
 }
-
-type ResolvConf = SandboxConfig['resolvConf']
 
 /** resolv.conf by dnsPolicy and dnsConfig. `nodeFile` is the text of the node's own. */
 export function resolvConfOf(pod: Pod, settings: DnsSettings, nodeFile: string): ResolvConf {

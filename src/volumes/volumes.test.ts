@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aPod } from '../../test/support/pod.ts'
-import { dueAtMs } from '../agent/tokens.ts'
 import { mountsBelow } from '../lib/linux/mount-table.ts'
 import { LinuxPathOpener } from '../lib/linux/path-opener.ts'
 import { checkPath, type Payload, writeAtomically } from './atomic-writer.ts'
@@ -213,14 +212,6 @@ describe('resolv.conf', () => {
       options: ['ndots:2', 'rotate'],
     })
   })
-})
-
-test('a token is due after 80 % of its life, or after a day', () => {
-  const token = (iat: number, exp: number) =>
-    `h.${Buffer.from(JSON.stringify({ iat, exp })).toString('base64url')}.s`
-  expect(dueAtMs(token(1000, 2000))).toBe(1_800_000)
-  expect(dueAtMs(token(0, 1_000_000))).toBe(24 * 60 * 60 * 1000)
-  expect(dueAtMs('nonsense')).toBe(0)
 })
 
 test('a volume in memory is bounded by its own limit, the pod, and the node', () => {

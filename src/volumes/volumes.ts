@@ -9,8 +9,9 @@
 import { closeSync, fstatSync } from 'node:fs'
 import { chmod, chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { podLimits } from '../agent/resources.ts'
+import { ContainerError } from '../api/pod/container-error.ts'
 import { expandAll } from '../api/pod/expand.ts'
+import { podLimits } from '../api/pod/resources.ts'
 import { parseQuantity, wholeUnits } from '../api/quantity.ts'
 import type { Container, Pod, Volume, VolumeMount } from '../api/schema/generated/types.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -19,9 +20,9 @@ import { mountsBelow } from '../lib/linux/mount-table.ts'
 import type { PathOpener } from '../lib/linux/path-opener.ts'
 import { MS_BIND, MS_NODEV, MS_NOSUID, type Syscalls } from '../lib/linux/syscalls.ts'
 import type { Random } from '../lib/random.ts'
-import { type MountConfig, RuntimeError } from '../runtime/contract.ts'
 import { readCurrent, writeAtomically } from './atomic-writer.ts'
 import { type ContentView, payloadOf } from './content.ts'
+import type { MountConfig } from './contract.ts'
 import { prepareHostPath } from './host-path.ts'
 
 export type VolumeDeps = {
@@ -57,7 +58,7 @@ export class PodVolumes {
           signal.throwIfAborted()
           const why = error instanceof Error ? error.message : String(error)
           const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${why}`
-          throw new RuntimeError('FailedMount', message)
+          throw new ContainerError('FailedMount', message)
         }),
       ),
     )
@@ -83,7 +84,7 @@ export class PodVolumes {
     return bytes === undefined ? undefined : Buffer.from(bytes).toString()
   }
 
-  /** What to mount into a container for its volumeMounts. Throws RuntimeError. */
+  /** What to mount into a container for its volumeMounts. Throws ContainerError. */
   async mountsOf(
     pod: Pod,
     container: Container,
@@ -94,7 +95,7 @@ export class PodVolumes {
       const volume = pod.spec.volumes?.find(({ name }) => name === mount.name)
       if (volume === undefined) {
         const message = `cannot find volume "${mount.name}" to mount into container`
-        throw new RuntimeError('CreateContainerConfigError', `${message} "${container.name}"`)
+        throw new ContainerError('CreateContainerConfigError', `${message} "${container.name}"`)
       }
       mounts.push({
         hostPath: await this.#sourceOf(pod, container, volume, mount, index, env),
@@ -193,7 +194,7 @@ export class PodVolumes {
       await this.#bindBeneath(folder, path, target)
     } catch (error) {
       const message = `failed to prepare subPath for volumeMount "${mount.name}" of container`
-      throw new RuntimeError('CreateContainerConfigError', `${message} "${container.name}"`, {
+      throw new ContainerError('CreateContainerConfigError', `${message} "${container.name}"`, {
         cause: error,
       })
     }
@@ -218,7 +219,7 @@ export class PodVolumes {
   }
 }
 
-/** Throws RuntimeError when the path names a variable that there is not. */
+/** Throws ContainerError when the path names a variable that there is not. */
 function subPathOf(
   { name, subPath = '', subPathExpr = '' }: VolumeMount,
   container: Container,
@@ -227,7 +228,7 @@ function subPathOf(
   if (subPathExpr === '') return subPath
   const refuse = (why: string) => {
     const message = `failed to ${why} for volumeMount "${name}" of container "${container.name}"`
-    return new RuntimeError('CreateContainerConfigError', message)
+    return new ContainerError('CreateContainerConfigError', message)
   }
   let path: string
   try {
@@ -237,13 +238,13 @@ function subPathOf(
     throw refuse('expand subPath')
   }
   if (path.startsWith('/')) {
-    throw new RuntimeError(
+    throw new ContainerError(
       'CreateContainerConfigError',
       `error SubPath \`${path}\` must not be an absolute path`,
     )
   }
   if (path.split('/').includes('..')) {
-    throw new RuntimeError(
+    throw new ContainerError(
       'CreateContainerConfigError',
       `unable to provision SubPath \`${path}\`: must not contain '..'`,
     )

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { HostPort } from '../../src/api/pod/host-ports.ts'
 import { createClient } from '../../src/kit/client-impl.ts'
 import { InformerSet } from '../../src/kit/informer-set.ts'
 import { localTransport } from '../../src/kit/transport-local.ts'
@@ -21,7 +22,6 @@ import { SystemRandom } from '../../src/lib/random.ts'
 import { FlowKeeper } from '../../src/network/flow-keeper.ts'
 import { systemHostFiles } from '../../src/network/host-settings.ts'
 import { createNft } from '../../src/network/nft.ts'
-import type { PortMapping } from '../../src/network/pods/cni-config.ts'
 import { FollowNodes } from '../../src/network/pods/follow-nodes.ts'
 import { NodeNetwork } from '../../src/network/pods/node-network.ts'
 import { RulesGuard } from '../../src/network/rules-guard.ts'
@@ -116,7 +116,7 @@ async function startNode(): Promise<Node> {
 let node: Node
 
 /** A pod that answers at three ports with its name and the port; returns its address. */
-async function startPod(name: string, ports: PortMapping[] = []): Promise<string> {
+async function startPod(name: string, ports: HostPort[] = []): Promise<string> {
   const netnsPath = join(folder, name)
   writeFileSync(netnsPath, '')
   new LinuxSyscalls().makeNamespaces({ net: netnsPath }, '', () => {})

@@ -1,19 +1,19 @@
 // Containers without a kernel: a Runtime and an ImageStore that live in memory, do what a test tells
 // them, and write down what they were asked for. They outlive an agent, as real containers do.
 
+import { ContainerError } from '../../src/api/pod/container-error.ts'
 import type { Pod } from '../../src/api/schema/generated/types.ts'
 import type { Clock } from '../../src/lib/clock.ts'
-import {
-  type ContainerConfig,
-  type ContainerSeen,
-  type ExecOptions,
-  type ExecSession,
-  type ImageSeen,
-  type ImageStore,
-  type PodSeen,
-  type Runtime,
-  RuntimeError,
-  type SandboxSeen,
+import type {
+  ContainerConfig,
+  ContainerSeen,
+  ExecOptions,
+  ExecSession,
+  ImageSeen,
+  ImageStore,
+  PodSeen,
+  Runtime,
+  SandboxSeen,
 } from '../../src/runtime/contract.ts'
 
 /** How a command in a container ends. */
@@ -149,11 +149,11 @@ export class FakeRuntime implements Runtime {
   }
 
   attach(): Promise<ExecSession> {
-    throw new RuntimeError('Unsupported', 'a fake container has no streams to join')
+    throw new ContainerError('Unsupported', 'a fake container has no streams to join')
   }
 
   dialPort(): Promise<never> {
-    throw new RuntimeError('Unsupported', 'a fake pod has no ports')
+    throw new ContainerError('Unsupported', 'a fake pod has no ports')
   }
 
   async usage() {

@@ -3,7 +3,7 @@ import { aPod } from '../../../test/support/pod.ts'
 import { expand } from '../../api/pod/expand.ts'
 import { fieldValue, resourceValue } from '../../api/pod/field-ref.ts'
 import type { Container, Service } from '../../api/schema/generated/types.ts'
-import type { Contents } from '../objects.ts'
+import type { Contents } from '../../volumes/contract.ts'
 import { type EnvView, environmentOf } from './env.ts'
 import { serviceEnv } from './service-env.ts'
 

@@ -1,11 +1,11 @@
 // The environment of a container: envFrom first, then env in its order, then what is left of the
 // Services. Later definitions of a name replace earlier ones.
 
+import { ContainerError } from '../../api/pod/container-error.ts'
 import { expand } from '../../api/pod/expand.ts'
 import { type FieldView, fieldValue, resourceValue } from '../../api/pod/field-ref.ts'
 import type { Container, EnvVarSource, Service } from '../../api/schema/generated/types.ts'
-import { RuntimeError } from '../../runtime/contract.ts'
-import type { ObjectReader } from '../objects.ts'
+import type { ObjectReader } from '../../volumes/contract.ts'
 import { serviceEnv } from './service-env.ts'
 
 export type EnvView = FieldView & {
@@ -13,7 +13,7 @@ export type EnvView = FieldView & {
   readonly objects: ObjectReader
 }
 
-/** Reads what it needs from `objects`. Throws RuntimeError CreateContainerConfigError. */
+/** Reads what it needs from `objects`. Throws ContainerError CreateContainerConfigError. */
 export async function environmentOf(
   view: EnvView,
   container: Container,
@@ -65,7 +65,7 @@ async function sourced(
   if (resourceFieldRef) return resourceValue(view, resourceFieldRef, container)
   if (fileKeyRef) {
     const message = `environment variables from files of a volume (fileKeyRef) are not supported`
-    throw new RuntimeError('CreateContainerConfigError', message)
+    throw new ContainerError('CreateContainerConfigError', message)
   }
   const ref = configMapKeyRef ?? secretKeyRef
   if (ref === undefined) return ''
@@ -79,15 +79,15 @@ async function sourced(
   if (ref.optional) return undefined
   const where = `${configMapKeyRef ? 'ConfigMap' : 'Secret'} ${namespace}/${ref.name}`
   const message = `couldn't find key ${ref.key} in ${where}`
-  throw new RuntimeError('CreateContainerConfigError', message)
+  throw new ContainerError('CreateContainerConfigError', message)
 }
 
 function missing(
   configMap: { name?: string } | undefined,
   secret: { name?: string } | undefined,
-): RuntimeError {
+): ContainerError {
   const what = configMap ? `configmap "${configMap.name}"` : `secret "${secret?.name}"`
-  return new RuntimeError('CreateContainerConfigError', `${what} not found`)
+  return new ContainerError('CreateContainerConfigError', `${what} not found`)
 }
 
 function text(value: Uint8Array): string {

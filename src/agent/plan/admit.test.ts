@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { aPod, type PodWish } from '../../../test/support/pod.ts'
+import { sysctlList } from '../../api/pod/sysctls.ts'
 import type { Node } from '../../api/schema/generated/types.ts'
-import { sysctlList } from '../../runtime/spec/sysctls.ts'
 import { admitPod } from './admit.ts'
 
 const node: Node = {

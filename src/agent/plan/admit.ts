@@ -1,13 +1,14 @@
 // Whether a pod that was bound to this node may run on it: the kubelet's own look, after the
 // scheduler's. Pure; reasons and messages are the kubelet's.
 
+import { hostPortsOf, portsConflict } from '../../api/pod/host-ports.ts'
+import { podLimits, podRequests } from '../../api/pod/resources.ts'
+import type { SysctlList } from '../../api/pod/sysctls.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import { matchesNodeTerm } from '../../api/requirement.ts'
 import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
 import { own } from '../../lib/own.ts'
-import type { SysctlList } from '../../runtime/spec/sysctls.ts'
-import { podLimits, podRequests } from '../resources.ts'
 import { podFault } from './pod-rules.ts'
 
 export type Rejection = { readonly reason: string; readonly message: string }
@@ -98,28 +99,12 @@ function wrongNode({ spec }: Pod, node: Node): Rejection | undefined {
 }
 
 function takenPort(pod: Pod, others: readonly Pod[]): Rejection | undefined {
-  const taken = others.flatMap(hostPorts)
-  const isTaken = hostPorts(pod).some((own) =>
-    taken.some(
-      (other) =>
-        own.port === other.port &&
-        own.protocol === other.protocol &&
-        (own.ip === other.ip || own.ip === ANY || other.ip === ANY),
-    ),
+  const taken = others.flatMap(({ spec }) => hostPortsOf(spec))
+  const isTaken = hostPortsOf(pod.spec).some((own) =>
+    taken.some((other) => portsConflict(own, other)),
   )
   if (!isTaken) return undefined
   return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports")
-}
-
-const ANY = '0.0.0.0'
-
-function hostPorts({ spec }: Pod): { port: number; protocol: string; ip: string }[] {
-  const sidecars = (spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always')
-  return [...spec.containers, ...sidecars]
-    .flatMap(({ ports }) => ports ?? [])
-    .flatMap(({ hostPort, protocol = 'TCP', hostIP }) =>
-      hostPort ? [{ port: hostPort, protocol, ip: hostIP || ANY }] : [],
-    )
 }
 
 function untolerated({ spec }: Pod, node: Node): Rejection | undefined {

@@ -6,10 +6,11 @@
 // A pod only ever moves right. The executor starts the actions and looks again after each; whatever
 // fails appears again in a later plan, after a while. There is no partial-failure code.
 
+import { isSidecar } from '../../api/pod/containers.ts'
 import type { Pod } from '../../api/schema/generated/types.ts'
 import { parseTime } from '../../api/time.ts'
 import { Draft } from './pod-draft.ts'
-import { isAlive, isSidecar, type PodPlan, type Seen } from './pod-seen.ts'
+import { isAlive, type PodPlan, type Seen } from './pod-seen.ts'
 import { endOf, hasStarted, planContainers } from './pod-start.ts'
 import { planEnd, planEnds } from './pod-stop.ts'
 import { mayRestart } from './restart.ts'

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { aPod } from '../../../test/support/pod.ts'
+import { sysctlList } from '../../api/pod/sysctls.ts'
 import type { PodSpec } from '../../api/schema/generated/types.ts'
 import { type FieldType, type ObjectType, objectType } from '../../api/schema/schema.ts'
-import { sysctlList } from '../../runtime/spec/sysctls.ts'
 import { POD_RULES, podFault } from './pod-rules.ts'
 
 const PACKAGE = 'io.k8s.api.core.v1.'

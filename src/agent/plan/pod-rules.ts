@@ -3,8 +3,8 @@
 // A field that is in no table fails a test, which walks the schema: who adds one decides. Rules
 // with a check are tried at the door, on every pod, whatever the server has let through.
 
+import { type SysctlList, sysctlProblem } from '../../api/pod/sysctls.ts'
 import { parseIp } from '../../lib/ip.ts'
-import { type SysctlList, sysctlProblem } from '../../runtime/spec/sysctls.ts'
 
 /** What a check may look at besides the value. */
 export type Door = {

@@ -134,8 +134,3 @@ export function newestOf(seen: Pick<Seen, 'containers'>, name: string): Containe
 export function isAlive(container: ContainerSeen): boolean {
   return container.state === 'running' || container.state === 'unknown'
 }
-
-/** A restartable init container: runs beside the others, until they have ended. */
-export function isSidecar(container: Container): boolean {
-  return container.restartPolicy === 'Always'
-}

@@ -7,11 +7,12 @@
 // container that has to wait (back-off, image) delays nobody after initialisation.
 
 import { formatDuration } from '../../api/duration.ts'
+import { isSidecar } from '../../api/pod/containers.ts'
 import type { Container, Pod } from '../../api/schema/generated/types.ts'
 import type { ContainerKind, ContainerSeen } from '../../runtime/contract.ts'
 import { formatPod } from '../pod-text.ts'
 import { type Draft, retryAtMs } from './pod-draft.ts'
-import { isAlive, isSidecar, newestOf, type Seen, type Trouble } from './pod-seen.ts'
+import { isAlive, newestOf, type Seen, type Trouble } from './pod-seen.ts'
 import { planEnd } from './pod-stop.ts'
 import { mayRestart, restartAtMs } from './restart.ts'
 

@@ -6,10 +6,11 @@
 // is left of it, and never less than two seconds, is what a container gets between its stop signal
 // and the kill.
 
+import { isSidecar } from '../../api/pod/containers.ts'
 import type { Container } from '../../api/schema/generated/types.ts'
 import type { ContainerSeen } from '../../runtime/contract.ts'
 import type { Draft } from './pod-draft.ts'
-import { isAlive, isSidecar, type Seen, type StopReason } from './pod-seen.ts'
+import { isAlive, type Seen, type StopReason } from './pod-seen.ts'
 
 const GRACE_SECONDS_DEFAULT = 30
 /** So that a container with no grace at all is not killed before it could hear of it. */

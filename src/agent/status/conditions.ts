@@ -1,8 +1,9 @@
 // The conditions of a pod that the agent owns. Pure; reasons and messages are the kubelet's.
 
+import { isSidecar } from '../../api/pod/containers.ts'
 import type { ContainerStatus, PodCondition, PodStatus } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
-import { isSidecar, type Seen } from '../plan/pod-seen.ts'
+import type { Seen } from '../plan/pod-seen.ts'
 import { goList } from '../pod-text.ts'
 
 /** Only these are ours; the others belong to whoever wrote them. */

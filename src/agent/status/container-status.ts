@@ -1,6 +1,7 @@
 // What the API says about the containers of a pod: a pure function of what was seen, and of what
 // was reported before for containers that the runtime has forgotten.
 
+import { isSidecar } from '../../api/pod/containers.ts'
 import type {
   Container,
   ContainerState,
@@ -11,7 +12,7 @@ import type {
 } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import type { ContainerSeen } from '../../runtime/contract.ts'
-import { isSidecar, type PodPlan, type Seen } from '../plan/pod-seen.ts'
+import type { PodPlan, Seen } from '../plan/pod-seen.ts'
 import { hasStarted } from '../plan/pod-start.ts'
 import { mayRestart } from '../plan/restart.ts'
 import { userOf } from '../resources.ts'

@@ -1,7 +1,8 @@
 // The phase of a pod, from the statuses of its containers. Pure; the kubelet's getPhase.
 
+import { isSidecar } from '../../api/pod/containers.ts'
 import type { Container, ContainerStatus } from '../../api/schema/generated/types.ts'
-import { isSidecar, type Seen } from '../plan/pod-seen.ts'
+import type { Seen } from '../plan/pod-seen.ts'
 import { hasStarted } from '../plan/pod-start.ts'
 import { mayRestart } from '../plan/restart.ts'
 

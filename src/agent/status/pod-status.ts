@@ -1,9 +1,9 @@
 // The status of a pod, as the kubelet of 1.36 writes it. Pure.
 
+import { podLimits, podRequests, qosClassOf } from '../../api/pod/resources.ts'
 import type { Container, ContainerStatus, PodStatus } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import { type Action, isAlive, type Seen } from '../plan/pod-seen.ts'
-import { podLimits, podRequests, qosClassOf } from '../resources.ts'
 import { conditionsOf } from './conditions.ts'
 import { containerStatuses, type StatusView } from './container-status.ts'
 import { phaseOf } from './phase.ts'

@@ -3,7 +3,8 @@
 import { join } from 'node:path'
 import { expand } from '../../api/pod/expand.ts'
 import { readFileIfAny } from '../../lib/files.ts'
-import type { ContainerConfig, MountConfig, SandboxConfig } from '../../runtime/contract.ts'
+import type { ContainerConfig, SandboxConfig } from '../../runtime/contract.ts'
+import type { MountConfig } from '../../volumes/contract.ts'
 import { hostsFile, kernelHostName, nodeHostsFile, resolvConfOf } from '../../volumes/pod-files.ts'
 import type { PodVolumes } from '../../volumes/volumes.ts'
 import { type EnvView, environmentOf } from '../env/env.ts'
@@ -17,7 +18,7 @@ export type ConfigDeps = { readonly volumes: PodVolumes; readonly settings: Node
 
 const HOSTS = '/etc/hosts'
 
-/** Throws RuntimeError CreateContainerConfigError when the pod names what is not there. */
+/** Throws ContainerError CreateContainerConfigError when the pod names what is not there. */
 export async function containerConfig(
   { volumes, settings }: ConfigDeps,
   view: EnvView,

@@ -1,9 +1,10 @@
 // Finds the image that a container starts from: here already, or pulled. Back-off is the plan's.
 
 import { formatDuration } from '../../api/duration.ts'
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Container, Pod, Secret } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { type ImageSeen, type ImageStore, RuntimeError } from '../../runtime/contract.ts'
+import type { ImageSeen, ImageStore } from '../../runtime/contract.ts'
 import { credentialsFor } from './credentials.ts'
 import type { PodEvents } from './pod-events.ts'
 
@@ -13,7 +14,7 @@ export type ImageFinderDeps = {
   readonly secretsOf: (pod: Pod, signal: AbortSignal) => Promise<readonly Secret[]>
 }
 
-/** Throws RuntimeError with the reason that the container waits for. */
+/** Throws ContainerError with the reason that the container waits for. */
 export async function findImage(
   deps: ImageFinderDeps,
   pod: Pod,
@@ -34,7 +35,7 @@ export async function findImage(
     return await pull(deps, pod, container, events, signal)
   } catch (error) {
     signal.throwIfAborted()
-    const reason = error instanceof RuntimeError ? error.reason : 'ErrImagePull'
+    const reason = error instanceof ContainerError ? error.reason : 'ErrImagePull'
     if (reason === 'InvalidImageName') {
       events.warning('InspectFailed', messageOf(error), container.name)
     }
@@ -50,10 +51,10 @@ function policyFor(image: string): string {
   return isLatest ? 'Always' : 'IfNotPresent'
 }
 
-function neverHere(image: string, events: PodEvents, name: string): RuntimeError {
+function neverHere(image: string, events: PodEvents, name: string): ContainerError {
   const message = `Container image "${image}" is not present with pull policy of Never`
   events.warning('ErrImageNeverPull', message, name)
-  return new RuntimeError('ErrImageNeverPull', message)
+  return new ContainerError('ErrImageNeverPull', message)
 }
 
 async function pull(
@@ -78,7 +79,7 @@ async function pull(
     return seen
   } catch (error) {
     signal.throwIfAborted()
-    const isName = error instanceof RuntimeError && error.reason === 'InvalidImageName'
+    const isName = error instanceof ContainerError && error.reason === 'InvalidImageName'
     if (!isName) {
       events.warning('Failed', `Failed to pull image "${image}": ${messageOf(error)}`, name)
     }

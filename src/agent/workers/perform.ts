@@ -1,9 +1,9 @@
 // Carries out the actions of a plan. It knows how, never whether.
 
 import type { Runtime } from '../../runtime/contract.ts'
+import type { TokenSource } from '../../volumes/contract.ts'
 import type { EnvView } from '../env/env.ts'
 import type { Action } from '../plan/pod-seen.ts'
-import type { TokenSource } from '../tokens.ts'
 import { type ConfigDeps, containerConfig, sandboxConfig } from './container-config.ts'
 import { runHook } from './hooks.ts'
 import { findImage, type ImageFinderDeps } from './image-finder.ts'

@@ -1,15 +1,10 @@
 // What a worker remembers of its pod between two looks. It decides nothing: results of actions are
 // noted here, and the plan reads them.
 
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Pod, PodStatus } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
-import {
-  type ContainerSeen,
-  type ImageSeen,
-  type PodSeen,
-  RuntimeError,
-  type SandboxSeen,
-} from '../../runtime/contract.ts'
+import type { ContainerSeen, ImageSeen, PodSeen, SandboxSeen } from '../../runtime/contract.ts'
 import {
   type Action,
   keyOf,
@@ -127,7 +122,7 @@ export class PodMemory {
     if (action.do === 'start') this.#images.delete(action.container.name)
     const key = keyOf(action)
     const count = (this.#troubles.get(key)?.count ?? 0) + 1
-    const reason = error instanceof RuntimeError ? error.reason : reasonOf(action)
+    const reason = error instanceof ContainerError ? error.reason : reasonOf(action)
     const message = error instanceof Error ? error.message : String(error)
     this.#troubles.set(key, { reason, message, atMs: this.#clock.nowMs(), count })
   }

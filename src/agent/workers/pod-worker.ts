@@ -3,6 +3,7 @@
 // It never waits for an action: a deletion is heard in the middle of a pull, and a container that
 // takes its whole grace period holds up nothing else. All judgement is in pod-plan.ts.
 
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Container, Pod, PodStatus } from '../../api/schema/generated/types.ts'
 import type { Recorder } from '../../kit/events.ts'
 import { isAbort } from '../../lib/abort.ts'
@@ -11,7 +12,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { Mailbox } from '../../lib/mailbox.ts'
 import { withTasks } from '../../lib/tasks.ts'
-import { type ContainerSeen, type PodSeen, RuntimeError } from '../../runtime/contract.ts'
+import type { ContainerSeen, PodSeen } from '../../runtime/contract.ts'
 import { planPod } from '../plan/pod-plan.ts'
 import { type Action, keyOf, type PodPlan, type Waiting } from '../plan/pod-seen.ts'
 import { specOf } from '../plan/pod-stop.ts'
@@ -246,7 +247,7 @@ export class PodWorker {
   #log({ pod, action }: Job, error: unknown): void {
     const { log } = this.#deps
     const what = { pod: formatPod(pod), action: action.do, error }
-    const isAuthors = error instanceof RuntimeError || action.do === 'post-start'
+    const isAuthors = error instanceof ContainerError || action.do === 'post-start'
     if (isAuthors) log.debug('pod action failed', what)
     else log.warn('pod action failed', what)
   }
@@ -308,7 +309,7 @@ function tellFailed({ action, events }: Job, error: unknown): void {
       return events.warning('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
     case 'start':
       // It was made, but its first process could not be run.
-      if (error instanceof RuntimeError && error.reason === 'RunContainerError') {
+      if (error instanceof ContainerError && error.reason === 'RunContainerError') {
         events.normal('Created', 'Container created', action.container.name)
       }
       return events.warning('Failed', `Error: ${message}`, action.container.name)

@@ -1,12 +1,14 @@
 // What every worker is given: built once, from the parts of the agent.
 
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Node, Service } from '../../api/schema/generated/types.ts'
 import type { Recorder } from '../../kit/events.ts'
 import type { Informer } from '../../kit/informer.ts'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
-import { type ImageStore, type Runtime, RuntimeError } from '../../runtime/contract.ts'
+import type { ImageStore, Runtime } from '../../runtime/contract.ts'
+import type { TokenSource } from '../../volumes/contract.ts'
 import type { PodVolumes } from '../../volumes/volumes.ts'
 import type { EnvView } from '../env/env.ts'
 import type { Objects } from '../objects.ts'
@@ -15,7 +17,6 @@ import type { Outcome, ProbeKind } from '../probes/outcome.ts'
 import { runProbe } from '../probes/run-probe.ts'
 import type { NodeSettings } from '../settings.ts'
 import type { StatusReporter } from '../status/reporter.ts'
-import type { TokenSource } from '../tokens.ts'
 import { logPath } from './container-config.ts'
 import { type PerformDeps, perform } from './perform.ts'
 import type { Job, ProbeJob, WorkerDeps } from './pod-worker.ts'
@@ -92,7 +93,7 @@ async function servicesKnown({ services, clock }: WorkerParts, signal: AbortSign
   } catch (error) {
     signal.throwIfAborted()
     const message = 'services have not yet been read at least once, cannot construct envvars'
-    throw new RuntimeError('CreateContainerConfigError', message, { cause: error })
+    throw new ContainerError('CreateContainerConfigError', message, { cause: error })
   } finally {
     limit.done()
   }

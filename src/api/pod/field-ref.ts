@@ -1,9 +1,9 @@
 // Fields of a pod as text: for variables and for files of downwardAPI volumes. Pure.
 
 import { own } from '../../lib/own.ts'
-import { RuntimeError } from '../../runtime/contract.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../quantity.ts'
 import type { Container, Pod, ResourceFieldSelector } from '../schema/generated/types.ts'
+import { ContainerError } from './container-error.ts'
 
 export type FieldView = {
   readonly pod: Pod
@@ -13,7 +13,7 @@ export type FieldView = {
   readonly allocatable: Readonly<Record<string, string>>
 }
 
-/** Throws RuntimeError for a field that there is not. */
+/** Throws ContainerError for a field that there is not. */
 export function fieldValue(view: FieldView, fieldPath: string): string {
   const { metadata, spec } = view.pod
   const subscripted = /^(.+?)\['(.*)'\]$/s.exec(fieldPath)
@@ -57,7 +57,7 @@ function formatMap(map: Readonly<Record<string, string>>): string {
   return lines.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join('\n')
 }
 
-/** An amount in units of the divisor, rounded up. Throws RuntimeError. */
+/** An amount in units of the divisor, rounded up. Throws ContainerError. */
 export function resourceValue(
   view: FieldView,
   selector: ResourceFieldSelector,
@@ -101,6 +101,6 @@ function splitOnce(text: string, at: string): [string, string | undefined] {
   return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)]
 }
 
-function wrong(message: string): RuntimeError {
-  return new RuntimeError('CreateContainerConfigError', message)
+function wrong(message: string): ContainerError {
+  return new ContainerError('CreateContainerConfigError', message)
 }

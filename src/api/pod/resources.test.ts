@@ -1,6 +1,7 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
+import { aPod } from '../../../test/support/pod.ts'
 import type { Container, PodSpec } from '../schema/generated/types.ts'
-import { containerTotals, qosClassOf, roundToMilli } from './resources.ts'
+import { containerTotals, podLimits, podRequests, qosClassOf, roundToMilli } from './resources.ts'
 
 type Amounts = Record<string, string>
 const container = (requests?: Amounts, limits?: Amounts, more: Partial<Container> = {}) =>
@@ -20,6 +21,8 @@ test('a pod is guaranteed what each container is limited to', () => {
   )
   expect(classOf({ containers: [container(full, full), container()] })).toBe('Burstable')
   expect(classOf({ containers: [container(full, { ...full, cpu: '2' })] })).toBe('Burstable')
+  expect(classOf({ containers: [container({ cpu: '1' })] })).toBe('Burstable')
+  expect(classOf({ containers: [container({}, { cpu: '1' })] })).toBe('Burstable')
 })
 
 test('resources of the pod decide alone', () => {
@@ -43,4 +46,27 @@ test('finer than a thousandth is rounded up', () => {
   const list = { cpu: '100u', memory: '1' }
   roundToMilli(list)
   expect(list).toEqual({ cpu: '1m', memory: '1' })
+})
+
+describe('the needs of a pod', () => {
+  const asks = (name: string, cpu: string, rest = {}) => ({
+    name,
+    resources: { requests: { cpu }, limits: { cpu } },
+    ...rest,
+  })
+
+  test('are those of all together, or of the greediest init container', () => {
+    const containers = [asks('a', '100m'), asks('b', '200m')]
+    expect(podRequests(aPod({ containers }))).toEqual({ cpu: '300m' })
+    const init = [asks('i', '1'), asks('j', '250m')]
+    expect(podRequests(aPod({ containers, initContainers: init }))).toEqual({ cpu: '1' })
+  })
+
+  test('count a sidecar beside the containers and beside later init containers', () => {
+    const side = asks('s', '500m', { restartPolicy: 'Always' })
+    const initContainers = [asks('early', '600m'), side, asks('late', '400m')]
+    const pod = aPod({ containers: [asks('a', '100m')], initContainers })
+    expect(podRequests(pod)).toEqual({ cpu: '900m' })
+    expect(podLimits(pod)).toEqual({ cpu: '900m' })
+  })
 })

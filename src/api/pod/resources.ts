@@ -11,6 +11,7 @@ import {
   ZERO,
 } from '../quantity.ts'
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../schema/generated/types.ts'
+import { isSidecar } from './containers.ts'
 
 export type ResourceList = { [name: string]: string }
 type Amounts = Map<string, Quantity>
@@ -24,35 +25,85 @@ export function roundToMilli(list: ResourceList | undefined) {
   }
 }
 
+/** How amounts of one kind are put together. */
+export type Arithmetic<T> = {
+  readonly plus: (a: T, b: T) => T
+  readonly isMore: (a: T, b: T) => boolean
+}
+
+export const NUMBERS: Arithmetic<number> = { plus: (a, b) => a + b, isMore: (a, b) => a > b }
+const QUANTITIES: Arithmetic<Quantity> = {
+  plus: addQuantity,
+  isMore: (a, b) => compareQuantity(a, b) > 0,
+}
+
 /**
- * What the containers of a pod need together: at any time either all regular containers with all
- * sidecars, or one init container with the sidecars before it.
+ * What the containers of a pod need together (KEP-753): at any time either all regular containers
+ * with all sidecars, or one init container with the sidecars before it. `of` says what one needs.
  */
-export function containerTotals(spec: PodSpec, of: 'requests' | 'limits'): ResourceList {
-  const totals: Amounts = new Map()
-  for (const container of spec.containers ?? []) add(totals, container.resources?.[of])
-  const sidecars: Amounts = new Map()
-  const peak: Amounts = new Map()
+export function peakOf<T>(
+  spec: PodSpec,
+  of: (container: Container) => ReadonlyMap<string, T>,
+  arithmetic: Arithmetic<T>,
+): Map<string, T> {
+  const totals = new Map<string, T>()
+  for (const container of spec.containers ?? []) addTo(totals, of(container), arithmetic)
+  const sidecars = new Map<string, T>()
+  const peak = new Map<string, T>()
   for (const container of spec.initContainers ?? []) {
-    const wanted: Amounts = new Map()
-    add(wanted, container.resources?.[of])
+    const wanted = new Map(of(container))
     if (isSidecar(container)) {
-      merge(totals, wanted)
-      merge(sidecars, wanted)
-      raise(peak, sidecars)
+      addTo(totals, wanted, arithmetic)
+      addTo(sidecars, wanted, arithmetic)
+      raise(peak, sidecars, arithmetic)
     } else {
-      merge(wanted, sidecars)
-      raise(peak, wanted)
+      addTo(wanted, sidecars, arithmetic)
+      raise(peak, wanted, arithmetic)
     }
   }
-  raise(totals, peak)
-  return Object.fromEntries([...totals].map(([name, quantity]) => [name, formatQuantity(quantity)]))
+  raise(totals, peak, arithmetic)
+  return totals
+}
+
+export function containerTotals(spec: PodSpec, of: 'requests' | 'limits'): ResourceList {
+  return formatAmounts(quantityPeak(spec, of))
+}
+
+/** What the pod needs in all: of its containers, or what it says for all of them; and overhead. */
+export function podRequests({ spec }: Pod): ResourceList {
+  return podTotals(spec, 'requests')
+}
+
+/** The sum of the limits, of the containers that have one. */
+export function podLimits({ spec }: Pod): ResourceList {
+  return podTotals(spec, 'limits')
+}
+
+function podTotals(spec: PodSpec, of: 'requests' | 'limits'): ResourceList {
+  const totals = quantityPeak(spec, of)
+  for (const [name, amount] of parsed(spec.resources?.[of])) totals.set(name, amount)
+  const hasAny = totals.size > 0 || of === 'requests'
+  if (hasAny) addTo(totals, parsed(spec.overhead), QUANTITIES)
+  return formatAmounts(new Map([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))))
+}
+
+function quantityPeak(spec: PodSpec, of: 'requests' | 'limits'): Amounts {
+  return peakOf(spec, (container) => parsed(container.resources?.[of]), QUANTITIES)
+}
+
+function formatAmounts(amounts: Amounts): ResourceList {
+  return Object.fromEntries([...amounts].map(([name, amount]) => [name, formatQuantity(amount)]))
 }
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
-/** KEP of pod-level resources: when those are given, they alone decide. */
+/** As the API server said when it made the pod, or anew. */
 export function qosClassOf(pod: Pod): QosClass {
+  return (pod.status?.qosClass as QosClass | undefined) || computeQosClass(pod)
+}
+
+/** From defaulted resources. KEP-2837: those of the pod, when given, alone decide. */
+export function computeQosClass(pod: Pod): QosClass {
   const { resources, containers, initContainers } = pod.spec
   const parts: (ResourceRequirements | undefined)[] =
     resources === undefined
@@ -61,9 +112,9 @@ export function qosClassOf(pod: Pod): QosClass {
   const [requests, limits]: [Amounts, Amounts] = [new Map(), new Map()]
   let isGuaranteed = true
   for (const part of parts) {
-    add(requests, computeOf(part?.requests))
+    addTo(requests, parsed(computeOf(part?.requests)), QUANTITIES)
     const limited = computeOf(part?.limits)
-    add(limits, limited)
+    addTo(limits, parsed(limited), QUANTITIES)
     // Pod-level resources without limits fail the comparison below instead.
     const isJudged = resources === undefined || part?.limits !== undefined
     if (isJudged && Object.keys(limited).length < COMPUTE.length) isGuaranteed = false
@@ -90,24 +141,24 @@ function computeOf(list: ResourceList | undefined): ResourceList {
   return Object.fromEntries(entries)
 }
 
-function isSidecar(container: Container): boolean {
-  return container.restartPolicy === 'Always'
+function parsed(list: ResourceList | undefined): Amounts {
+  return new Map(Object.entries(list ?? {}).map(([name, text]) => [name, parseQuantity(text)]))
 }
 
-function add(totals: Amounts, list: ResourceList | undefined) {
-  merge(totals, new Map(Object.entries(list ?? {}).map(([name, q]) => [name, parseQuantity(q)])))
-}
-
-function merge(totals: Amounts, more: Amounts) {
+function addTo<T>(totals: Map<string, T>, more: ReadonlyMap<string, T>, { plus }: Arithmetic<T>) {
   for (const [name, amount] of more) {
     const sum = totals.get(name)
-    totals.set(name, sum === undefined ? amount : addQuantity(sum, amount))
+    totals.set(name, sum === undefined ? amount : plus(sum, amount))
   }
 }
 
-function raise(totals: Amounts, least: Amounts) {
+function raise<T>(
+  totals: Map<string, T>,
+  least: ReadonlyMap<string, T>,
+  { isMore }: Arithmetic<T>,
+) {
   for (const [name, amount] of least) {
     const current = totals.get(name)
-    if (current === undefined || compareQuantity(amount, current) > 0) totals.set(name, amount)
+    if (current === undefined || isMore(amount, current)) totals.set(name, amount)
   }
 }

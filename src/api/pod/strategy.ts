@@ -10,7 +10,7 @@ import { qosClassOf } from './resources.ts'
 /** A new pod is Pending, and its selectors name the labels that it was created with. */
 export function preparePod(pod: Pod, { nowMs }: Pick<RequestContext, 'nowMs'>) {
   dropDisabledFields(pod.spec)
-  pod.status = { phase: 'Pending', qosClass: pod.status?.qosClass || qosClassOf(pod) }
+  pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
   if (pod.spec.schedulingGates && pod.spec.schedulingGates.length > 0) {
     pod.status.conditions = [
       {

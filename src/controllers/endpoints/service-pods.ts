@@ -3,6 +3,7 @@
 import { pods } from '../../api/kinds/core/pod/row.ts'
 import { services } from '../../api/kinds/core/service/row.ts'
 import { keyOf } from '../../api/object.ts'
+import { longRunning } from '../../api/pod/containers.ts'
 import type { Pod, Service, ServicePort } from '../../api/schema/generated/types.ts'
 import { type ListOf, type Watch, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'
@@ -76,10 +77,7 @@ export function hostnameFor(pod: Pod, service: Service): string | undefined {
 export function portNumber(pod: Pod, { targetPort, port, protocol }: ServicePort) {
   if (typeof targetPort === 'number') return targetPort
   if (targetPort === undefined) return port
-  const sidecars = (pod.spec.initContainers ?? []).filter(
-    ({ restartPolicy }) => restartPolicy === 'Always',
-  )
-  for (const container of [...pod.spec.containers, ...sidecars]) {
+  for (const container of longRunning(pod.spec)) {
     for (const candidate of container.ports ?? []) {
       const isIt = candidate.name === targetPort
       if (isIt && (candidate.protocol ?? 'TCP') === (protocol ?? 'TCP')) {

@@ -1,6 +1,7 @@
 // Network configurations as the CNI specification (1.0) has them, and the one that we write. Pure.
 
 import { type Family, parseCidr } from '../../lib/ip.ts'
+import type { PortMapping } from '../contract.ts'
 
 /** A list of plugins that together attach a pod. */
 export type NetworkConfig = {
@@ -18,13 +19,6 @@ export type PluginConfig = {
 export type CniResult = {
   readonly ips?: readonly { readonly address: string; readonly gateway?: string }[]
   readonly [key: string]: unknown
-}
-
-export type PortMapping = {
-  readonly hostPort: number
-  readonly containerPort: number
-  readonly protocol: string
-  readonly hostIP: string
 }
 
 export type BridgeWish = {

@@ -9,11 +9,11 @@ import { join } from 'node:path'
 import { readFileIfAny, removeIfAny, writeFileAtomic } from '../../lib/files.ts'
 import { describeError, type Log } from '../../lib/log.ts'
 import type { Processes } from '../../lib/process.ts'
+import type { Attachment, PortMapping } from '../contract.ts'
 import {
   type CniResult,
   type NetworkConfig,
   type PluginConfig,
-  type PortMapping,
   parseConfig,
   pluginInput,
 } from './cni-config.ts'
@@ -25,15 +25,6 @@ export type CniOptions = {
   pluginDirs: readonly string[]
   /** Results of attachments; gone after a reboot, as are the attachments. */
   cacheDir: string
-}
-
-export type Attachment = {
-  /** Unique and stable: the pod's UID. */
-  readonly id: string
-  readonly podName: string
-  readonly podNamespace: string
-  readonly netnsPath: string
-  readonly ports: readonly PortMapping[]
 }
 
 export type Attached = {

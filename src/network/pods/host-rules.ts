@@ -4,9 +4,9 @@
 // Our table is `inet kedge-node`. Services are another part's table; nothing here depends on it.
 
 import { parseCidr, parseIp } from '../../lib/ip.ts'
+import type { PortMapping } from '../contract.ts'
 import { localhostGuard } from '../host-settings.ts'
 import type { Protocol, Translation } from '../translations.ts'
-import type { PortMapping } from './cni-config.ts'
 
 export const NODE_TABLE = 'inet kedge-node'
 

@@ -4,9 +4,10 @@
 // change; pods can be attached once it has succeeded for the first time.
 
 import { join } from 'node:path'
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Log } from '../../lib/log.ts'
 import { type Processes, runOk } from '../../lib/process.ts'
-import { RuntimeError } from '../../runtime/contract.ts'
+import type { Attachment, PodNetwork } from '../contract.ts'
 import type { Flows } from '../flow-keeper.ts'
 import {
   applyHostSettings,
@@ -15,7 +16,7 @@ import {
   KERNEL_MODULES,
 } from '../host-settings.ts'
 import type { Nft, NftChange } from '../nft.ts'
-import { type Attachment, Cni, DEFAULT_PLUGIN_DIRS, readUserConfig } from './cni.ts'
+import { Cni, DEFAULT_PLUGIN_DIRS, readUserConfig } from './cni.ts'
 import {
   addressesOf,
   bridgeConfig,
@@ -76,16 +77,6 @@ export type NetworkSettings = {
   /** Ranges of all pods of the cluster. */
   readonly clusterCidrs: readonly string[]
   readonly peers: readonly Peer[]
-}
-
-/** Attaches pods to the network; what the runtime needs to know of it. */
-export interface PodNetwork {
-  /** Resolves with the pod's addresses; idempotent. Throws RuntimeError with a reason. */
-  attach(attachment: Attachment, signal: AbortSignal): Promise<string[]>
-  /** Fine when it was never attached; its namespace may be gone. */
-  detach(attachment: Attachment, signal: AbortSignal): Promise<void>
-  /** Detaches all but these, and gives back leaked addresses; once, when all pods are known. */
-  collect(liveIds: ReadonlySet<string>, signal: AbortSignal): Promise<void>
 }
 
 type Link = { ifname: string; mtu: number }
@@ -153,7 +144,7 @@ export class NodeNetwork implements PodNetwork {
     const network = this.#network
     if (network === undefined) {
       const why = 'the node has no pod range yet'
-      throw new RuntimeError('FailedCreatePodSandBox', `network is not ready: ${why}`)
+      throw new ContainerError('FailedCreatePodSandBox', `network is not ready: ${why}`)
     }
     try {
       const result = await this.#cni.add(network, attachment, signal)
@@ -169,7 +160,7 @@ export class NodeNetwork implements PodNetwork {
       const name = `${attachment.podName}_${attachment.podNamespace}`
       const why = cause instanceof Error ? cause.message : String(cause)
       const message = `failed to set up network for pod "${name}": ${why}`
-      throw new RuntimeError('FailedCreatePodSandBox', message, { cause })
+      throw new ContainerError('FailedCreatePodSandBox', message, { cause })
     }
   }
 

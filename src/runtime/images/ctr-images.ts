@@ -6,11 +6,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ContainerError } from '../../api/pod/container-error.ts'
 import { orAbort } from '../../lib/abort.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
 import type { PtyStart } from '../../lib/linux/pty.ts'
 import { TooMuchOutput } from '../../lib/process.ts'
-import { type ImageSeen, type ImageStore, type PullCredentials, RuntimeError } from '../contract.ts'
+import type { ImageSeen, ImageStore, PullCredentials } from '../contract.ts'
 import type { Ctr } from '../ctr.ts'
 import { CtrError, parseTable, plainMessage } from '../ctr.ts'
 import {
@@ -69,7 +70,7 @@ export class CtrImages implements ImageStore {
   async chainOf(image: ImageSeen, signal: AbortSignal): Promise<string> {
     const digest = (await this.#read(signal)).get(image.name)
     if (digest === undefined) {
-      throw new RuntimeError('CreateContainerError', `image "${image.name}": not found`)
+      throw new ContainerError('CreateContainerError', `image "${image.name}": not found`)
     }
     return (await this.#detailsOf(digest, signal)).chainId
   }
@@ -227,7 +228,7 @@ export class CtrImages implements ImageStore {
     }
     const failure = [...failures].join('; ')
     const message = `failed to pull and unpack image "${name}": ${failure}`
-    throw new RuntimeError('ErrImagePull', message)
+    throw new ContainerError('ErrImagePull', message)
   }
 
   async #pullOnce(name: string, attempt: PullAttempt, signal: AbortSignal): Promise<void> {
@@ -285,7 +286,7 @@ export class CtrImages implements ImageStore {
 function inspectError(name: string, error: unknown): unknown {
   if (!(error instanceof ImageContentError || error instanceof TooMuchOutput)) return error
   const message = `Failed to inspect image "${name}": ${error.message}`
-  return new RuntimeError('ImageInspectError', message, { cause: error })
+  return new ContainerError('ImageInspectError', message, { cause: error })
 }
 
 /** `127.0.0.1:5000/web` of `127.0.0.1:5000/web:1` or `127.0.0.1:5000/web@sha256:…`. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { RuntimeError } from '../contract.ts'
+import { ContainerError } from '../../api/pod/container-error.ts'
 import { formatReference, imageIdOf, isLocalRegistry, parseReference } from './reference.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
@@ -43,9 +43,9 @@ test('what cannot be a name is refused in the words of the kubelet', () => {
     } catch (caught) {
       error = caught
     }
-    expect(error).toBeInstanceOf(RuntimeError)
-    expect((error as RuntimeError).reason).toBe('InvalidImageName')
-    expect((error as RuntimeError).message).toContain(
+    expect(error).toBeInstanceOf(ContainerError)
+    expect((error as ContainerError).reason).toBe('InvalidImageName')
+    expect((error as ContainerError).message).toContain(
       `couldn't parse image name "${name}": invalid reference format`,
     )
   }

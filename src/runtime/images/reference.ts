@@ -1,6 +1,6 @@
 // Image names: what people write, and the full form that registries and containerd know. Pure.
 
-import { RuntimeError } from '../contract.ts'
+import { ContainerError } from '../../api/pod/container-error.ts'
 
 export type Reference = {
   /** Host of the registry, with its port: docker.io, 127.0.0.1:5000. */
@@ -20,7 +20,7 @@ const TAG = /^\w[\w.-]{0,127}$/
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[+.-_][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
 
 /**
- * A name without tag or digest is :latest. Throws RuntimeError InvalidImageName in upstream's
+ * A name without tag or digest is :latest. Throws ContainerError InvalidImageName in upstream's
  * words.
  */
 export function parseReference(image: string): Reference {
@@ -74,9 +74,9 @@ function dockerHub(path: string): { registry: string; path: string } {
   return { registry: 'docker.io', path: path.includes('/') ? path : `library/${path}` }
 }
 
-function invalid(image: string, why?: string): RuntimeError {
+function invalid(image: string, why?: string): ContainerError {
   const reason = `invalid reference format${why === undefined ? '' : `: ${why}`}`
   const problem = `couldn't parse image name "${image}": ${reason}`
   const message = `Failed to apply default image tag "${image}": ${problem}`
-  return new RuntimeError('InvalidImageName', message)
+  return new ContainerError('InvalidImageName', message)
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Container, PodSpec } from '../../api/schema/generated/types.ts'
-import { type ContainerConfig, RuntimeError } from '../contract.ts'
+import type { ContainerConfig } from '../contract.ts'
 import { CAPABILITIES } from './capabilities.ts'
 import { containerSpec, type HostFacts, processArgs, processEnv } from './container-spec.ts'
 
@@ -90,7 +91,7 @@ function reasonOf(work: () => unknown): string | undefined {
     work()
     return undefined
   } catch (error) {
-    return error instanceof RuntimeError ? error.reason : String(error)
+    return error instanceof ContainerError ? error.reason : String(error)
   }
 }
 

@@ -1,12 +1,14 @@
 // From a container of a pod to the OCI runtime specification that runc carries out. Pure.
 
+import { ContainerError } from '../../api/pod/container-error.ts'
 import type {
   Container,
   Pod,
   SeccompProfile,
   SecurityContext,
 } from '../../api/schema/generated/types.ts'
-import { type ContainerConfig, type MountConfig, RuntimeError } from '../contract.ts'
+import type { MountConfig } from '../../volumes/contract.ts'
+import type { ContainerConfig } from '../contract.ts'
 import { planCapabilities } from './capabilities.ts'
 import type { OciDevice, OciMount, OciNamespace, OciSeccomp, OciSpec } from './oci.ts'
 import { containerResources } from './resources.ts'
@@ -61,7 +63,7 @@ const READONLY_PATHS = [
 ]
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** Throws RuntimeError when the pod asks for what cannot be. */
+/** Throws ContainerError when the pod asks for what cannot be. */
 export function containerSpec(input: SpecInput): OciSpec {
   const { config, host, sandbox } = input
   const security = effectiveSecurity(config.pod, config.container)
@@ -132,7 +134,7 @@ function refuseUnsupported(pod: Pod, security: SecurityContext): void {
   ]
   const wish = wishes.find(({ is }) => is)
   if (wish === undefined) return
-  throw new RuntimeError('CreateContainerConfigError', `this node does not support ${wish.name}`)
+  throw new ContainerError('CreateContainerConfigError', `this node does not support ${wish.name}`)
 }
 
 function userOf({ config, userFiles }: SpecInput, security: SecurityContext) {
@@ -143,7 +145,7 @@ function userOf({ config, userFiles }: SpecInput, security: SecurityContext) {
     const name = `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`
     if (problem !== undefined) {
       const message = `${problem} (pod: "${name}", container: ${container.name})`
-      throw new RuntimeError('CreateContainerConfigError', message)
+      throw new ContainerError('CreateContainerConfigError', message)
     }
   }
   const wish = {
@@ -168,7 +170,7 @@ export function processArgs({ command, args, image }: ContainerConfig): string[]
   const argv = hasCommand
     ? [...command, ...(args ?? [])]
     : [...entrypoint, ...(hasArgs ? args : cmd)]
-  if (argv.length === 0) throw new RuntimeError('CreateContainerError', 'no command specified')
+  if (argv.length === 0) throw new ContainerError('CreateContainerError', 'no command specified')
   return argv
 }
 

@@ -1,5 +1,6 @@
 // CPU shares, quotas and memory limits: from the quantities of a pod to what cgroups take. Pure.
 
+import { NUMBERS, peakOf } from '../../api/pod/resources.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
 import type { Container, Pod, ResourceRequirements } from '../../api/schema/generated/types.ts'
 import { own } from '../../lib/own.ts'
@@ -100,24 +101,10 @@ function everyContainer(pod: Pod): readonly Container[] {
   return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]
 }
 
-/**
- * Regular containers and sidecars run together; an ordinary init container runs alone, but beside
- * the sidecars started before it. The pod needs the larger of the two.
- */
-function podSum(pod: Pod, pick: (amounts: CpuAndMemory) => number | undefined): number {
-  const amount = (one: Container) => pick(cpuAndMemory(one.resources)) ?? 0
-  let sidecars = 0
-  let initPeak = 0
-  for (const one of pod.spec?.initContainers ?? []) {
-    if (one.restartPolicy === 'Always') sidecars += amount(one)
-    else initPeak = Math.max(initPeak, sidecars + amount(one))
-  }
-  const together = (pod.spec?.containers ?? []).reduce(
-    (total, one) => total + amount(one),
-    sidecars,
-  )
-  const overhead = pick(cpuAndMemory({ requests: pod.spec?.overhead ?? {} })) ?? 0
-  return Math.max(initPeak, together) + overhead
+function podSum({ spec }: Pod, pick: (amounts: CpuAndMemory) => number | undefined): number {
+  const amount = (one: Container) => new Map([['', pick(cpuAndMemory(one.resources)) ?? 0]])
+  const overhead = pick(cpuAndMemory({ requests: spec.overhead ?? {} })) ?? 0
+  return (peakOf(spec, amount, NUMBERS).get('') ?? 0) + overhead
 }
 
 function sharesOf(milli: number): number {

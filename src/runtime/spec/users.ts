@@ -1,6 +1,6 @@
 // Whom a container's first process runs as, from the pod, the image and the image's own files.
 
-import { RuntimeError } from '../contract.ts'
+import { ContainerError } from '../../api/pod/container-error.ts'
 
 export type UserFiles = {
   /** Text of /etc/passwd in the image; empty when there is none. */
@@ -28,7 +28,7 @@ const MEMBERSHIPS_MAX = 1024
 /**
  * runAsUser wins over the image's user, runAsGroup over either one's group. A number is an id and
  * never a name, whatever accounts the image has. A user that the image's passwd does not know has
- * group 0. Throws RuntimeError when the image names one that is not there.
+ * group 0. Throws ContainerError when the image names one that is not there.
  */
 export function resolveUser(wish: UserWish, files: UserFiles): User {
   const [imageName = '', imageGroup] = wish.imageUser.split(':')
@@ -54,7 +54,7 @@ function membershipsOf(account: Account, groups: readonly Group[]): number[] {
   )
   if (gids.size <= MEMBERSHIPS_MAX) return [...gids]
   const message = `user ${account.uid} is a member of more than ${MEMBERSHIPS_MAX} groups of the image`
-  throw new RuntimeError('CreateContainerError', message)
+  throw new ContainerError('CreateContainerError', message)
 }
 
 /** The group that the image asks for; it goes with the image's user, so not with another one. */
@@ -108,12 +108,12 @@ function parseGroups(text: string): Group[] {
   })
 }
 
-/** Undefined for a name. Throws RuntimeError for a number that nobody can have. */
+/** Undefined for a name. Throws ContainerError for a number that nobody can have. */
 function idOf(text: string): number | undefined {
   if (!isNumber(text)) return undefined
   if (isId(text)) return Number(text)
   const message = `uids and gids must be in range 0-${ID_MAX}: ${text.slice(0, 64)}`
-  throw new RuntimeError('CreateContainerError', message)
+  throw new ContainerError('CreateContainerError', message)
 }
 
 function isNumber(text: string): boolean {
@@ -124,7 +124,7 @@ function isId(text: string): boolean {
   return isNumber(text) && Number(text) <= ID_MAX
 }
 
-function unknown(what: string, name: string, file: string): RuntimeError {
+function unknown(what: string, name: string, file: string): ContainerError {
   const message = `unable to find ${what} ${name.slice(0, 64)}: no matching entries in ${file} file`
-  return new RuntimeError('CreateContainerError', message)
+  return new ContainerError('CreateContainerError', message)
 }

@@ -1,8 +1,9 @@
 // Why a node cannot run a pod, in upstream's words and order (kube-scheduler's default plugins).
 // Pure.
 
+import { type HostPort, hostPortsOf, portsConflict } from '../../api/pod/host-ports.ts'
 import { matchesNodeTerm } from '../../api/requirement.ts'
-import type { Container, Pod, Taint } from '../../api/schema/generated/types.ts'
+import type { Pod, Taint } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
 import { own } from '../../lib/own.ts'
 import type { NodeState } from '../cluster.ts'
@@ -20,13 +21,12 @@ export type Asked = {
   readonly requests: Amounts
   readonly ports: readonly HostPort[]
 }
-type HostPort = { ip: string; protocol: string; port: number }
 type Filter = (asked: Asked, state: NodeState) => Refusal | undefined
 
 const UNSCHEDULABLE_TAINT: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
 
 export function askOf(pod: Pod): Asked {
-  return { pod, requests: requestsOf(pod), ports: hostPortsOf(pod) }
+  return { pod, requests: requestsOf(pod), ports: hostPortsOf(pod.spec) }
 }
 
 /** The first filter that refuses has the word, as in upstream. */
@@ -77,26 +77,11 @@ function isNotSelected({ pod }: Asked, { node }: NodeState): Refusal | undefined
   return matches ? undefined : final("node(s) didn't match Pod's node affinity/selector")
 }
 
-function hostPortsOf(pod: Pod): HostPort[] {
-  const { containers, initContainers = [] } = pod.spec!
-  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')
-  return [...containers, ...sidecars].flatMap((container: Container) =>
-    (container.ports ?? []).flatMap(({ hostPort, hostIP, protocol }) =>
-      hostPort ? [{ ip: hostIP || '0.0.0.0', protocol: protocol ?? 'TCP', port: hostPort }] : [],
-    ),
-  )
-}
-
 function hasPortConflict({ ports }: Asked, { pods }: NodeState): Refusal | undefined {
   if (ports.length === 0) return undefined
-  const taken = [...pods.values()].flatMap(hostPortsOf)
-  const clash = ports.some((port) => taken.some((other) => conflicts(port, other)))
+  const taken = [...pods.values()].flatMap(({ spec }) => hostPortsOf(spec))
+  const clash = ports.some((port) => taken.some((other) => portsConflict(port, other)))
   return clash ? open("node(s) didn't have free ports for the requested pod ports") : undefined
-}
-
-function conflicts(a: HostPort, b: HostPort): boolean {
-  if (a.port !== b.port || a.protocol !== b.protocol) return false
-  return a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0'
 }
 
 function lacksResources({ requests }: Asked, state: NodeState): Refusal | undefined {

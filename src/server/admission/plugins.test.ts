@@ -2,13 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import { nodes } from '../../api/kinds/core/node/row.ts'
 import { pods } from '../../api/kinds/core/pod/row.ts'
 import type { AnyObject, KubeObject } from '../../api/object.ts'
-import type { Pod, PriorityClass, ServiceAccount } from '../../api/schema/generated/types.ts'
+import type { Node, Pod, PriorityClass, ServiceAccount } from '../../api/schema/generated/types.ts'
 import { SimClock } from '../../lib/clock.ts'
 import { SeededRandom } from '../../lib/random.ts'
 import type { KindCache } from '../objects/reader.ts'
 import type { ResourceRequest } from '../server.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
 import { defaultTolerations } from './builtin/pod-tolerations.ts'
+import { podTopologyLabels } from './builtin/pod-topology-labels.ts'
 import { priority } from './builtin/priority.ts'
 import { serviceAccount, TOKEN_PATH } from './builtin/service-account.ts'
 import type { AdmissionPlugin, Attributes } from './chain.ts'
@@ -176,5 +177,98 @@ describe('NodeRestriction', () => {
 
   test('leaves everybody else alone', () => {
     expect(plugin.admit?.(attributes({ metadata: {}, spec: {} }))).toBeUndefined()
+  })
+})
+
+describe('Secrets that an account does not list', () => {
+  const metadata = {
+    name: 'strict',
+    annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' },
+  }
+  const strict: ServiceAccount = {
+    metadata,
+    secrets: [{ name: 'mine' }],
+    imagePullSecrets: [{ name: 'pull' }],
+  }
+  const loose: ServiceAccount = { metadata: { name: 'loose' } }
+  const clock = new SimClock()
+  const accounts = aCache({ 'default/strict': strict, 'default/loose': loose })
+  const plugin = serviceAccount({ accounts, clock, random: new SeededRandom(1) })
+  const env = (name: string) => [{ name: 'V', valueFrom: { secretKeyRef: { name, key: 'k' } } }]
+  const container = (more: object) => ({ name: 'c', image: 'i', ...more })
+  const why = 'is not allowed because service account strict does not reference that'
+  const tries = (spec: object, more: Partial<Attributes> = {}) =>
+    plugin.validate?.(attributes(aPod({ serviceAccountName: 'strict', ...spec }), more))
+
+  const refusals: readonly [object, string][] = [
+    [
+      { volumes: [{ name: 'v', secret: { secretName: 'x' } }] },
+      `volume with secret.secretName="x" ${why} secret`,
+    ],
+    [
+      { initContainers: [container({ env: env('x') })] },
+      `init container c with envVar V referencing secret.secretName="x" ${why} secret`,
+    ],
+    [
+      { containers: [container({ env: env('x') })] },
+      `container c with envVar V referencing secret.secretName="x" ${why} secret`,
+    ],
+    [
+      { containers: [container({ envFrom: [{ secretRef: { name: 'x' } }] })] },
+      `container c with envFrom referencing secret.secretName="x" ${why} secret`,
+    ],
+    [
+      { imagePullSecrets: [{ name: 'pull' }, { name: 'x' }] },
+      `imagePullSecrets[1].name="x" ${why} imagePullSecret`,
+    ],
+  ]
+
+  test('are refused in every place where a pod names one', () => {
+    for (const [spec, message] of refusals) {
+      expect(() => tries(spec)).toThrow(`pods "web" is forbidden: ${message}`)
+    }
+    const debug = { ephemeralContainers: [container({ env: env('x') })] }
+    expect(() => tries(debug, { operation: 'UPDATE', subresource: 'ephemeralcontainers' })).toThrow(
+      `ephemeral container c with envVar V referencing secret.secretName="x" ${why} secret`,
+    )
+  })
+
+  test('are fine where the account lists them, or asks for nothing', () => {
+    expect(() => tries({ containers: [container({ env: env('mine') })] })).not.toThrow()
+    for (const [spec] of refusals) {
+      expect(() => tries({ ...spec, serviceAccountName: 'loose' })).not.toThrow()
+    }
+  })
+
+  test('are of no use to a mirror pod', () => {
+    const mirror = aPod({ volumes: [{ name: 'v', secret: { secretName: 'x' } }] })
+    mirror.metadata.annotations = { 'kubernetes.io/config.mirror': 'x' }
+    mirror.metadata.namespace = 'default'
+    expect(() => plugin.admit?.(attributes(mirror))).toThrow(
+      'a mirror pod may not reference secrets',
+    )
+  })
+})
+
+describe('PodTopologyLabels', () => {
+  const zone = { 'topology.kubernetes.io/zone': 'z', 'topology.kubernetes.io/region': 'r' }
+  const node = { metadata: { name: 'n', labels: { ...zone, other: 'x' } }, spec: {} }
+  const plugin = podTopologyLabels(
+    aCache<Node>({ n: node, bare: { metadata: { name: 'bare' }, spec: {} } }),
+  )
+
+  test('tells a bound pod its zone and region, over what it said itself', async () => {
+    const binding = (name: string) => ({
+      metadata: { name: 'web', labels: { a: 'b', 'topology.kubernetes.io/zone': 'mine' } },
+      target: { kind: 'Node', name },
+    })
+    const [known, bare, unknown] = [binding('n'), binding('bare'), binding('gone')]
+    for (const object of [known, bare, unknown]) {
+      await plugin.admit?.(attributes(object, { subresource: 'binding' }))
+    }
+    expect(known.metadata.labels).toEqual({ a: 'b', ...zone })
+    expect(bare.metadata.labels).toEqual(unknown.metadata.labels)
+    const pod = await admitted(plugin, aPod({ nodeName: 'n' }))
+    expect(pod.metadata.labels).toEqual(zone)
   })
 })

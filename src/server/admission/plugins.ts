@@ -13,35 +13,44 @@ import type {
   ServiceAccount,
 } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Store } from '../../store/store.ts'
 import type { NodeKeys } from '../authn/node-keys.ts'
 import type { Access } from '../authz/authorizer.ts'
 import type { Follower } from '../objects/follow.ts'
 import { KindCache } from '../objects/reader.ts'
+import { certificateApproval, certificateSigning } from './builtin/certificate-signers.ts'
+import { certificateSubject } from './builtin/certificate-subject.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
 import { nodeKey } from './builtin/node-key.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
 import { nodeTaints } from './builtin/node-taints.ts'
 import { defaultTolerations } from './builtin/pod-tolerations.ts'
+import { podTopologyLabels } from './builtin/pod-topology-labels.ts'
 import { priority } from './builtin/priority.ts'
 import { runtimeClass } from './builtin/runtime-class.ts'
 import { serviceAccount } from './builtin/service-account.ts'
 import type { AdmissionPlugin } from './chain.ts'
+import { DEFAULT_SETTINGS, type PodSecuritySettings } from './podsecurity/configuration.ts'
+import { podSecurity } from './podsecurity/pod-security.ts'
 
 export type PluginDeps = {
   store: Store
   clock: Clock
   random: Random
   nodeKeys: NodeKeys
+  log: Log
+  settings: { podSecurity?: PodSecuritySettings }
   mayDo: (access: Access) => boolean
 }
 
 /** The followers keep what the plugins read; they are to be given the store's changes. */
-export function admissionPlugins({ store, clock, random, nodeKeys, mayDo }: PluginDeps): {
+export function admissionPlugins(deps: PluginDeps): {
   plugins: AdmissionPlugin[]
   followers: Follower[]
 } {
+  const { store, clock, random, log, settings, mayDo } = deps
   const spaces = new KindCache<Namespace>(namespaces, store)
   const accounts = new KindCache<ServiceAccount>(serviceAccounts, store)
   const classes = new KindCache<PriorityClass>(priorityClasses, store)
@@ -52,13 +61,19 @@ export function admissionPlugins({ store, clock, random, nodeKeys, mayDo }: Plug
     followers: [spaces, accounts, classes],
     plugins: [
       namespaceLifecycle(spaces),
+      serviceAccount({ accounts, clock, random }),
       nodeRestriction({ pods: podReader, nodes: nodeReader, mayDo }),
       nodeTaints,
-      serviceAccount({ accounts, clock, random }),
+      podSecurity({ store, clock, log, settings: settings.podSecurity ?? DEFAULT_SETTINGS }),
       priority(classes),
       defaultTolerations,
       runtimeClass,
-      nodeKey({ keys: nodeKeys, mayDo }),
+      certificateApproval(mayDo),
+      certificateSigning(mayDo),
+      certificateSubject,
+      podTopologyLabels(nodeReader),
+      // Our own, beside upstream's.
+      nodeKey({ keys: deps.nodeKeys, mayDo }),
     ],
   }
 }

@@ -75,7 +75,8 @@ const NODE_RULES: PolicyRule[] = [
     verbs: ['get'],
     nonResourceURLs: ['/kedge/v1/cluster', '/kedge/v1/peers', '/kedge/v1/tunnel'],
   },
-  { verbs: ['list', 'watch'], apiGroups: [''], resources: ['endpoints'] },
+  // Its DNS must know which namespaces there are.
+  { verbs: ['list', 'watch'], apiGroups: [''], resources: ['endpoints', 'namespaces'] },
   { verbs: ['list', 'watch'], apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'] },
   {
     verbs: ['create'],

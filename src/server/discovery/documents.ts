@@ -26,8 +26,10 @@ const aggregated = new WeakMap<Registry, Map<'core' | 'named', Aggregated>>()
 
 export function discovery(server: Server, admitted: Admitted): Answer {
   const { call } = admitted
-  if (call.method !== 'GET' && call.method !== 'HEAD') throw methodNotAllowed()
   const parts = call.path.split('/').filter((part) => part !== '')
+  // Upstream serves lists of groups beside its router, which alone refuses HEAD.
+  const takesHead = parts[0] === 'apis' && parts.length < 3
+  if (call.method !== 'GET' && !(takesHead && call.method === 'HEAD')) throw methodNotAllowed()
   if (parts.length === 1 && wantsAggregatedDiscovery(call)) {
     return aggregatedAnswer(server, admitted, parts[0] === 'api' ? 'core' : 'named')
   }

@@ -28,9 +28,20 @@ const CHECKS: readonly Check[] = [
   },
 ]
 
+/** All paths under which one may ask. */
+export function healthPaths(): string[] {
+  return ['healthz', 'livez', 'readyz'].flatMap((question) => [
+    `/${question}`,
+    ...checksOf(question).map(({ name }) => `/${question}/${name}`),
+  ])
+}
+
+const checksOf = (question: string) =>
+  CHECKS.filter((check) => question === 'readyz' || !check.readyOnly)
+
 export function health(server: Server, { call }: Admitted): Answer {
   const [, question = '', ...rest] = call.path.split('/')
-  const asked = CHECKS.filter((check) => question === 'readyz' || !check.readyOnly)
+  const asked = checksOf(question)
   const name = rest.join('/')
   if (name !== '') {
     const check = asked.find((one) => one.name === name)

@@ -3,7 +3,7 @@
 import type { AnyObject, KubeObject } from '../../api/object.ts'
 import { equalJson } from '../../api/patch/value.ts'
 import type { AnyRow, ResourceRow } from '../../api/resource.ts'
-import { conflict, notFound } from '../../api/status.ts'
+import { type ApiError, conflict, notFound } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
 import type { ResourceRequest } from '../server.ts'
 import { decodeStored, encodeStored, storeKey } from './stored.ts'
@@ -27,6 +27,19 @@ export async function guaranteedUpdate<T extends object>(
     if (written !== undefined) return written
   }
   throw conflict(row, name)
+}
+
+/** What upstream's storage says to a precondition that does not hold. */
+export function preconditionFailed(
+  { info }: ResourceRequest,
+  row: AnyRow,
+  name: string,
+  [what, asked, stands]: readonly [what: string, asked: string, stands: string | undefined],
+): ApiError {
+  const why = `Precondition failed: ${what} in precondition: ${asked}, ${what} in object meta: ${stands}`
+  const key = `/registry/${storeKey(row, info.namespace, name)}`
+  const storage = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0`
+  return conflict(row, name, `${storage}, AdditionalErrorMsg: ${why}`)
 }
 
 /**

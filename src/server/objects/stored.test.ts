@@ -2,7 +2,14 @@ import { expect, test } from 'bun:test'
 import { configMaps } from '../../api/kinds/core/configmap/row.ts'
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
-import { decodeMetadata, decodeStored, encodeStored, itemText, objectText } from './stored.ts'
+import {
+  decodeMetadata,
+  decodeStored,
+  encodeStored,
+  itemText,
+  keyPart,
+  objectText,
+} from './stored.ts'
 
 const row = configMaps as unknown as AnyRow
 
@@ -42,4 +49,30 @@ test('an object that is nothing but metadata is read too', () => {
   const entry = stored({ kind: 'ConfigMap', apiVersion: 'v1', metadata })
   expect(decodeMetadata(row, entry)).toEqual(metadata)
   expect(JSON.parse(objectText(row, entry)).metadata).toEqual({ ...metadata, resourceVersion: '7' })
+})
+
+test('keys are in the order of the bytes of their names, whatever those are', () => {
+  const names = [
+    '',
+    '\u0000',
+    ' ',
+    ' a',
+    '!',
+    '!20',
+    '"',
+    '0',
+    'A',
+    'a',
+    'a ',
+    'a!',
+    'aa',
+    '~',
+    '~7e',
+  ]
+  const all = [...names, '\u007f', 'é', 'роль', '日本', '👍', 'a\u2028', '}~']
+  const byBytes = all.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const byKeys = all.toSorted((a, b) => (keyPart(a) < keyPart(b) ? -1 : 1))
+  expect(byKeys).toEqual(byBytes)
+  expect(new Set(all.map(keyPart)).size).toBe(all.length)
+  expect(keyPart('system:node-proxier')).toBe('system:node-proxier')
 })

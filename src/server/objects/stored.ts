@@ -7,11 +7,36 @@
 
 import type { AnyObject } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
+import { badRequest } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
 
-/** `pods/default/web`, `nodes/a`. */
+/** As long as a key of the store may be. */
+const KEY_LETTERS_MAX = 4096
+/** Letters that stand for themselves in keys. */
+const PLAIN = /^[\x22-\x7d]*$/
+
+/** `pods/default/web`, `nodes/a`. Throws 400 for a name that no key is long enough for. */
 export function storeKey(row: AnyRow, namespace: string, name: string): string {
-  return row.scope === 'Namespaced' ? `${row.folder}/${namespace}/${name}` : `${row.folder}/${name}`
+  const part = keyPart(name)
+  const key =
+    row.scope === 'Namespaced' ? `${row.folder}/${namespace}/${part}` : `${row.folder}/${part}`
+  if (key.length <= KEY_LETTERS_MAX) return key
+  throw badRequest(`metadata.name: Too long: may not be more than ${KEY_LETTERS_MAX} bytes`)
+}
+
+/**
+ * The name as the last part of a key. Names may be any text but `/` and `%`; keys are printable
+ * ASCII. Bytes from both ends of the range are written as `!20` and `~d0`, so that the order of
+ * keys stays that of the names' bytes.
+ */
+export function keyPart(name: string): string {
+  if (PLAIN.test(name)) return name
+  let text = ''
+  for (const byte of Buffer.from(name)) {
+    const hex = byte.toString(16).padStart(2, '0')
+    text += byte < 0x22 ? `!${hex}` : byte > 0x7d ? `~${hex}` : String.fromCharCode(byte)
+  }
+  return text
 }
 
 /** What all keys of a kind begin with, in one namespace or in all. */

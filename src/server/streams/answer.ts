@@ -25,7 +25,10 @@ export async function answerStream(
   info: RequestInfo,
 ): Promise<Answer> {
   const { subresource } = info
-  if (subresource !== 'log' && subresource !== 'proxy') throw badRequest('Upgrade request required')
+  if (subresource !== 'log' && subresource !== 'proxy') {
+    planTarget(info, call, deps)
+    throw badRequest('Upgrade request required')
+  }
   if (subresource === 'proxy' && info.rest === '' && isReading(call)) return redirectToRoot(call)
   const target = planTarget(info, call, deps)
   if (target.is === 'nothing') return { code: 200, headers: { ...PLAIN }, body: '' }

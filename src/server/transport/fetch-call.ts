@@ -3,15 +3,8 @@
 
 import type { RequestEnv } from '../contract.ts'
 import { Query } from '../request/query.ts'
-import {
-  type Answer,
-  bodyTooLarge,
-  type Call,
-  decodePath,
-  isPush,
-  type Push,
-  type Sink,
-} from './call.ts'
+import { BodyBuffer } from './body.ts'
+import { type Answer, type Call, decodePath, isPush, type Push, type Sink } from './call.ts'
 
 export function callOf(request: Request, env: RequestEnv): Call {
   const { rawPath, query } = splitUrl(request.url)
@@ -43,9 +36,17 @@ function splitUrl(url: string): { rawPath: string; query: string } {
 
 async function readAll(request: Request, bytesMax: number): Promise<Uint8Array> {
   if (request.body === null) return EMPTY
-  const bytes = new Uint8Array(await request.arrayBuffer())
-  if (bytes.length > bytesMax) throw bodyTooLarge(bytesMax)
-  return bytes
+  const body = new BodyBuffer(bytesMax, request.headers.get('content-length') ?? undefined)
+  const reader = request.body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return body.join()
+      body.add(value)
+    }
+  } finally {
+    void reader.cancel().catch(() => {})
+  }
 }
 
 const EMPTY = new Uint8Array()

@@ -12,6 +12,7 @@ import { UserError } from '../../lib/user-error.ts'
 import type { ServerApp } from '../app.ts'
 import { type ClientCas, PeerCertificates, type PeerSocket } from '../authn/client-certificate.ts'
 import type { RequestEnv } from '../contract.ts'
+import { decodePath } from './call.ts'
 import { NodeCall, type NodeRequest, type NodeResponse, writeAnswer } from './socket-call.ts'
 
 /** As pki keeps its credentials. */
@@ -99,8 +100,10 @@ async function upgrade(options: ListenOptions, call: NodeCall, socket: Duplex, h
 /** Beyond /api/VERSION or /apis/GROUP/VERSION, where discovery ends. */
 const RESOURCE_PATH = /^\/api(\/[^/?]+|s\/[^/?]+\/[^/?]+)\/[^/?]/
 
-function isResourcePath(url: string | undefined): boolean {
-  return url !== undefined && RESOURCE_PATH.test(url)
+/** Judged by what the path means: percent signs must not choose another way through the server. */
+function isResourcePath(url = '/'): boolean {
+  const query = url.indexOf('?')
+  return RESOURCE_PATH.test(decodePath(query < 0 ? url : url.slice(0, query)) ?? '')
 }
 
 /** HTTP/2 requests share the socket of their session. */

@@ -5,15 +5,8 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { RequestEnv } from '../contract.ts'
 import { Query } from '../request/query.ts'
-import {
-  type Answer,
-  bodyTooLarge,
-  type Call,
-  decodePath,
-  isPush,
-  type Push,
-  type Sink,
-} from './call.ts'
+import { BodyBuffer } from './body.ts'
+import { type Answer, type Call, decodePath, isPush, type Push, type Sink } from './call.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -68,17 +61,18 @@ export class NodeCall implements Call {
 
   body(bytesMax: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      let bytes = 0
       const request = this.#request as IncomingMessage
+      // What is too much is read and dropped, so that the answer reaches a client that still sends.
+      request.on('error', reject).resume()
+      const body = new BodyBuffer(bytesMax, request.headers['content-length'])
       request.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes <= bytesMax) chunks.push(chunk)
-        // The rest is read and dropped, so that the answer reaches a client that is still sending.
-        else reject(bodyTooLarge(bytesMax))
+        try {
+          body.add(chunk)
+        } catch (error) {
+          reject(error)
+        }
       })
-      request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-      request.on('error', reject)
+      request.on('end', () => resolve(body.join()))
       request.on('aborted', () => reject(new Error('the client has gone')))
     })
   }

@@ -4,6 +4,7 @@ import { portNameFaults } from '../../names.ts'
 import type { Container, ContainerPort, EphemeralContainer } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
 import { checkDnsLabel, checkOneOf, checkPort, checkSupported } from '../../validation/values.ts'
+import { isSidecar } from '../containers.ts'
 import type { Check } from './check.ts'
 import { checkEnv } from './env.ts'
 import { checkLifecycle, checkProbes } from './handlers.ts'
@@ -40,8 +41,7 @@ export function checkInitContainers(check: Check, at: string) {
     else if (container.name) names.add(container.name)
     // They run one after the other, so each may use the ports of the others.
     checkUniqueHostPorts(faults, at, [container])
-    const isSidecar = container.restartPolicy === 'Always'
-    if (isSidecar) {
+    if (isSidecar(container)) {
       if (container.lifecycle) checkLifecycle(check, `${path}.lifecycle`, container.lifecycle)
       checkProbes(check, path, container)
       continue

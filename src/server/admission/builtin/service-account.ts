@@ -4,8 +4,10 @@
 import type { Container, Pod, ServiceAccount, Volume } from '../../../api/schema/generated/types.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { type Random, randomSuffix } from '../../../lib/random.ts'
+import { referencesOf } from '../../authz/pod-references.ts'
 import type { KindCache } from '../../objects/reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
+import { debugSecretFault, enforcesSecrets, secretFault } from './mountable-secrets.ts'
 
 const DEFAULT_NAME = 'default'
 const MIRROR = 'kubernetes.io/config.mirror'
@@ -37,6 +39,17 @@ export function serviceAccount(deps: ServiceAccountDeps): AdmissionPlugin {
       if (account !== undefined) return equip(deps, pod, account)
       return waitFor(deps, attributes, pod).then((found) => equip(deps, pod, found))
     },
+    validate(attributes) {
+      const isDebugged = isDebug(attributes)
+      if (!isNewPod(attributes) && !isDebugged) return
+      const pod = attributes.object as unknown as Pod
+      if (!isDebugged && pod.metadata.annotations?.[MIRROR] !== undefined) return
+      const account = find(deps, attributes, pod)
+      if (account === undefined) throw noAccount(attributes, pod)
+      if (!enforcesSecrets(account)) return
+      const fault = isDebugged ? debugSecretFault(pod, account) : secretFault(pod, account)
+      if (fault !== undefined) throw refused(attributes, fault)
+    },
   }
 }
 
@@ -44,9 +57,17 @@ function isNewPod({ request: { row }, operation, subresource }: Attributes): boo
   return operation === 'CREATE' && row.plural === 'pods' && row.group === '' && subresource === ''
 }
 
+function isDebug({ request: { row }, operation, subresource }: Attributes): boolean {
+  if (row.plural !== 'pods' || row.group !== '') return false
+  return operation === 'UPDATE' && subresource === 'ephemeralcontainers'
+}
+
 function checkMirror(attributes: Attributes, pod: Pod): void {
   if (pod.spec?.serviceAccountName) {
     throw refused(attributes, 'a mirror pod may not reference service accounts')
+  }
+  if (referencesOf(pod).some((reference) => reference.startsWith('secrets/'))) {
+    throw refused(attributes, 'a mirror pod may not reference secrets')
   }
   const projects = (pod.spec?.volumes ?? []).some(({ projected }) =>
     projected?.sources?.some((source) => source.serviceAccountToken !== undefined),
@@ -68,8 +89,13 @@ async function waitFor(deps: ServiceAccountDeps, attributes: Attributes, pod: Po
     const account = find(deps, attributes, pod)
     if (account !== undefined) return account
   }
+  throw noAccount(attributes, pod)
+}
+
+function noAccount(attributes: Attributes, { spec }: Pod) {
+  const name = spec?.serviceAccountName ?? ''
   const lookup = `error looking up service account ${attributes.namespace}/${name}`
-  throw refused(attributes, `${lookup}: serviceaccount ${JSON.stringify(name)} not found`)
+  return refused(attributes, `${lookup}: serviceaccount ${JSON.stringify(name)} not found`)
 }
 
 function equip({ random }: ServiceAccountDeps, pod: Pod, account: ServiceAccount): void {

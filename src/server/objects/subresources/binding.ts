@@ -5,7 +5,8 @@ import { pods } from '../../../api/kinds/core/pod/row.ts'
 import type { AnyObject } from '../../../api/object.ts'
 import type { Binding, Pod, PodCondition } from '../../../api/schema/generated/types.ts'
 import { ApiError, badRequest, conflict, type FieldError, fieldError } from '../../../api/status.ts'
-import { changeStored } from '../guaranteed-update.ts'
+import type { ResourceRequest } from '../../server.ts'
+import { changeStored, preconditionFailed } from '../guaranteed-update.ts'
 import { type Action, SUCCESS } from './action.ts'
 import { podCondition } from './pod-condition.ts'
 
@@ -29,7 +30,7 @@ export const binding: Action = {
       async store() {
         const nowMs = server.clock.nowMs()
         const change = (pod: AnyObject) => {
-          checkPreconditions(asked, pod)
+          checkPreconditions(request, asked, pod)
           return bound(pod as unknown as Pod, asked, nowMs)
         }
         await changeStored(request, pods, name, { dryRun: options.dryRun, change })
@@ -53,15 +54,15 @@ function aggregate(errors: readonly FieldError[]): string {
   return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
 }
 
-function checkPreconditions({ metadata }: Binding, pod: AnyObject): void {
+function checkPreconditions(request: ResourceRequest, { metadata }: Binding, pod: AnyObject) {
   const { uid, resourceVersion } = metadata
-  const wrong = uid && uid !== pod.metadata.uid
-  if (!wrong && !(resourceVersion && resourceVersion !== pod.metadata.resourceVersion)) return
-  const what = wrong
-    ? `UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`
-    : `ResourceVersion in precondition: ${resourceVersion}, ` +
-      `ResourceVersion in object meta: ${pod.metadata.resourceVersion}`
-  throw conflict(pods, pod.metadata.name ?? '', `Precondition failed: ${what}`)
+  const { name = '', ...stands } = pod.metadata
+  const fail = (what: string, asked: string, found: string | undefined) =>
+    preconditionFailed(request, pods, name, [what, asked, found])
+  if (uid && uid !== stands.uid) throw fail('UID', uid, stands.uid)
+  if (resourceVersion && resourceVersion !== stands.resourceVersion) {
+    throw fail('ResourceVersion', resourceVersion, stands.resourceVersion)
+  }
 }
 
 /** The pod with its node. Throws 409 for one that has a node, or may not have one. */

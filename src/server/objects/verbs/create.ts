@@ -79,9 +79,10 @@ async function guaranteedName(
   const { random } = write.request.server
   for (let attempt = 1; ; attempt++) {
     const draft = structuredClone(object)
-    draft.metadata.name = base.slice(0, NAME_BASE_MAX) + randomSuffix(random)
+    const name = base.slice(0, NAME_BASE_MAX) + randomSuffix(random)
+    draft.metadata.name = name
     try {
-      return await complete({ ...write, object: draft }, creation(write, draft))
+      return await complete({ ...write, name, object: draft }, creation(write, draft))
     } catch (error) {
       if (!isAlreadyExists(error) || attempt === NAME_ATTEMPTS_MAX) throw error
     }

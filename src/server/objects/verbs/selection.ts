@@ -14,7 +14,7 @@ import { own } from '../../../lib/own.ts'
 import type { Entry } from '../../../store/store.ts'
 import { sharedLabels, sharedObject } from '../../response/watch-events.ts'
 import type { ResourceRequest } from '../../server.ts'
-import { storeKey, storePrefix } from '../stored.ts'
+import { keyPart, storeKey, storePrefix } from '../stored.ts'
 
 export type Selection = {
   readonly prefix: string
@@ -86,8 +86,9 @@ type Wanted = {
 }
 
 function matcher(row: AnyRow, { labels, terms, name }: Wanted): (entry: Entry) => boolean {
+  const end = name === undefined ? '' : `/${keyPart(name)}`
   return (entry) => {
-    if (name !== undefined && !entry.key.endsWith(`/${name}`)) return false
+    if (!entry.key.endsWith(end)) return false
     if (labels.length > 0 && !matchesLabels(labels, sharedLabels(row, entry))) return false
     if (terms.length === 0) return true
     const object = sharedObject(row, entry)

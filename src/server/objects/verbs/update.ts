@@ -23,9 +23,9 @@ import { type WriteOptions, writeOptions } from '../../request/options.ts'
 import { formOf } from '../../response/form.ts'
 import { contextOf, type ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
-import { guaranteedUpdate } from '../guaranteed-update.ts'
+import { guaranteedUpdate, preconditionFailed } from '../guaranteed-update.ts'
 import { admit, complete, type Steps, writeOf } from '../pipeline.ts'
-import { decodeStored, encodeStored, storeKey } from '../stored.ts'
+import { decodeStored, encodeStored } from '../stored.ts'
 import { creation, matchNamespace, type Written, writeRules, writtenAnswer } from './create.ts'
 import { noteOwners } from './field-managers.ts'
 import { metadataUpdateFaults } from './metadata-validation.ts'
@@ -270,11 +270,7 @@ function checkRevision(request: ResourceRequest, sent: AnyObject, old: AnyObject
 function checkUid(request: ResourceRequest, sent: AnyObject, old: AnyObject): void {
   const [asked, stands] = [sent.metadata.uid, old.metadata.uid]
   if (!asked || asked === stands) return
-  const { row, info } = request
-  const why = `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${stands}`
-  const key = `/registry/${storeKey(row, info.namespace, info.name)}`
-  const storage = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0`
-  throw conflict(row, info.name, `${storage}, AdditionalErrorMsg: ${why}`)
+  throw preconditionFailed(request, request.row, request.info.name, ['UID', asked, stands])
 }
 
 /** The object must be the one that the path names. */

@@ -23,6 +23,30 @@ export function requestFault(base64: string): string | undefined {
   }
 }
 
+const ORGANIZATION = '55040a'
+
+/** Of the subject of a request (base64 of PEM), in order. Throws where it is none. */
+export function organizationsIn(base64: string): string[] {
+  const block = firstPemBlock(Buffer.from(base64, 'base64').toString())
+  if (block?.label !== 'CERTIFICATE REQUEST') {
+    throw new Error('PEM block type must be CERTIFICATE REQUEST')
+  }
+  const [info] = childrenOf(elementAt(block.bytes, 0, SEQUENCE))
+  const subject = info && childrenOf(info)[1]
+  if (subject === undefined) throw new Error('no subject')
+  const attributes = childrenOf(subject).flatMap(childrenOf).map(childrenOf)
+  return attributes.flatMap(([id, value]) =>
+    id?.content.toString('hex') === ORGANIZATION && value ? [textOf(value)] : [],
+  )
+}
+
+const BMP_STRING = 0x1e
+
+function textOf({ tag, content }: Element): string {
+  // Two bytes a letter, the high one first.
+  return tag === BMP_STRING ? Buffer.from(content).swap16().toString('utf16le') : content.toString()
+}
+
 function signatureFault(der: Buffer): string | undefined {
   const [info, algorithm, signature] = childrenOf(elementAt(der, 0, SEQUENCE))
   if (info === undefined || algorithm === undefined || signature?.tag !== BIT_STRING) {

@@ -1,7 +1,8 @@
 // What `kubectl get pods` shows.
 
+import { isSidecar } from '../../../pod/containers.ts'
 import type { Column, RowCondition } from '../../../resource.ts'
-import type { Container, ContainerStatus, Pod } from '../../../schema/generated/types.ts'
+import type { ContainerStatus, Pod } from '../../../schema/generated/types.ts'
 import { ageColumn, since } from '../../../table/cells.ts'
 
 export const podColumns: readonly Column<Pod>[] = [
@@ -165,8 +166,4 @@ function gatesCell(pod: Pod): string {
 
 function hasCondition({ status }: Pod, type: string): boolean {
   return status?.conditions?.find((condition) => condition.type === type)?.status === 'True'
-}
-
-function isSidecar(container: Container): boolean {
-  return container.restartPolicy === 'Always'
 }

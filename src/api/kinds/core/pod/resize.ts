@@ -2,7 +2,8 @@
 
 import { own } from '../../../../lib/own.ts'
 import { MIRROR } from '../../../pod/annotations.ts'
-import { qosClassOf, type ResourceList } from '../../../pod/resources.ts'
+import { isSidecar } from '../../../pod/containers.ts'
+import { computeQosClass, qosClassOf, type ResourceList } from '../../../pod/resources.ts'
 import type {
   Container,
   Pod,
@@ -22,7 +23,7 @@ export function checkResize(faults: Faults, pod: Pod, old: Pod | undefined) {
     return faults.forbidden('', 'windows pods cannot be resized')
   }
   checkWhole(faults, pod)
-  if ((old.status?.qosClass ?? qosClassOf(old)) !== qosClassOf(pod)) {
+  if (qosClassOf(old) !== computeQosClass(pod)) {
     const shown = pod.status?.qosClass ?? ''
     faults.invalid('spec', shown, 'Pod QOS Class may not change as a result of resizing')
   }
@@ -119,7 +120,7 @@ function checkContainers(faults: Faults, spec: PodSpec, old: PodSpec) {
       const detail = 'only cpu and memory resources for init or sidecar containers are mutable'
       faults.forbidden(path, detail)
     }
-    const isChangedInit = container.restartPolicy !== 'Always' && !sameValue(container, before)
+    const isChangedInit = !isSidecar(container) && !sameValue(container, before)
     for (const { restartPolicy } of (isChangedInit && container.resizePolicy) || []) {
       if (restartPolicy !== 'RestartContainer') continue
       const start = 'non-sidecar init containers with a resize policy of RestartContainer'

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { planSysctls } from '../sandbox.ts'
-import { sysctlList, sysctlPath, sysctlPatternProblem, sysctlProblem } from './sysctls.ts'
+import { sysctlList, sysctlPath, sysctlPatternProblem, sysctlProblem } from '../api/pod/sysctls.ts'
+import { planSysctls } from './sandbox.ts'
 
 const own = { hostNetwork: false, hostIpc: false }
 const HOST_WIDE = [
