@@ -51,6 +51,7 @@ export type Settings = {
   'service-cidr': string
   'cluster-dns': string | undefined
   'cluster-domain': string
+  'admission-control-config-file': string | undefined
   'service-node-port-range': string
   token: string | undefined
   'token-file': string | undefined
@@ -246,6 +247,15 @@ export const OPTIONS: readonly Option[] = [
     default: 'cluster.local',
     help: 'DNS domain of the cluster',
     check: domain,
+  },
+  {
+    name: 'admission-control-config-file',
+    kind: 'text',
+    group: 'Cluster',
+    value: 'path',
+    roles: ['server'],
+    help: 'AdmissionConfiguration: defaults and exemptions of Pod Security',
+    check: absolute,
   },
   {
     name: 'service-node-port-range',

@@ -33,6 +33,7 @@ import { Tunnels } from '../server/streams/tunnels.ts'
 import { type Listening, listen } from '../server/transport/listen.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
+import { type AdmissionSettings, loadAdmission } from './admission-control.ts'
 import { clusterSettingsOf } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
 import { tightenFolder } from './folders.ts'
@@ -53,6 +54,7 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
   const environment = systemEnvironment(settings)
   const { clock, log, processes } = environment
   const timeline = new Timeline(clock)
+  const admission = await loadAdmission(settings)
   const { nodeName, nodeIp } = await checkMachine('server', settings, processes, signal)
   await tightenFolder(settings['data-dir'], DATA_FOLDERS)
   timeline.done('checks')
@@ -66,7 +68,7 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
     log,
   })
   timeline.done('store')
-  const plane = await createPlane({ environment, settings, store, nodeName, nodeIp })
+  const plane = await createPlane({ environment, settings, admission, store, nodeName, nodeIp })
   timeline.done('identities')
 
   const stop = new AbortController()
@@ -89,6 +91,7 @@ export async function runServer(settings: Settings, signal: AbortSignal): Promis
 type PlaneOptions = {
   environment: Environment
   settings: Settings
+  admission: AdmissionSettings
   store: Store
   nodeName: string
   nodeIp: string
@@ -98,7 +101,7 @@ type Plane = Awaited<ReturnType<typeof createPlane>>
 
 /** Everything that components share, made but not running. */
 async function createPlane(options: PlaneOptions) {
-  const { environment, settings, store, nodeName, nodeIp } = options
+  const { environment, settings, admission, store, nodeName, nodeIp } = options
   const { clock, log, random } = environment
   const serviceCidr = parseCidr(settings['service-cidr'])!
   const advertiseAddress = settings['advertise-address'] ?? nodeIp
@@ -126,6 +129,7 @@ async function createPlane(options: PlaneOptions) {
       clusterFacts: clusterSettingsOf(settings),
       advertiseAddress,
       advertisePort: settings['https-listen-port'],
+      ...admission,
     },
   })
   const transportFor = (user: UserInfo, userAgent: string) =>

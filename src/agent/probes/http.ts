@@ -1,15 +1,17 @@
-// The little of HTTP/1.1 that a probe or a hook needs, over a socket of its own: no proxy from the
+// The exchange that a probe or a hook makes, over a socket of its own: no proxy from the
 // environment, no connection kept, no certificate checked, as the kubelet does it.
 
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { joinHostPort } from '../../lib/net/dial-error.ts'
+import { bodyOf, formatHead, readAnswerHead, statusOf } from '../../lib/net/http1.ts'
+import { socketStream } from '../../lib/net/socket-stream.ts'
 import { type HttpTarget, urlOf } from './target.ts'
 import { openTcp } from './tcp.ts'
 
 export type HttpAnswer = { readonly code: number; readonly location: string; readonly body: string }
 
-const HEAD_BYTES_MAX = 64 * 1024
 const BODY_BYTES_MAX = 10 * 1024
 const REDIRECTS_MAX = 10
 
@@ -51,8 +53,9 @@ async function once(target: HttpTarget, signal: AbortSignal): Promise<HttpAnswer
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     const socket = target.scheme === 'https' ? await encrypted(raw) : raw
-    socket.write(requestText(target))
-    return parseAnswer(await readAnswer(socket))
+    const stream = socketStream(socket)
+    await stream.write(requestHead(target))
+    return await readAnswer(new ByteReader(stream.readable))
   } finally {
     signal.removeEventListener('abort', onAbort)
     raw.destroy()
@@ -68,67 +71,29 @@ function encrypted(socket: Socket): Promise<Socket> {
   })
 }
 
-function requestText({ host, port, path, headers }: HttpTarget): string {
+function requestHead({ host, port, path, headers }: HttpTarget): Uint8Array {
   const own = headers.find(([name]) => name.toLowerCase() === 'host')?.[1]
-  const lines = headers
-    .filter(([name]) => !['host', 'connection'].includes(name.toLowerCase()))
-    .map(([name, value]) => `${name}: ${value}`)
-  const first = [`GET ${path} HTTP/1.1`, `Host: ${own || joinHostPort(host, port)}`]
+  const kept = headers.filter(([name]) => !['host', 'connection'].includes(name.toLowerCase()))
   // A header with a line break would become two; nobody asks for that in good faith.
-  const text = [...first, ...lines, 'Connection: close'].map((line) =>
-    line.replaceAll(/[\r\n]/g, ''),
-  )
-  return `${text.join('\r\n')}\r\n\r\n`
+  const flat = (text: string) => text.replaceAll(/[\r\n]/g, '')
+  return formatHead(flat(`GET ${path} HTTP/1.1`), [
+    ['Host', flat(own || joinHostPort(host, port))],
+    ...kept.map(([name, value]) => [flat(name), flat(value)] as const),
+    ['Connection', 'close'],
+  ])
 }
 
-/** Reads until the other side closes, the body is complete, or there is more than anybody needs. */
-function readAnswer(socket: Socket): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    let bytes = Buffer.alloc(0)
-    socket.on('data', (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk])
-      if (isComplete(bytes)) resolve(bytes)
-    })
-    socket.once('error', reject)
-    socket.once('close', () => {
-      if (bytes.length > 0) resolve(bytes)
-      else reject(new Error('EOF'))
-    })
-  })
-}
-
-function isComplete(bytes: Buffer): boolean {
-  const headEnd = bytes.indexOf('\r\n\r\n')
-  if (headEnd < 0) return bytes.length > HEAD_BYTES_MAX
-  const length = /^content-length: *(\d+)/im.exec(bytes.subarray(0, headEnd).toString('latin1'))
-  const bodyBytes = bytes.length - headEnd - 4
-  return bodyBytes >= Math.min(Number(length?.[1] ?? BODY_BYTES_MAX), BODY_BYTES_MAX)
-}
-
-function parseAnswer(bytes: Buffer): HttpAnswer {
-  const headEnd = bytes.indexOf('\r\n\r\n')
-  const head = bytes.subarray(0, headEnd < 0 ? bytes.length : headEnd).toString('latin1')
-  const code = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1]
-  if (code === undefined) {
-    throw new Error(
-      `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(head.slice(0, 60))}`,
-    )
+/** Reads until the body is complete, or there is more of it than anybody needs. */
+async function readAnswer(reader: ByteReader): Promise<HttpAnswer> {
+  const head = await readAnswerHead(reader)
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of bodyOf(head, reader, 'GET')) {
+    parts.push(part)
+    bytes += part.byteLength
+    if (bytes >= BODY_BYTES_MAX) break
   }
-  const isChunked = /^transfer-encoding: *chunked/im.test(head)
-  const location = /^location: *(.*)$/im.exec(head)?.[1]?.trim() ?? ''
-  const raw = headEnd < 0 ? Buffer.alloc(0) : bytes.subarray(headEnd + 4)
-  const body = isChunked ? joinChunks(raw) : raw
-  return { code: Number(code), location, body: body.subarray(0, BODY_BYTES_MAX).toString() }
-}
-
-/** What a chunked body holds; as much of it as has come. */
-function joinChunks(raw: Buffer): Buffer {
-  const parts: Buffer[] = []
-  for (let at = 0; ; ) {
-    const lineEnd = raw.indexOf('\r\n', at)
-    const size = lineEnd < 0 ? 0 : Number.parseInt(raw.subarray(at, lineEnd).toString('latin1'), 16)
-    if (!(size > 0)) return Buffer.concat(parts)
-    parts.push(raw.subarray(lineEnd + 2, lineEnd + 2 + size))
-    at = lineEnd + 2 + size + 2
-  }
+  const body = Buffer.concat(parts).subarray(0, BODY_BYTES_MAX).toString()
+  const [, location = ''] = head.headers.find(([name]) => name.toLowerCase() === 'location') ?? []
+  return { code: statusOf(head), location, body }
 }

@@ -9,6 +9,8 @@ type Source = {
 export class ByteReader {
   readonly #source: Source
   #rest: Uint8Array = EMPTY
+  /** Room of our own behind `#rest`, so that many small pieces are not copied again for each. */
+  #room: Uint8Array = EMPTY
   #ended = false
 
   constructor(stream: ReadableStream<Uint8Array>) {
@@ -89,8 +91,28 @@ export class ByteReader {
       this.#ended = true
       return false
     }
-    this.#rest = this.#rest.byteLength === 0 ? value : concatBytes([this.#rest, value])
+    this.#append(value)
     return true
+  }
+
+  #append(bytes: Uint8Array): void {
+    const rest = this.#rest
+    if (rest.byteLength === 0) {
+      this.#rest = bytes
+      this.#room = EMPTY
+      return
+    }
+    const length = rest.byteLength + bytes.byteLength
+    if (bytes.byteLength > this.#room.byteLength) {
+      const larger = new Uint8Array(2 * length)
+      larger.set(rest)
+      this.#rest = larger.subarray(0, rest.byteLength)
+      this.#room = larger.subarray(rest.byteLength)
+    }
+    // What was taken lies before, and is never written to again.
+    this.#room.set(bytes)
+    this.#room = this.#room.subarray(bytes.byteLength)
+    this.#rest = new Uint8Array(this.#rest.buffer, this.#rest.byteOffset, length)
   }
 }
 

@@ -22,10 +22,12 @@ import type { Follower } from '../objects/follow.ts'
 import { KindCache } from '../objects/reader.ts'
 import { certificateApproval, certificateSigning } from './builtin/certificate-signers.ts'
 import { certificateSubject } from './builtin/certificate-subject.ts'
+import { declaredFeatures } from './builtin/declared-features.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
 import { nodeKey } from './builtin/node-key.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
 import { nodeTaints } from './builtin/node-taints.ts'
+import { podResize } from './builtin/pod-resize.ts'
 import { defaultTolerations } from './builtin/pod-tolerations.ts'
 import { podTopologyLabels } from './builtin/pod-topology-labels.ts'
 import { priority } from './builtin/priority.ts'
@@ -72,6 +74,8 @@ export function admissionPlugins(deps: PluginDeps): {
       certificateSigning(mayDo),
       certificateSubject,
       podTopologyLabels(nodeReader),
+      declaredFeatures(nodeReader),
+      podResize(nodeReader),
       // Our own, beside upstream's.
       nodeKey({ keys: deps.nodeKeys, mayDo }),
     ],

@@ -60,12 +60,6 @@ const WAITS_FOR_KIND: Record<string, readonly string[]> = {
   JobValidation: ['Workload'],
 }
 
-/** Not there for other reasons. */
-const WAITS_OTHERWISE: Record<string, string> = {
-  NodeDeclaredFeatureValidator: 'our nodes declare no features, and need none of those there are',
-  PodResizeValidator: 'the agent resizes no pods yet: it must not be promised what fits',
-}
-
 /** After all of upstream's: they have nothing to see that these change. */
 const OUR_OWN = ['NodeKey']
 
@@ -88,7 +82,7 @@ async function ourNames(): Promise<string[]> {
 
 test('the plug-ins are those of upstream, in its order, but for those that wait for something', async () => {
   const names = await ourNames()
-  const waiting = [...Object.keys(WAITS_FOR_KIND), ...Object.keys(WAITS_OTHERWISE)]
+  const waiting = Object.keys(WAITS_FOR_KIND)
   const wanted = UPSTREAM.filter((name) => !waiting.includes(name))
   expect(names).toEqual([...wanted, ...OUR_OWN])
   expect(waiting.filter((name) => !UPSTREAM.includes(name))).toEqual([])

@@ -2,11 +2,19 @@
 // the answer comes as a stream, as fast as the caller takes it.
 
 import { ApiError, badRequest } from '../../api/status.ts'
-import { bodyOf, formatChunk, type HttpHead, LAST_CHUNK, statusOf } from '../../lib/net/http1.ts'
+import {
+  bodyOf,
+  formatChunk,
+  framingOf,
+  type HttpHead,
+  LAST_CHUNK,
+  readAnswerHead,
+  statusOf,
+} from '../../lib/net/http1.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import type { Answer, Call } from '../transport/call.ts'
-import { type Backend, dialTarget, receiveHead, sendHead } from './backend.ts'
+import { type Backend, dialTarget, sendHead } from './backend.ts'
 import type { StreamDeps, Target } from './contract.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
 import { proxyPrefix, rewriteHtml, rewriteLocation } from './rewrite.ts'
@@ -14,8 +22,6 @@ import { planTarget } from './targets.ts'
 
 /** Of an error of the node, what is worth passing on. */
 const ERROR_BYTES_MAX = 2000
-/** A page whose links are rewritten must be held as a whole. */
-const HTML_BYTES_MAX = 8 * 1024 * 1024
 const PLAIN = { 'content-type': 'text/plain' }
 
 /** Throws ApiError. The body of the answer must be read to its end, or cancelled. */
@@ -73,13 +79,13 @@ async function exchange(
   const framing: [string, string][] = [['Connection', 'close']]
   if (body !== undefined && !sized) framing.push(['Transfer-Encoding', 'chunked'])
   await sendHead(backend, { method: call.method, target, headers: [...headers, ...framing] })
-  if (body === undefined) return receiveHead(backend)
+  if (body === undefined) return readAnswerHead(backend.reader)
   const { stream } = backend
   const sending = copyBytes(body, (bytes) => stream.write(sized ? bytes : formatChunk(bytes)))
   const sent = sending.then(() => (sized ? undefined : stream.write(LAST_CHUNK)))
   // A server may answer, and close, before it has read everything: then the answer counts.
   sent.catch(() => {})
-  return receiveHead(backend)
+  return readAnswerHead(backend.reader)
 }
 
 type Incoming = { head: HttpHead; body: ReadableStream<Uint8Array> }
@@ -109,7 +115,10 @@ async function proxyAnswer(
   target: Exclude<Target, { is: 'nothing' }>,
 ): Promise<Answer> {
   const code = statusOf(head)
+  if (code === 101) throw new Error('unexpected 101 response')
   const headers = answerHeaders(head.headers)
+  // It may lie beside a framing that counts.
+  if (framingOf(head, call.method).is === 'chunked') delete headers['content-length']
   const prefix = proxyPrefix(call.path, info.rest)
   const { location } = headers
   if (typeof location === 'string' && target.is === 'address') {
@@ -120,9 +129,9 @@ async function proxyAnswer(
   if (target.is === 'node' || !isHtml || headers['content-encoding'] !== undefined) {
     return { code, headers, body }
   }
-  const html = await textOf(body, HTML_BYTES_MAX)
+  if (call.method === 'HEAD') return { code, headers, body }
   delete headers['content-length']
-  return { code, headers, body: rewriteHtml(html, prefix) }
+  return { code, headers, body: rewriteHtml(body, prefix) }
 }
 
 async function textOf(body: ReadableStream<Uint8Array>, bytesMax: number): Promise<string> {

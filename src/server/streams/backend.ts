@@ -6,7 +6,7 @@ import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { joinHostPort } from '../../lib/net/dial-error.ts'
 import { duplexOf } from '../../lib/net/duplex.ts'
-import { formatHead, type HttpHead, type HttpHeaders, readHead } from '../../lib/net/http1.ts'
+import { formatHead, type HttpHeaders } from '../../lib/net/http1.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
 import type { StreamDeps, Target } from './contract.ts'
 import { isProxyable } from './targets.ts'
@@ -61,13 +61,4 @@ export type Outgoing = { method: string; target: Reachable; headers: HttpHeaders
 export async function sendHead({ stream }: Backend, { method, target, headers }: Outgoing) {
   const host = target.is === 'node' ? target.nodeName : joinHostPort(target.host, target.port)
   await stream.write(formatHead(`${method} ${target.path} HTTP/1.1`, [['Host', host], ...headers]))
-}
-
-/** The head of the answer. Interim answers (100 Continue, 103) are passed over. */
-export async function receiveHead({ reader }: Backend): Promise<HttpHead> {
-  for (;;) {
-    const head = await readHead(reader)
-    if (head === undefined) throw new Error('connection ended before the answer')
-    if (!/^HTTP\/1\.\d 1(?!01)\d\d/.test(head.line)) return head
-  }
 }

@@ -1,7 +1,6 @@
 // Headers that go on to a node or a pod, and those that come back.
 
 import type { HttpHeaders } from '../../lib/net/http1.ts'
-import { own, setOwn } from '../../lib/own.ts'
 import type { Call } from '../transport/call.ts'
 
 /** Between two neighbours only (RFC 9110, 7.6.1), and what we set ourselves. */
@@ -28,14 +27,17 @@ export function upgradeHeaders(call: Call): [string, string][] {
 
 /** What the answer tells, as an object; repeated ones as lists. */
 export function answerHeaders(headers: HttpHeaders): Record<string, string | string[]> {
-  const result: Record<string, string | string[]> = {}
+  const result = new Map<string, string[]>()
   for (const [name, value] of headers) {
     const key = name.toLowerCase()
     // Cross-origin rights are ours to give, not a pod's.
     if (HOP_BY_HOP.has(key) || key.startsWith('access-control-')) continue
-    const seen = own(result, key)
-    if (seen === undefined) setOwn(result, key, value)
-    else setOwn(result, key, [...(Array.isArray(seen) ? seen : [seen]), value])
+    const seen = result.get(key)
+    if (seen === undefined) result.set(key, [value])
+    // One length is as good as the same length twice.
+    else if (key !== 'content-length') seen.push(value)
   }
-  return result
+  return Object.fromEntries(
+    [...result].map(([key, all]) => [key, all.length === 1 ? all[0]! : all]),
+  )
 }

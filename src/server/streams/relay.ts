@@ -5,13 +5,13 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ApiError, badRequest } from '../../api/status.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
-import { bodyOf, formatHead, type HttpHead, statusOf } from '../../lib/net/http1.ts'
+import { bodyOf, formatHead, type HttpHead, readAnswerHead, statusOf } from '../../lib/net/http1.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
 import { HandshakeError } from '../../lib/net/websocket.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import type { Call } from '../transport/call.ts'
-import { type Backend, dialTarget, receiveHead, sendHead } from './backend.ts'
+import { type Backend, dialTarget, sendHead } from './backend.ts'
 import type { StreamDeps } from './contract.ts'
 import { requestHeaders, upgradeHeaders } from './headers.ts'
 import { sendLog } from './log-socket.ts'
@@ -36,7 +36,7 @@ export async function relayUpgrade(
   try {
     const backend = await openBackend(deps, call, info, gone.signal)
     gone.signal.addEventListener('abort', () => backend.stream.abort(gone.signal.reason))
-    const answer = await receiveHead(backend)
+    const answer = await readAnswerHead(backend.reader)
     await client.write(formatHead(answer.line, answer.headers))
     if (statusOf(answer) === 101) await passBothWays(client, backend)
     else await passAnswer(client, backend, answer, call)

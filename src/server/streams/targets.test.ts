@@ -3,7 +3,7 @@ import { ApiError, notFound } from '../../api/status.ts'
 import { Query } from '../request/query.ts'
 import { requestInfo } from '../request/request-info.ts'
 import type { StreamObjects } from './contract.ts'
-import { rewriteHtml, rewriteLocation } from './rewrite.ts'
+import { HtmlRewriter, rewriteLocation } from './rewrite.ts'
 import { isStreamRequest, pathAfterProxy, planTarget, splitName } from './targets.ts'
 
 const container = (name: string, ...ports: number[]) => ({
@@ -240,15 +240,42 @@ test('what follows /proxy goes on as it was sent', () => {
 
 const prefix = '/api/v1/namespaces/d/pods/p/proxy'
 
+/** The page as it comes out when it comes in pieces of `size`. */
+function rewritten(page: string, size = page.length): string {
+  const html = new HtmlRewriter(prefix)
+  let text = ''
+  for (let at = 0; at < page.length; at += size) text += html.push(page.slice(at, at + size))
+  return text + html.end()
+}
+
 test('links from the root of a page lead through the proxy, others stay', () => {
   const image = '<img alt="" src="/i.png" longdesc="/d">'
   const page = `<a href="/x">1</a><a class="l" HREF='/y/'>2</a>${image}`
-  expect(rewriteHtml(page, prefix)).toBe(
-    `<a href="${prefix}/x">1</a><a class="l" HREF='${prefix}/y/'>2</a>` +
-      `<img alt="" src="${prefix}/i.png" longdesc="${prefix}/d">`,
-  )
+  for (const size of [1, 2, 7, 1000]) {
+    expect(rewritten(page, size)).toBe(
+      `<a href="${prefix}/x">1</a><a class="l" HREF='${prefix}/y/'>2</a>` +
+        `<img alt="" src="${prefix}/i.png" longdesc="${prefix}/d">`,
+    )
+  }
   const kept = `<a href="x">1</a><a href="http://e/x">2</a><a href="//e/x">3</a><p>href="/x"</p>`
-  expect(rewriteHtml(kept, prefix)).toBe(kept)
+  for (const size of [1, 2, 7, 1000]) expect(rewritten(kept, size)).toBe(kept)
+})
+
+// Each of these looked at every byte again for every other: megabytes of them would never end.
+test.each([
+  ['tags that never end', '<a'],
+  ['links that never end', '<a href="/'],
+  ['blanks that lead nowhere', '<a href   '],
+  ['ends without a tag', '>'],
+  ['what is no tag', '< '],
+])('a page of nothing but %s passes as it is', (_, part) => {
+  const page = part.repeat(4_000_000 / part.length)
+  for (const size of [16 * 1024, page.length]) expect(rewritten(page, size) === page).toBe(true)
+})
+
+test('what a tag may be is bounded; a page goes on after one that is longer', () => {
+  const long = `<a ${'x'.repeat(70_000)} href="/x"><a href="/x">`
+  expect(rewritten(long, 1024)).toBe(long.replace(/"\/x">$/, `"${prefix}/x">`))
 })
 
 test('redirects within the host stay behind the proxy', () => {

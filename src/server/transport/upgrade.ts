@@ -9,6 +9,7 @@ import { socketStream } from '../../lib/net/socket-stream.ts'
 import { acceptWebSocket, type WebSocketStream } from '../../lib/net/websocket.ts'
 import { impersonated } from '../authn/impersonation.ts'
 import { foreignKey } from '../authn/node-keys.ts'
+import { offeredProtocols, withSocketToken } from '../authn/socket-token.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { accessOf, forbiddenAccess } from '../authz/request-access.ts'
 import { resourceRequest, serveResource } from '../dispatch.ts'
@@ -36,13 +37,14 @@ const CREATING = ['exec', 'attach', 'portforward']
 /** Resolves when the connection is over. Refusals are answers on the socket. */
 export async function upgrade(
   deps: UpgradeDeps,
-  call: Call,
+  received: Call,
   socket: Duplex,
   head: Uint8Array,
 ): Promise<void> {
   const { server, streams, tunnels } = deps
   let use: (() => Promise<void>) | undefined
   try {
+    const call = withSocketToken(received)
     const info = requestInfo(call.method, call.path, call.query)
     const known = await server.authenticator.authenticate(call)
     const user = impersonated(call, accessOf(info, known, call.query), server.authorizer)
@@ -108,7 +110,7 @@ async function sendWatch(
 ): Promise<void> {
   let messages: WebSocketStream
   try {
-    messages = acceptWebSocket(socket, call, { head })
+    messages = acceptWebSocket(socket, call, { head, protocol: offeredProtocols(call)[0] })
   } catch (error) {
     return refuse(socketStream(socket as Socket, head), error)
   }
