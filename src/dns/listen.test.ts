@@ -138,6 +138,30 @@ describe('listen', () => {
   })
 })
 
+test('an alias that leads outside is followed to the whole of what is there', async () => {
+  const out: Service = {
+    metadata: { name: 'out', namespace: 'default' },
+    spec: { type: 'ExternalName', externalName: 'example.org' },
+  }
+  const asked: string[] = []
+  const follow = createResponder(
+    zone,
+    { ...view, service: () => out },
+    {
+      async ask(_query, { over }) {
+        asked.push(over)
+        if (over === 'udp') return encode({ type: 'response', id: 1, flags: 512 })
+        const answers = [{ type: 'A', name: 'example.org', ttl: 60, data: '192.0.2.7' } as const]
+        return encode({ type: 'response', id: 1, answers })
+      },
+    },
+  )
+  const reply = await follow(query('out.default.svc.cluster.local'), udp, stop.signal)
+  const { answers } = decode(Buffer.from(reply!))
+  expect(answers?.map(({ type }) => type)).toEqual(['CNAME', 'A'])
+  expect(asked).toEqual(['udp', 'tcp'])
+})
+
 describe('nobody keeps others out over TCP', () => {
   test('a client has its share of connections', async () => {
     const mine = await Promise.all(Array.from({ length: 80 }, () => connect('127.0.0.2')))

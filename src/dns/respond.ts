@@ -44,8 +44,11 @@ export function createResponder(zone: Zone, view: DnsView, forwarder: Forwarder)
       const type = question!.type === 'AAAA' ? 'AAAA' : 'A'
       const questions = [{ type, name: target } as const]
       const lookup = encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions })
-      // Over TCP: what is cut off here nobody would ask for again.
-      const raw = await forwarder.ask(lookup, { ...asker, over: 'tcp' }, signal)
+      let raw = await forwarder.ask(lookup, asker, signal)
+      // What is cut off here nobody else would ask for again.
+      if (raw !== undefined && isCut(raw)) {
+        raw = await forwarder.ask(lookup, { ...asker, over: 'tcp' }, signal)
+      }
       const rest = raw && answersOf(raw)
       if (rest === undefined) return noRecords(apex)
       return { rcode: 'NOERROR', isOurs: true, answers: [...aliases, ...rest] }
@@ -65,6 +68,10 @@ function replyOf(found: Extract<DnsAnswer, { kind: 'records' }>, view: DnsView):
 /** The authority says for how long that may be remembered. */
 function noRecords(zone: string): Reply {
   return { rcode: 'NOERROR', isOurs: true, authorities: [startOfAuthority(zone)] }
+}
+
+function isCut(reply: Uint8Array): boolean {
+  return ((reply[2] ?? 0) & 2) !== 0
 }
 
 /** undefined for what is no reply to build on. */

@@ -40,7 +40,9 @@ export function createView(informers: InformerSet, signal: AbortSignal): DnsView
     },
     service: (namespace, name) => ofServices.get(`${namespace}/${name}`),
     slices: (namespace, name) => ofSlices.by(BY_SERVICE, `${namespace}/${name}`),
-    hasNamespace: (name) => namespaceInformer.lister.get(name) !== undefined,
+    // A server of an earlier version does not tell nodes of namespaces: those with Services show.
+    hasNamespace: (name) =>
+      namespaceInformer.lister.get(name) !== undefined || ofServices.inNamespace(name).length > 0,
     serviceByIp: (ip) => (ip === 'None' ? undefined : ofServices.by(BY_IP, ip)[0]),
     slicesByIp: (ip) => ofSlices.by(BY_IP, ip),
   }

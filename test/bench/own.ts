@@ -15,7 +15,7 @@ type OwnOptions = { withNode: boolean; withEdge?: boolean }
 
 /** A server, with a node unless `withNode` is false; `withEdge` adds a second machine. */
 export async function ownCluster(options: OwnOptions): Promise<OwnCluster> {
-  const lab = await createLab({ prefix: 'kb', subnet: '10.89.8' })
+  const lab = await createLab()
   const dispose = () => lab[Symbol.asyncDispose]()
   try {
     return { ...(await startCluster(lab, options)), [Symbol.asyncDispose]: dispose }

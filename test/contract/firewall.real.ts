@@ -343,6 +343,9 @@ describe('UDP flows', () => {
     expect(await ask(NODE, 5053)).toBe('-')
     await startPod('first', [hostPort])
     await hostPortSays('first:5353')
+    // Addresses of Services are no addresses of the node, wherever they are.
+    ok(['ip', 'addr', 'add', '10.43.0.10/32', 'dev', 'lan0'])
+    expect(await ask('10.43.0.10', 5053)).toBe('-')
     await stopPod('first')
     await hostPortSays('-')
     await startPod('second', [hostPort])

@@ -29,7 +29,7 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
   const at = (name: string) => join(place, name)
 
   beforeAll(async () => {
-    lab = await createLab({ prefix: 'kic', subnet: '10.89.9' })
+    lab = await createLab()
     machine = await lab.addMachine('server')
     place = join(machine.folder, 'other')
     mkdirSync(place)
@@ -372,14 +372,15 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
 
   test('says why a server cannot be reached', async () => {
     const join = (server: string) => agent('--server', server, '--token', token)
+    const nobody = machine.ip.replace(/\d+$/, '99')
     await refuses(
       join(`https://${machine.ip}:6444`),
       `--server https://${machine.ip}:6444: nobody listens there: ` +
         'check the address, and that kedge server runs there',
     )
     await refuses(
-      join('https://10.89.9.99:6443'),
-      '--server https://10.89.9.99:6443: there is no way to it: check the address and the network',
+      join(`https://${nobody}:6443`),
+      `--server https://${nobody}:6443: there is no way to it: check the address and the network`,
     )
   }, 15_000)
 
@@ -460,7 +461,7 @@ describe.skipIf(reason !== undefined)(`the command line ${reason ?? ''}`, () => 
 
 describe.skipIf(reason !== undefined)(`a disk that fills up ${reason ?? ''}`, () => {
   test('refuses writes with a clear error, serves reads, and recovers', async () => {
-    await using lab = await createLab({ prefix: 'kif', subnet: '10.89.10' })
+    await using lab = await createLab()
     const machine = await lab.addMachine('server')
     mkdirSync(machine.dataDir)
     await ok(['mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', machine.dataDir])

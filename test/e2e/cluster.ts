@@ -1,4 +1,4 @@
-// A cluster of two machines for the suites: `server` runs everything, `edge` is reached by nobody.
+// A cluster for the suites: a server, and agents that are reached by nobody.
 
 import { afterAll, beforeAll } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -14,11 +14,17 @@ import {
   ok,
   until,
 } from '../support/machines.ts'
+import type { Machines } from './suite.ts'
 
 export type Cluster = {
   lab: Lab
   server: Machine
+  /** `edge`, `edge-2`, … */
+  agents: Machine[]
+  /** The first agent. */
   edge: Machine
+  /** Of the server too, if it has one. */
+  nodeCount: number
   kubectl: Kubectl
   imagesTar: string
   /** Runs a shell line in a pod and returns what it printed. */
@@ -30,34 +36,54 @@ export type Cluster = {
 
 export type PodView = { name: string; node: string; ip: string; restarts: number; id: string }
 
-export async function startCluster(): Promise<Cluster & AsyncDisposable> {
-  const lab = await createLab({ prefix: 'ke', subnet: '10.89.7' })
+export async function startCluster(machines: Machines): Promise<Cluster & AsyncDisposable> {
+  const lab = await createLab()
   try {
-    return await buildCluster(lab)
+    return await buildCluster(lab, machines)
   } catch (error) {
     await lab[Symbol.asyncDispose]()
     throw error
   }
 }
 
-async function buildCluster(lab: Lab): Promise<Cluster & AsyncDisposable> {
+async function buildCluster(lab: Lab, machines: Machines): Promise<Cluster & AsyncDisposable> {
   const imagesTar = join(lab.folder, 'images.tar')
   writeFileSync(imagesTar, ociArchive(await testImages()))
   const server = await lab.addMachine('server')
-  const edge = await lab.addMachine('edge')
-  server.start(server.serverArgv())
+  const { options } = machines
+  const names = Array.from({ length: machines.agents }, (_, i) =>
+    i === 0 ? 'edge' : `edge-${i + 1}`,
+  )
+  const agents: Machine[] = []
+  for (const name of names) agents.push(await lab.addMachine(name))
+  server.start(server.serverArgv([...(options?.server ?? [])]))
   const kubeconfig = await server.adminKubeconfig()
   const kubectl = kubectlOf(kubeconfig)
   await until('the API', async () => (await kubectl.try(['get', '--raw', '/readyz'])).code === 0)
-  await edge.closeInboundPorts()
-  await edge.join(server, kubeconfig)
-  await nodesReady(kubectl, 2).catch(async (cause) => {
-    const logs = [server, edge].map(({ logPath }) => readFileSync(logPath, 'utf8').slice(-4000))
+  for (const agent of agents) {
+    await agent.closeInboundPorts()
+    await agent.join(server, kubeconfig, options?.agent)
+  }
+  const isNode = !options?.server?.includes('--disable-agent')
+  const nodes = isNode ? [server, ...agents] : agents
+  await nodesReady(kubectl, nodes.length).catch(async (cause) => {
+    const all = [server, ...agents]
+    const logs = all.map(({ logPath }) => readFileSync(logPath, 'utf8').slice(-4000))
     throw new Error(`the nodes are not Ready:\n${logs.join('\n---\n')}`, { cause })
   })
-  for (const machine of [server, edge]) await machine.importImages(imagesTar)
+  for (const machine of nodes) await machine.importImages(imagesTar)
   return {
-    ...{ lab, server, edge, kubectl, imagesTar },
+    lab,
+    server,
+    agents,
+    get edge() {
+      const [first] = agents
+      if (first === undefined) throw new Error('this suite has declared no agent')
+      return first
+    },
+    nodeCount: nodes.length,
+    kubectl,
+    imagesTar,
     inPod: (pod, script, own = kubectl) => own(['exec', pod, '--', 'sh', '-c', script]),
     curl: (from, url) => ok(from.on(['curl', '-sS', '--fail', '--max-time', '2', url])),
     podsReady: (selector, count, own = kubectl) => podsReady(own, selector, count),
@@ -75,12 +101,39 @@ export function useNamespace(get: () => Cluster, name: string): void {
   }, 70_000)
 }
 
+/** The README's example in the default namespace: there, whole, and spread over all nodes. */
+export function useExample(get: () => Cluster): void {
+  beforeAll(async () => {
+    const { kubectl, nodeCount, podsReady } = get()
+    const apply = () => kubectl(['apply', '-f', '-'], manifestOfReadme())
+    await apply()
+    await kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])
+    const isSpread = async () => {
+      const pods = await podsReady('app=web', 3)
+      return new Set(pods.map(({ node }) => node)).size === Math.min(nodeCount, 3)
+    }
+    if (await isSpread()) return
+    // Another suite has moved them.
+    await kubectl(['delete', 'deployment', 'web', '--cascade=foreground', '--timeout=60s'])
+    await apply()
+    if (!(await isSpread())) throw new Error('the pods of the example are not on every node')
+  }, 180_000)
+}
+
+export function manifestOfReadme(): string {
+  const readme = readFileSync(join(import.meta.dir, '../../README.md'), 'utf8')
+  const [, manifest] = /```yaml\n(apiVersion: v1\n[\s\S]*?)```/.exec(readme) ?? []
+  if (manifest === undefined) throw new Error('README.md holds no example manifest')
+  return manifest
+}
+
 /** Waits until this many nodes are there and all of them are Ready. */
 export async function nodesReady(kubectl: Kubectl, count: number): Promise<void> {
   await until(`${count} nodes`, async () => {
     const names = await kubectl(['get', 'nodes', '-o', 'name'])
-    return names.trim().split('\n').length === count
+    return names.split('\n').filter(Boolean).length === count
   })
+  if (count === 0) return
   await kubectl(['wait', '--for=condition=Ready', 'node', '--all', '--timeout=90s'])
 }
 

@@ -136,6 +136,25 @@ describe.skipIf(reason !== undefined)(`the installer ${reason ?? ''}`, () => {
     expect(changes).not.toMatch(/containerd|runc|remove/)
   })
 
+  test('says which words the kernel needs to keep account of memory', async () => {
+    const script = `
+      if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+        echo cpu pids >"$0"; mount --bind "$0" /sys/fs/cgroup/cgroup.controllers
+      else mount -t tmpfs tmpfs /sys/fs/cgroup; fi`
+    await box.ok(['sh', '-euc', script, at('controllers')])
+    const env = { INSTALL_KEDGE_BIN: at('none') }
+    const place = 'in /boot/cmdline.txt, then reboot\n'
+    expect((await box.run(INSTALL, { env })).stdout).toStartWith(
+      'memory: this kernel keeps no account of it, so pods with a limit of memory will be refused: ' +
+        `add cgroup_enable=memory cgroup_memory=1 to the line ${place}`,
+    )
+    const alone = { ...env, INSTALL_KEDGE_EXEC: 'server --disable-agent' }
+    expect((await box.run(INSTALL, { env: alone })).stdout).not.toContain('memory')
+    const unmount = 'umount /sys/fs/cgroup/cgroup.controllers 2>/dev/null || umount /sys/fs/cgroup'
+    await box.shell(unmount)
+    expect((await box.run(INSTALL, { env })).stdout).not.toContain('memory')
+  })
+
   test('says what building takes where it is not there', async () => {
     const advice = 'apt-get install nodejs npm git, or name an executable, INSTALL_KEDGE_BIN=FILE'
     const PATH = linkPrograms(at('bare'), ['npm', 'node', 'nodejs'])

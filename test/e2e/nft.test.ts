@@ -14,7 +14,8 @@ const canRun = isRoot && Bun.which('nft') !== null && Bun.which('ip') !== null
 if (!canRun) console.log('skipped: rules in the kernel (root, nft and ip are needed)')
 const ranges = { pods: '10.42.0.0/16', services: '10.43.0.0/16' }
 const NAMES = ['router', 'client', 'one', 'two'] as const
-const ns = (name: string) => `kn-${name}`
+/** Of this run alone. */
+const ns = (name: string) => `kn-${process.pid}-${name}`
 const on = (name: string, ...argv: string[]) => ['ip', 'netns', 'exec', ns(name), ...argv]
 const servers: Bun.Subprocess[] = []
 
@@ -76,7 +77,6 @@ const both = ['10.42.2.2', '10.42.3.2']
 describe.skipIf(!canRun)('rules in the kernel', () => {
   beforeAll(async () => {
     for (const name of NAMES) {
-      await run(['ip', 'netns', 'del', ns(name)])
       await ok(['ip', 'netns', 'add', ns(name)])
       await ok(['ip', '-n', ns(name), 'link', 'set', 'lo', 'up'])
     }

@@ -126,6 +126,10 @@ const SEEN = {
   interfaces: `ip -o link | cut -d ' ' -f 2; ip -o -4 addr | sed 's/.*inet/inet/'`,
   routes: 'ip -4 route show table all; ip neigh show nud permanent',
   rules: 'nft list ruleset',
+  // Of the kernel, as far as a network namespace has its own.
+  settings:
+    'grep -rH . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf --include=forwarding ' +
+    '--include=route_localnet --include=rp_filter; grep -H . /proc/sys/net/ipv4/ip_forward',
   namespaces: 'ip netns list',
   cgroups: 'find /sys/fs/cgroup -mindepth 1 -type d',
   users: 'cat /etc/passwd /etc/group',

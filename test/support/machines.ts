@@ -66,15 +66,17 @@ export async function until<T>(
   }
 }
 
-export type LabOptions = { prefix?: string; subnet?: string }
+/** How many labs one machine has room for. */
+const LABS_MAX = 250
 
-/** A bridge with machines on it. `await using lab = await createLab()` takes it all away. */
-export async function createLab({ prefix = 'kt', subnet = '10.89.7' }: LabOptions = {}) {
+/**
+ * A bridge with machines on it. `await using lab = await createLab()` takes it all away. Names and
+ * addresses are no other lab's of this machine, whoever runs it.
+ */
+export async function createLab() {
   const folder = await mkdtemp(join(tmpdir(), 'kedge-e2e-'))
-  const bridge = `${prefix}-br`
+  const { prefix, subnet, bridge } = await claimNetwork()
   const machines: Machine[] = []
-  await run(['ip', 'link', 'del', bridge])
-  await ok(['ip', 'link', 'add', bridge, 'type', 'bridge'])
   await ok(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge])
   await ok(['ip', 'link', 'set', bridge, 'up'])
   return {
@@ -96,6 +98,18 @@ export async function createLab({ prefix = 'kt', subnet = '10.89.7' }: LabOption
       if (failures.length > 0) throw new AggregateError(failures.map(({ reason }) => reason))
     },
   }
+}
+
+/** The kernel gives each name once: who could make the bridge has what goes with it. */
+async function claimNetwork() {
+  const first = crypto.getRandomValues(new Uint8Array(1))[0]!
+  for (let i = 0; i < LABS_MAX; i++) {
+    const number = 1 + ((first + i) % LABS_MAX)
+    const bridge = `kt${number}-br`
+    const { code } = await run(['ip', 'link', 'add', bridge, 'type', 'bridge'])
+    if (code === 0) return { prefix: `kt${number}`, subnet: `10.89.${number}`, bridge }
+  }
+  throw new Error('no network is free: take away bridges of runs that are over, ip link del kt1-br')
 }
 
 function isFailure(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
@@ -216,9 +230,9 @@ export class Machine {
   }
 
   /** Starts kedge as a further node of the cluster of `server`. */
-  async join(server: Machine, kubeconfig: string): Promise<void> {
+  async join(server: Machine, kubeconfig: string, more: readonly string[] = []): Promise<void> {
     const token = await ok([KEDGE, 'token', 'create', '--kubeconfig', kubeconfig])
-    this.start(this.agentArgv(`https://${server.ip}:6443`, token.trim()))
+    this.start(this.agentArgv(`https://${server.ip}:6443`, token.trim(), [...more]))
   }
 
   /** Returns what kedge prints. */

@@ -8,8 +8,9 @@ import type { Node, Pod, Toleration } from '../../api/schema/generated/types.ts'
 import { formatMicroTime, formatTime } from '../../api/time.ts'
 import { formatCidr, parseCidr } from '../../lib/ip.ts'
 import { conditionOf } from '../conditions.ts'
-import { nodeIpamController, planRange } from './node-ipam.ts'
+import { nodeIpamController } from './node-ipam.ts'
 import { nodeLifecycleController } from './node-lifecycle.ts'
+import { RangeBitmap } from './range-bitmap.ts'
 import { taintEvictionController } from './taint-eviction.ts'
 import { toleratedSeconds, withTaints } from './taints.ts'
 import { planZones, taintsPerSecond } from './zones.ts'
@@ -159,12 +160,77 @@ describe('a node', () => {
   })
 })
 
-describe('planRange', () => {
-  test('leaves out what services use, and says when nothing is left', () => {
-    const cluster = parseCidr('10.0.0.0/23')!
-    const taken = [parseCidr('10.0.0.128/25')!]
-    expect(formatCidr(planRange(cluster, taken)!)).toBe('10.0.1.0/24')
-    expect(planRange(cluster, [...taken, parseCidr('10.0.0.0/8')!])).toBeUndefined()
+describe('nodes for whom no range is left', () => {
+  test('wait for minutes, say so once each time, and get what another gives back', async () => {
+    const controllers = [
+      nodeIpamController({ clusterCidrs: [parseCidr('10.42.0.0/23')!], serviceCidrs: [] }),
+    ]
+    await using cluster = await TestCluster.start({ controllers })
+    const names = ['a', 'b', 'c', 'd']
+    for (const name of names) await cluster.create(nodes, { metadata: { name }, spec: {} })
+    await cluster.settle()
+    const rangesOf = async () => {
+      const all = await Promise.all(names.map((name) => cluster.get(nodes, name)))
+      return all.map((node) => node?.spec?.podCIDR)
+    }
+    expect(await rangesOf()).toEqual(['10.42.0.0/24', '10.42.1.0/24', undefined, undefined])
+    const before = cluster.requestCount
+    // Heartbeats are no reason to try again.
+    for (let i = 0; i < 30; i++) {
+      await cluster.change(nodes, 'c', ({ metadata }) => {
+        metadata.annotations = { beat: String(i) }
+      })
+      await cluster.advance(60_000)
+    }
+    expect(cluster.warnings.length).toBeLessThan(25)
+    expect(cluster.requestCount - before).toBeLessThan(150)
+    const told = (await cluster.list(events)).filter(({ reason }) => reason === 'CIDRNotAvailable')
+    expect(told.map(({ involvedObject }) => involvedObject.name).toSorted()).toEqual(['c', 'd'])
+    for (const { count = 0 } of told) expect(count).toBeWithin(5, 12)
+    await cluster.remove(nodes, 'a')
+    expect((await rangesOf()).slice(1)).toEqual(['10.42.1.0/24', '10.42.0.0/24', undefined])
+  })
+})
+
+describe('the ranges of a cluster', () => {
+  const bitmap = (cluster: string, ...reserved: string[]) =>
+    new RangeBitmap(
+      parseCidr(cluster)!,
+      reserved.map((text) => parseCidr(text)!),
+    )
+  const first = (ranges: RangeBitmap) => {
+    const range = ranges.takeFirst()
+    return range && formatCidr(range)
+  }
+
+  test('leave out what services use, and say when nothing is left', () => {
+    const ranges = bitmap('10.0.0.0/23', '10.0.0.128/25')
+    expect([first(ranges), first(ranges)]).toEqual(['10.0.1.0/24', undefined])
+    expect(first(bitmap('10.0.0.0/23', '10.0.0.0/8'))).toBeUndefined()
+    expect(first(bitmap('10.0.0.0/23', '9.0.0.0/8', '11.0.0.0/8', 'fd00::/8'))).toBe('10.0.0.0/24')
+  })
+
+  test('take no notice of what lies outside, and free what two had only when both have gone', () => {
+    const ranges = bitmap('10.42.0.0/16')
+    for (const foreign of ['0.0.0.0/0', '10.0.0.0/8', '192.0.2.7/32', 'fd00::/64']) {
+      expect(ranges.take(parseCidr(foreign)!)).toBe(false)
+    }
+    const wide = parseCidr('10.42.0.0/22')!
+    const narrow = parseCidr('10.42.1.128/25')!
+    expect([ranges.take(wide), ranges.take(narrow)]).toEqual([true, true])
+    expect(first(ranges)).toBe('10.42.4.0/24')
+    ranges.giveBack(wide)
+    expect([first(ranges), first(ranges)]).toEqual(['10.42.0.0/24', '10.42.2.0/24'])
+    ranges.giveBack(narrow)
+    expect(first(ranges)).toBe('10.42.1.0/24')
+  })
+
+  test('cost as much for the last of many nodes as for the first', () => {
+    const ranges = bitmap('10.0.0.0/8')
+    const given = new Set(Array.from({ length: 1 << 16 }, () => first(ranges)))
+    expect(given.size).toBe(1 << 16)
+    expect(first(ranges)).toBeUndefined()
+    expect(first(bitmap('fd00::/8'))).toBe('fd00::/64')
   })
 })
 

@@ -3,6 +3,7 @@
 // Level-triggered: a pass compares the whole spec with every owned pod, so a missed event costs
 // latency, never correctness.
 
+import { humanDuration } from '../../api/duration.ts'
 import { pods } from '../../api/kinds/core/pod/row.ts'
 import { type KubeObject, keyOf } from '../../api/object.ts'
 import type { ResourceRow } from '../../api/resource.ts'
@@ -14,11 +15,13 @@ import type {
 } from '../../api/schema/generated/types.ts'
 import { ApiError } from '../../api/status.ts'
 import { type Controller, defineController, type Kit, watching } from '../../kit/controller.ts'
+import type { About } from '../../kit/events.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { conditionOf, nonZero, withCondition, withoutCondition } from '../conditions.ts'
 import { availableInMs, isActive, isReady, isTerminating } from '../pods.ts'
 import { ownerReference, performClaims, planClaims } from './claims.ts'
 import { cheapestPods } from './deletion-order.ts'
+import { planReplacement, type Replacement } from './replacement.ts'
 
 /** One pass starts or removes at most this many pods; the next pass continues. */
 export const BURST_MAX = 500
@@ -57,6 +60,8 @@ export function planReplicas(
 /** The controller of a kind that keeps a number of pods. */
 export function podGroupController<O extends Group>(kind: PodGroupKind<O>): Controller<O> {
   const { row } = kind
+  /** The failed pod that each group was last told to wait for. */
+  const told = new Map<string, string>()
   return defineController<O>({
     name: kind.name,
     reconciles: row,
@@ -80,16 +85,43 @@ export function podGroupController<O extends Group>(kind: PodGroupKind<O>): Cont
 
       const isGoing = group.metadata.deletionTimestamp !== undefined
       const related = kind.related?.(group, kit) ?? active
-      const plan = planReplicas(kind.replicas(group), active, related, nowMs)
+      const wanted = planReplicas(kind.replicas(group), active, related, nowMs)
+      const replacement = planReplacement(kit.list(pods).ownedBy(group), nowMs)
+      const isWaiting = !isGoing && wanted.create > 0 && replacement.waitMs > 0
+      const plan = isWaiting ? { ...wanted, create: 0 } : wanted
+      if (isWaiting) tellWaiting({ row, object: group }, replacement, told, kit)
       const failure = isGoing ? undefined : await performReplicas(kind, group, plan, kit, signal)
 
       const status = planStatus(kind, group, { active, terminating, failure, nowMs })
       await kit.writer.putStatus(row, group, status as NonNullable<O['status']>, signal)
       if (failure !== undefined) throw failure.error
       const settlesInMs = nextAvailableInMs(active, kind.minReadySeconds(group), nowMs)
-      if (settlesInMs !== undefined) return { requeueInMs: settlesInMs }
+      const dueMs = [settlesInMs, isWaiting ? replacement.waitMs : undefined]
+      const requeueInMs = Math.min(...dueMs.filter((ms) => ms !== undefined))
+      if (requeueInMs !== Number.POSITIVE_INFINITY) return { requeueInMs }
+    },
+
+    async reconcileGone(key) {
+      told.delete(key)
     },
   })
+}
+
+/** Once for each failure; the first is replaced so soon that there is nothing to tell. */
+function tellWaiting(
+  about: About,
+  { last, rounds, waitMs }: Replacement,
+  told: Map<string, string>,
+  { events }: Kit,
+): void {
+  const key = keyOf(about.object)
+  const { name = '', uid = '' } = last?.metadata ?? {}
+  if (rounds < 2 || told.get(key) === uid) return
+  told.set(key, uid)
+  const why = last?.status?.reason || last?.status?.message || 'its containers ended'
+  const wait = `waiting ${humanDuration(Math.ceil(waitMs / 1000) * 1000)} before making another`
+  const message = `Pod ${name} failed (${why}), ${rounds} times in a row: ${wait}`
+  events.warning(about, 'ReplacementBackOff', message)
 }
 
 /** Its own pods, and those of its namespace that nobody controls. */

@@ -78,7 +78,7 @@ class Draft implements TableContent {
     const { address } = frontend
     const key = `${address === undefined ? '' : `${address} . `}${frontendPort(frontend)}`
     const maps = address === undefined ? NODE_MAPS : ADDRESS_MAPS
-    if (Bun.deepEquals(inside, outside)) {
+    if (inside === outside || (inside.kind === 'refuse' && outside.kind === 'refuse')) {
       this.#act(maps.all, maps.refused, key, outside)
     } else {
       this.#act(maps.inside, maps.refused, key, inside)

@@ -82,7 +82,8 @@ export function translationsOf({ rules }: ServiceRules): Translation[] {
 
 function hasClusterIp(service: Service): boolean {
   const { clusterIP, type } = service.spec ?? {}
-  return type !== 'ExternalName' && clusterIP !== undefined && isIpv4(clusterIP)
+  // One that was allocated here: `None`, IPv4 or IPv6, and nothing else.
+  return type !== 'ExternalName' && clusterIP !== undefined && /^[0-9.]+$/.test(clusterIP)
 }
 
 function isIpv4(address: string): boolean {

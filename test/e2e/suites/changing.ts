@@ -1,28 +1,38 @@
 // The kubectl commands that change something, in a namespace of their own.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { follow } from '../../support/follow.ts'
 import { ok, run, until } from '../../support/machines.ts'
 import type { Cluster } from '../cluster.ts'
+import type { Suite } from '../suite.ts'
 
-export function changingSuite(get: () => Cluster, program: string, namespace: string): void {
+export const changingSuite: Suite = {
+  name: 'changing',
+  machines: { servers: 1, agents: 1 },
+  isForEachKubectl: true,
+  tests: changingTests,
+}
+
+function changingTests(
+  get: () => Cluster,
+  { program, version }: { program: string; version: string },
+): void {
+  const namespace = `ke-changing-${version.replace('.', '-')}`
   const own = () => get().kubectl.with({ program, namespace })
   const kubectl = (...args: string[]) => own()(args)
 
-  describe('changing', () => {
-    beforeAll(async () => {
-      await kubectl('create', 'namespace', namespace)
-    }, 30_000)
-    afterAll(async () => {
-      await kubectl('delete', 'namespace', namespace, '--timeout=60s')
-    }, 70_000)
+  beforeAll(async () => {
+    await kubectl('create', 'namespace', namespace)
+  }, 30_000)
+  afterAll(async () => {
+    await kubectl('delete', 'namespace', namespace, '--timeout=60s')
+  }, 70_000)
 
-    configTests(own)
-    rolloutTests(own, get)
-    podTests(own, get)
-    terminalTests(own)
-    deleteTests(own, get)
-  })
+  configTests(own)
+  rolloutTests(own, get)
+  podTests(own, get)
+  terminalTests(own)
+  deleteTests(own, get)
 }
 
 type GetKubectl = () => Cluster['kubectl']

@@ -8,46 +8,51 @@ import { freshImage } from '../../images/recipes.ts'
 import { type Registry, startRegistry } from '../../images/registry.ts'
 import { KEDGE, ok, until } from '../../support/machines.ts'
 import { type Cluster, useNamespace } from '../cluster.ts'
+import type { Suite } from '../suite.ts'
 
 const NAMESPACE = 'ke-images'
 const ACCOUNT = { username: 'puller', password: "pass word'$1" }
 
-export function imagesSuite(get: () => Cluster): void {
+export const imagesSuite: Suite = {
+  name: 'images',
+  machines: { servers: 1, agents: 1 },
+  tests: imagesTests,
+}
+
+function imagesTests(get: () => Cluster): void {
   const own = () => get().kubectl.with({ namespace: NAMESPACE })
   const kubectl = (...args: string[]) => own()(args)
 
-  describe('images', () => {
-    useNamespace(get, NAMESPACE)
+  useNamespace(get, NAMESPACE)
 
-    test('come by archive, in both formats', async () => {
-      const { lab, edge } = get()
-      const tar = join(lab.folder, 'docker.tar')
-      writeFileSync(tar, dockerArchive([await freshImage('kedge-test/brought:1', 'brought\n')]))
-      expect(await edge.importImages(tar)).toBe('imported docker.io/kedge-test/brought:1\n')
-      const list = await ok(edge.on([KEDGE, 'images', 'list', '--run-dir', edge.runDir]))
-      expect(list).toMatch(/docker\.io\/kedge-test\/brought:1 +[0-9a-f]{12} +\d\.\d MB/)
-      expect(list).toMatch(/docker\.io\/kedge-test\/web:1 /)
-      await run('brought', 'kedge-test/brought:1')
-      const page = ['exec', 'brought', '--', 'cat', '/www/fresh.html']
-      expect(await kubectl(...page)).toBe('brought\n')
-    })
+  test('come by archive, in both formats', async () => {
+    const { lab, edge } = get()
+    const tar = join(lab.folder, 'docker.tar')
+    writeFileSync(tar, dockerArchive([await freshImage('kedge-test/brought:1', 'brought\n')]))
+    expect(await edge.importImages(tar)).toBe('imported docker.io/kedge-test/brought:1\n')
+    const list = await ok(edge.on([KEDGE, 'images', 'list', '--run-dir', edge.runDir]))
+    expect(list).toMatch(/docker\.io\/kedge-test\/brought:1 +[0-9a-f]{12} +\d\.\d MB/)
+    expect(list).toMatch(/docker\.io\/kedge-test\/web:1 /)
+    await run('brought', 'kedge-test/brought:1')
+    const page = ['exec', 'brought', '--', 'cat', '/www/fresh.html']
+    expect(await kubectl(...page)).toBe('brought\n')
+  })
 
-    registryTests(get, own, run)
+  registryTests(get, own, run)
 
-    test('that cannot be had are named, with the reason, again and again', async () => {
-      await create('wrong', '127.0.0.1:1/not-there:1')
-      await waits('wrong', 'ImagePullBackOff')
-      const events = await kubectl('events', '--for', 'pod/wrong')
-      expect(events).toContain('Failed to pull image "127.0.0.1:1/not-there:1"')
-      expect(events).toContain('Error: ErrImagePull')
-      expect(events).toContain('Back-off pulling image "127.0.0.1:1/not-there:1"')
-      await create('never', 'kedge-test/absent:1', { imagePullPolicy: 'Never' })
-      await waits('never', 'ErrImageNeverPull')
-      await create('crooked', 'Not/A:Name:')
-      await waits('crooked', 'InvalidImageName')
-      // The agent stays well.
-      await run('after', 'kedge-test/web:1')
-    })
+  test('that cannot be had are named, with the reason, again and again', async () => {
+    await create('wrong', '127.0.0.1:1/not-there:1')
+    await waits('wrong', 'ImagePullBackOff')
+    const events = await kubectl('events', '--for', 'pod/wrong')
+    expect(events).toContain('Failed to pull image "127.0.0.1:1/not-there:1"')
+    expect(events).toContain('Error: ErrImagePull')
+    expect(events).toContain('Back-off pulling image "127.0.0.1:1/not-there:1"')
+    await create('never', 'kedge-test/absent:1', { imagePullPolicy: 'Never' })
+    await waits('never', 'ErrImageNeverPull')
+    await create('crooked', 'Not/A:Name:')
+    await waits('crooked', 'InvalidImageName')
+    // The agent stays well.
+    await run('after', 'kedge-test/web:1')
   })
 
   /** A pod on the node that has the registries. */

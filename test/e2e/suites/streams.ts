@@ -1,55 +1,62 @@
 // logs, exec, attach, cp and port-forward, to pods on both nodes. The second takes no connection.
 
-import { describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { follow } from '../../support/follow.ts'
 import { ok } from '../../support/machines.ts'
-import type { Cluster, PodView } from '../cluster.ts'
+import { type Cluster, type PodView, useExample } from '../cluster.ts'
+import type { Suite } from '../suite.ts'
 
-export function streamsSuite(get: () => Cluster, program: string): void {
+export const streamsSuite: Suite = {
+  name: 'streams',
+  machines: { servers: 1, agents: 1 },
+  isForEachKubectl: true,
+  tests: streamsTests,
+}
+
+function streamsTests(get: () => Cluster, { program }: { program: string }): void {
+  useExample(get)
   const onEachNode = async (body: (pod: PodView) => Promise<void>) => {
     const pods = await get().podsReady('app=web', 3)
     for (const node of ['server', 'edge']) await body(pods.find((pod) => pod.node === node)!)
   }
   const kubectl = () => get().kubectl.with({ program })
 
-  describe('streams', () => {
-    execTests(onEachNode, kubectl)
-    terminalTests(onEachNode, kubectl)
-    logTests(onEachNode, kubectl)
+  execTests(onEachNode, kubectl)
+  terminalTests(onEachNode, kubectl)
+  logTests(onEachNode, kubectl)
 
-    test('cp brings files there and back', () =>
-      onEachNode(async ({ name }) => {
-        const local = join(get().lab.folder, 'sent')
-        const content = 'x'.repeat(2_000_000)
-        writeFileSync(local, content)
-        await kubectl()(['cp', local, `${name}:/tmp/there`])
-        await kubectl()(['cp', `${name}:/tmp/there`, `${local}.back`])
-        expect(readFileSync(`${local}.back`, 'utf8')).toBe(content)
-      }))
+  test('cp brings files there and back', () =>
+    onEachNode(async ({ name }) => {
+      const local = join(get().lab.folder, 'sent')
+      const content = 'x'.repeat(2_000_000)
+      writeFileSync(local, content)
+      await kubectl()(['cp', local, `${name}:/tmp/there`])
+      await kubectl()(['cp', `${name}:/tmp/there`, `${local}.back`])
+      expect(readFileSync(`${local}.back`, 'utf8')).toBe(content)
+    }))
 
-    test('port-forward carries many connections', () =>
-      onEachNode(async ({ name }) => {
-        expect(
-          await pagesThrough(kubectl().argv(['port-forward', `pod/${name}`, ':8080'])),
-        ).toEqual(new Set(['hello from kedge\n']))
-      }))
+  test('port-forward carries many connections', () =>
+    onEachNode(async ({ name }) => {
+      expect(await pagesThrough(kubectl().argv(['port-forward', `pod/${name}`, ':8080']))).toEqual(
+        new Set(['hello from kedge\n']),
+      )
+    }))
 
-    test('port-forward finds a pod of a Service and of a Deployment', async () => {
-      for (const target of ['service/web', 'deployment/web']) {
-        const port = target.startsWith('service') ? ':80' : ':8080'
-        const pages = await pagesThrough(kubectl().argv(['port-forward', target, port]))
-        expect(pages).toEqual(new Set(['hello from kedge\n']))
-      }
-    })
-
-    test('the API passes requests on to a pod', () =>
-      onEachNode(async ({ name }) => {
-        const path = `/api/v1/namespaces/default/pods/${name}:8080/proxy/index.html`
-        expect(await kubectl()(['get', '--raw', path])).toBe('hello from kedge\n')
-      }))
+  test('port-forward finds a pod of a Service and of a Deployment', async () => {
+    for (const target of ['service/web', 'deployment/web']) {
+      const port = target.startsWith('service') ? ':80' : ':8080'
+      const pages = await pagesThrough(kubectl().argv(['port-forward', target, port]))
+      expect(pages).toEqual(new Set(['hello from kedge\n']))
+    }
   })
+
+  test('the API passes requests on to a pod', () =>
+    onEachNode(async ({ name }) => {
+      const path = `/api/v1/namespaces/default/pods/${name}:8080/proxy/index.html`
+      expect(await kubectl()(['get', '--raw', path])).toBe('hello from kedge\n')
+    }))
 }
 
 type OnEachNode = (body: (pod: PodView) => Promise<void>) => Promise<void>

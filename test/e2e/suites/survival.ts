@@ -1,39 +1,45 @@
 // What a kill -9 does: to kedge nothing that a pod would notice, to a container a restart.
 
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { follow } from '../../support/follow.ts'
 import { ok, until } from '../../support/machines.ts'
-import { type Cluster, nodesReady, podView, useNamespace } from '../cluster.ts'
+import { type Cluster, nodesReady, podView, useExample, useNamespace } from '../cluster.ts'
+import type { Suite } from '../suite.ts'
 
 const NAMESPACE = 'ke-survival'
 /** How often the Service must have answered to each poller while kedge was dead. */
 const ANSWERS_MIN = 20
 
-export function survivalSuite(get: () => Cluster): void {
+export const survivalSuite: Suite = {
+  name: 'survival',
+  machines: { servers: 1, agents: 1 },
+  tests: survivalTests,
+}
+
+function survivalTests(get: () => Cluster): void {
+  useExample(get)
   const own = () => get().kubectl.with({ namespace: NAMESPACE })
 
-  describe('survival', () => {
-    useNamespace(get, NAMESPACE)
-    beforeAll(() => startPollers(get(), own()), 90_000)
+  useNamespace(get, NAMESPACE)
+  beforeAll(() => startPollers(get(), own()), 90_000)
 
-    killTests(get, own)
-    watchTests(get, own)
-    containerTests(get)
+  killTests(get, own)
+  watchTests(get, own)
+  containerTests(get)
 
-    test('a node repairs its rules of Services when somebody destroys them', async () => {
-      const { server, edge, kubectl, curl } = get()
-      const ip = await kubectl(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'])
-      const page = () => curl(edge, `http://${ip}/index.html`)
-      for (const command of ['flush', 'delete']) {
-        await ok(edge.on(['nft', command, 'table', 'inet', 'kedge']))
-        await until('the repair', async () => (await page()) === 'hello from kedge\n')
-      }
-      await ok(server.on(['nft', 'flush', 'ruleset']))
-      await until('the repair of all', async () => {
-        return (await curl(server, `http://${ip}/index.html`)) === 'hello from kedge\n'
-      })
+  test('a node repairs its rules of Services when somebody destroys them', async () => {
+    const { server, edge, kubectl, curl } = get()
+    const ip = await kubectl(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'])
+    const page = () => curl(edge, `http://${ip}/index.html`)
+    for (const command of ['flush', 'delete']) {
+      await ok(edge.on(['nft', command, 'table', 'inet', 'kedge']))
+      await until('the repair', async () => (await page()) === 'hello from kedge\n')
+    }
+    await ok(server.on(['nft', 'flush', 'ruleset']))
+    await until('the repair of all', async () => {
+      return (await curl(server, `http://${ip}/index.html`)) === 'hello from kedge\n'
     })
   })
 }
