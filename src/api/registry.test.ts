@@ -7,6 +7,7 @@ const row = (group: string, version: string, plural: string) =>
     ...{ group, version, plural },
     kind: plural.slice(0, -1),
     type: 'io.k8s.api.core.v1.ConfigMap',
+    storagePrefix: `${group}.${version}/${plural}`,
   })
 
 test('rows are found by path and by kind', () => {
@@ -54,4 +55,15 @@ test('rows come and go, and the generation tells', () => {
   expect(registry.groups()).toEqual([])
   expect(registry.rows).toEqual([])
   expect(registry.generation).toBeGreaterThan(between)
+})
+
+test('no kind is stored among the objects of another', () => {
+  const stored = (group: string, storagePrefix: string, more = {}) =>
+    defineResource({ ...row(group, 'v1', 'things'), storagePrefix, ...more } as never)
+  const registry = createRegistry([stored('a.io', 'a.io/things')])
+  expect(() => registry.add(stored('b.io', 'a.io/things'))).toThrow('would be stored among')
+  expect(() => registry.add(stored('b.io', 'a.io'))).toThrow('would be stored among')
+  expect(() => registry.add(stored('b.io', 'a.io/things/of'))).toThrow('would be stored among')
+  registry.add(stored('b.io', 'a.io/things', { toStored: (object: never) => object }))
+  registry.add(stored('c.io', 'a.io/thingsofc'))
 })

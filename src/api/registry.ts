@@ -3,7 +3,8 @@
 // Rows can be added and removed while the server runs (custom resources). `generation` grows at
 // every such change, so that documents made from the registry know when they are out of date.
 
-import type { AnyRow } from './resource.ts'
+import { assert } from '../lib/assert.ts'
+import { type AnyRow, pathOf } from './resource.ts'
 
 export interface Registry {
   /** Grows whenever a row comes or goes. */
@@ -17,7 +18,10 @@ export interface Registry {
   findPreferred(group: string, plural: string): AnyRow | undefined
   /** The core group ('') first, then upstream's order, then others by name. */
   groups(): readonly ApiGroup[]
-  /** Replaces the row of the same group, version and plural, if there is one. */
+  /**
+   * Replaces the row of the same group, version and plural, if there is one. Fails when its objects
+   * would be stored among those of another kind.
+   */
   add(row: AnyRow): void
   remove(row: { group: string; version: string; plural: string }): void
 }
@@ -87,6 +91,9 @@ class RowRegistry implements Registry {
 
   add(row: AnyRow) {
     this.remove(row)
+    for (const other of this.#byPath.values()) {
+      assert(!sharesStorage(row, other), `${pathOf(row)} would be stored among ${pathOf(other)}`)
+    }
     this.#byPath.set(`${row.group}/${row.version}/${row.plural}`, row)
     this.#byKind.set(`${row.group}/${row.version}/${row.kind}`, row)
     this.#changed()
@@ -104,6 +111,14 @@ class RowRegistry implements Registry {
     this.#generation += 1
     this.#groups = undefined
   }
+}
+
+/** Whether objects of one would be found among those of the other, without being the same. */
+function sharesStorage(a: AnyRow, b: AnyRow): boolean {
+  if (!a.verbs.includes('list') || !b.verbs.includes('list')) return false
+  const [left, right] = [`${a.storagePrefix}/`, `${b.storagePrefix}/`]
+  if (left === right) return a.toStored === undefined && b.toStored === undefined
+  return left.startsWith(right) || right.startsWith(left)
 }
 
 function groupsOf(rows: readonly AnyRow[]): readonly ApiGroup[] {

@@ -4,6 +4,7 @@
 import { isDnsSubdomainName } from './names.ts'
 import type { KubeObject } from './object.ts'
 import { emptyStatus } from './schema/empty.ts'
+import { type ObjectType, objectType } from './schema/schema.ts'
 import type { FieldError } from './status.ts'
 
 export type Verb =
@@ -94,11 +95,15 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly verbs: readonly Verb[]
   /** Name in the generated schema: io.k8s.api.core.v1.Pod. */
   readonly type: string
+  /** The fields of the kind; read when first asked for. */
+  readonly schema: () => ObjectType
   /**
-   * First part of the store key, as etcd has it under /registry: "pods", "leases". Two rows with
-   * the same folder serve the same objects (events); then `toStored` and `fromStored` convert.
+   * What its keys in the store begin with, as etcd has them under /registry: "pods", "leases",
+   * "services/specs". Those of a custom resource are `<group>/<plural>`: its group has a dot, which
+   * no prefix of a built-in kind has. Two rows of one prefix serve the same objects (events): then
+   * `toStored` and `fromStored` convert.
    */
-  readonly folder: string
+  readonly storagePrefix: string
   readonly toStored?: (object: O) => KubeObject
   readonly fromStored?: (object: KubeObject) => O
 
@@ -177,7 +182,7 @@ export type ActionResource = {
  *
  *     listKind      kind + "List"              scope         'Namespaced'
  *     singular      kind in lower case         verbs         all eight
- *     folder        plural                     nameRule      DNS subdomain
+ *     storagePrefix plural                     nameRule      DNS subdomain
  *     generationOf  spec (none when no spec)   unconditionalUpdate  true, createOnUpdate false
  *     no short names, categories, columns, selectable fields, rules, warnings, parts, actions
  *
@@ -225,7 +230,8 @@ export function defineResource<O extends KubeObject>(
     shortNames: [],
     categories: [],
     verbs: ALL_VERBS,
-    folder: definition.plural,
+    schema: () => objectType(definition.type),
+    storagePrefix: definition.plural,
     generationOf: (object: O) => (object as { spec?: unknown }).spec,
     defaults: () => {},
     warnings: () => [],

@@ -7,7 +7,9 @@
 import type { Duplex } from 'node:stream'
 import { type Context, Hono } from 'hono'
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
-import type { UserInfo } from '../api/resource.ts'
+import { services } from '../api/kinds/core/service/row.ts'
+import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../api/kinds/rbac/rbac.ts'
+import type { AnyRow, UserInfo } from '../api/resource.ts'
 import { OWN_NODE_KEY } from '../pki/node-keys.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
@@ -36,6 +38,7 @@ import { metrics, ServerMetrics } from './nonresource/metrics.ts'
 import { PEERS_PATH, Peers } from './nonresource/peers.ts'
 import { version } from './nonresource/version.ts'
 import { Following } from './objects/follow.ts'
+import type { KindHooks } from './objects/hooks.ts'
 import { namespaceHooks } from './objects/namespace-hooks.ts'
 import { ServiceAddresses } from './objects/services/addresses.ts'
 import { checkDeadline } from './request/deadline.ts'
@@ -120,11 +123,11 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     ]),
     authorizer,
     admission: new AdmissionChain([...admission.plugins, ...(deps.admissionPlugins ?? [])]),
-    hooks: new Map([
-      [addresses.folder, addresses.hooks],
-      [namespaces.folder, namespaceHooks],
-      ...['roles', 'clusterroles'].map((folder) => [folder, roleHooks] as const),
-      ...['rolebindings', 'clusterrolebindings'].map((folder) => [folder, bindingHooks] as const),
+    hooks: new Map<AnyRow, KindHooks>([
+      [services, addresses.hooks],
+      [namespaces, namespaceHooks],
+      ...[roles, clusterRoles].map((row) => [row, roleHooks] as const),
+      ...[roleBindings, clusterRoleBindings].map((row) => [row, bindingHooks] as const),
     ]),
     streams: {
       ...{ clock, nodes: deps.nodes, log: deps.log, random: () => deps.random.next() },

@@ -1,5 +1,6 @@
 // Requests for resources: which row, which verb, which sub-resource.
 
+import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import type { AnyRow, UserInfo } from '../api/resource.ts'
 import { emptyList } from './objects/empty-lists.ts'
 import { questionHandler, subresourceHandler } from './objects/subresources/handlers.ts'
@@ -64,7 +65,7 @@ function verbHandler(row: AnyRow, info: RequestInfo): Handler {
   if (!isPlaced && (info.verb === 'create' || info.verb === 'deletecollection')) {
     throw methodNotAllowed()
   }
-  if (row.scope === 'Cluster' && info.namespace !== '' && row.folder !== 'namespaces') {
+  if (row.scope === 'Cluster' && info.namespace !== '' && row !== namespaces) {
     throw unknownResource()
   }
   const handler = (row.verbs as readonly string[]).includes(info.verb)

@@ -14,9 +14,9 @@ test('every path is served by one row', () => {
   expect(new Set(paths).size).toBe(paths.length)
 })
 
-test('no two rows share a folder unless they serve the same objects', () => {
+test('no two rows share a storagePrefix unless they serve the same objects', () => {
   const stored = builtInRows.filter((row) => row.verbs.includes('list'))
-  const folders = stored.filter((row) => row.toStored === undefined).map((row) => row.folder)
+  const folders = stored.filter((row) => row.toStored === undefined).map((row) => row.storagePrefix)
   expect(new Set(folders).size).toBe(folders.length)
 })
 

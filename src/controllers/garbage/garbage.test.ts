@@ -163,10 +163,10 @@ describe('planGarbage', () => {
   })
 
   test('sees through every kind that can go, once', () => {
-    const folders = collectable(builtInRows).map(({ folder }) => folder)
-    expect(new Set(folders).size).toBe(folders.length)
-    expect(folders).not.toContain('events')
-    expect(folders).toContain('secrets')
+    const prefixes = collectable(builtInRows).map(({ storagePrefix }) => storagePrefix)
+    expect(new Set(prefixes).size).toBe(prefixes.length)
+    expect(prefixes).not.toContain('events')
+    expect(prefixes).toContain('secrets')
   })
 })
 

@@ -98,8 +98,8 @@ export function collectable(rows: readonly AnyRow[]): AnyRow[] {
     const isFollowable = ['delete', 'list', 'watch'].every((verb) =>
       (row.verbs as readonly string[]).includes(verb),
     )
-    if (!isFollowable || seen.has(row.folder)) return false
-    seen.add(row.folder)
+    if (!isFollowable || seen.has(row.storagePrefix)) return false
+    seen.add(row.storagePrefix)
     return true
   })
 }

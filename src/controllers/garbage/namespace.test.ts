@@ -104,9 +104,9 @@ describe('the plans for a namespace', () => {
 
   test('take every kind once, and pods apart', () => {
     const kinds = planKinds(builtInRows)
-    const folders = kinds.map(({ folder }) => folder)
-    expect(new Set(folders).size).toBe(folders.length)
-    expect(folders).not.toContain('pods')
+    const prefixes = kinds.map(({ storagePrefix }) => storagePrefix)
+    expect(new Set(prefixes).size).toBe(prefixes.length)
+    expect(prefixes).not.toContain('pods')
     expect(kinds.every(({ scope }) => scope === 'Namespaced')).toBe(true)
   })
 

@@ -86,11 +86,11 @@ async function empty(
 
 /** Every namespaced kind but pods that can be deleted; of two views of the same objects, one. */
 export function planKinds(rows: readonly AnyRow[]): AnyRow[] {
-  const seen = new Set<string>([pods.folder])
+  const seen = new Set<string>([pods.storagePrefix])
   return rows.filter((row) => {
     const isOurs = row.scope === 'Namespaced' && row.verbs.includes('delete')
-    if (!isOurs || seen.has(row.folder)) return false
-    seen.add(row.folder)
+    if (!isOurs || seen.has(row.storagePrefix)) return false
+    seen.add(row.storagePrefix)
     return true
   })
 }

@@ -196,7 +196,7 @@ function no(reason: string): Decision {
 
 /** Which pods are bound to which node, and what they read. Follows the store. */
 export class PodGraph implements Follower {
-  readonly folder = 'pods'
+  readonly storagePrefix = 'pods'
   readonly #pods = new Map<string, { node: string; references: readonly string[] }>()
   /** How many pods of a node read an object: `node object` to a count. */
   readonly #counts = new Map<string, number>()
@@ -207,7 +207,7 @@ export class PodGraph implements Follower {
 
   /** `pod` as namespace/name. */
   isBound(node: string, pod: string): boolean {
-    return this.#pods.get(`${this.folder}/${pod}`)?.node === node
+    return this.#pods.get(`${this.storagePrefix}/${pod}`)?.node === node
   }
 
   reset(): void {

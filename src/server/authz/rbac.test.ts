@@ -15,7 +15,7 @@ function anRbac(objects: Record<string, KubeObject & object>): Rbac {
   const rbac = new Rbac()
   for (const follower of rbac.followers) {
     for (const [key, object] of Object.entries(objects)) {
-      if (key.startsWith(`${follower.folder}/`)) follower.put(entry(key, object))
+      if (key.startsWith(`${follower.storagePrefix}/`)) follower.put(entry(key, object))
     }
   }
   return rbac
@@ -77,7 +77,7 @@ describe('Rbac', () => {
 
   test('follows changes', () => {
     const rbac = anRbac(objects)
-    const bindings = rbac.followers.find(({ folder }) => folder === 'rolebindings')!
+    const bindings = rbac.followers.find(({ storagePrefix }) => storagePrefix === 'rolebindings')!
     const key = 'rolebindings/shop/devs'
     bindings.put(entry(key, { ...objects[key], subjects: [{ kind: 'User', name: 'joe' }] }))
     expect(rbac.decide(access()).allowed).toBe(false)

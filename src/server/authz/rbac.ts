@@ -91,17 +91,17 @@ function roleKey(kind: string, namespace: string, name: string): string {
 }
 
 class RoleFollower implements Follower {
-  readonly folder: string
+  readonly storagePrefix: string
   readonly #roles: Map<string, AnyRole>
 
-  constructor(folder: string, roles: Map<string, AnyRole>) {
-    this.folder = folder
+  constructor(storagePrefix: string, roles: Map<string, AnyRole>) {
+    this.storagePrefix = storagePrefix
     this.#roles = roles
   }
 
   reset(): void {
     for (const key of this.#roles.keys()) {
-      if (key.startsWith(`${this.folder}/`)) this.#roles.delete(key)
+      if (key.startsWith(`${this.storagePrefix}/`)) this.#roles.delete(key)
     }
   }
 
@@ -115,12 +115,12 @@ class RoleFollower implements Follower {
 }
 
 class BindingFollower implements Follower {
-  readonly folder: string
+  readonly storagePrefix: string
   readonly #index: Index
   readonly #known = new Map<string, AnyBinding>()
 
-  constructor(folder: string, index: Index) {
-    this.folder = folder
+  constructor(storagePrefix: string, index: Index) {
+    this.storagePrefix = storagePrefix
     this.#index = index
   }
 

@@ -99,7 +99,8 @@ function resourceEntry(registry: Registry, row: AnyRow) {
 /** Kinds that are stored nowhere have none; those stored as another kind have that one's. */
 function storageHash(registry: Registry, row: AnyRow): { storageVersionHash?: string } {
   if (!row.verbs.includes('watch')) return {}
-  const isStored = (other: AnyRow) => other.folder === row.folder && other.toStored === undefined
+  const isStored = (other: AnyRow) =>
+    other.storagePrefix === row.storagePrefix && other.toStored === undefined
   const stored = row.toStored === undefined ? row : (registry.rows.find(isStored) ?? row)
   return { storageVersionHash: storageVersionHash(stored) }
 }

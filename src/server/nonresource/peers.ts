@@ -16,7 +16,7 @@ export const PEERS_PATH = '/kedge/v1/peers'
 const encoder = new TextEncoder()
 
 export class Peers implements Follower {
-  readonly folder = nodes.folder
+  readonly storagePrefix = nodes.storagePrefix
   /** The line of each node that has a range. */
   readonly #lines = new Map<string, string>()
   readonly #readers = new Set<Reader>()
@@ -31,7 +31,7 @@ export class Peers implements Follower {
   }
 
   remove({ key }: Pick<Entry, 'key'>): void {
-    this.#change(key.slice(this.folder.length + 1), undefined)
+    this.#change(key.slice(this.storagePrefix.length + 1), undefined)
   }
 
   /** Heartbeats change Nodes all the time, and the line of hardly any. */

@@ -1,13 +1,13 @@
 // The server's own view of its store: one watch over everything, handed to whoever keeps an index.
 //
-// A follower gets the present entries of its folder at once, then every change in order.
+// A follower gets the present entries of its storagePrefix at once, then every change in order.
 
 import type { Log } from '../../lib/log.ts'
 import { type Entry, SlowWatcherError, type Store, type StoreEvent } from '../../store/store.ts'
 
 export interface Follower {
   /** What the keys that it is about begin with, up to a slash: pods, services/specs. */
-  readonly folder: string
+  readonly storagePrefix: string
   /** Forgets everything; the entries as they are now follow. */
   reset(): void
   put(entry: Entry): void
@@ -17,7 +17,7 @@ export interface Follower {
 export class Following {
   readonly #store: Store
   readonly #log: Log
-  /** By the first part of their folder. */
+  /** By the first part of their storagePrefix. */
   readonly #followers = new Map<string, Follower[]>()
   /** Where the watch goes on. */
   #revision: number
@@ -30,7 +30,7 @@ export class Following {
 
   /** To be called before `run`. */
   add(follower: Follower): void {
-    const root = rootOf(follower.folder)
+    const root = rootOf(follower.storagePrefix)
     const others = this.#followers.get(root) ?? []
     this.#followers.set(root, [...others, follower])
     this.#fill(follower)
@@ -61,14 +61,14 @@ export class Following {
 
   #fill(follower: Follower): void {
     follower.reset()
-    for (const entry of this.#store.list(`${follower.folder}/`).entries) {
+    for (const entry of this.#store.list(`${follower.storagePrefix}/`).entries) {
       this.#tell(entry.key, () => follower.put(entry))
     }
   }
 
   #handOut({ type, entry }: StoreEvent): void {
     for (const follower of this.#followers.get(rootOf(entry.key)) ?? []) {
-      if (!entry.key.startsWith(`${follower.folder}/`)) continue
+      if (!entry.key.startsWith(`${follower.storagePrefix}/`)) continue
       this.#tell(entry.key, () => (type === 'put' ? follower.put(entry) : follower.remove(entry)))
     }
   }

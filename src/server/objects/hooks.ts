@@ -1,7 +1,8 @@
 // What a few kinds do around their writes, beyond what rows can say: Services allocate addresses,
-// namespaces are emptied before they go. Keyed by the folder of the kind.
+// namespaces are emptied before they go. Keyed by the row of the kind.
 
 import type { AnyObject } from '../../api/object.ts'
+import type { AnyRow } from '../../api/resource.ts'
 import type { DeleteOptions } from '../request/options.ts'
 import type { ResourceRequest } from '../server.ts'
 
@@ -22,4 +23,4 @@ export type KindHooks = {
   ): AnyObject | 'gone' | 'pending'
 }
 
-export type ObjectHooks = ReadonlyMap<string, KindHooks>
+export type ObjectHooks = ReadonlyMap<AnyRow, KindHooks>

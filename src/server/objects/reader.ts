@@ -24,13 +24,13 @@ export function readObject<O extends KubeObject>(
  * `get` looks into the store for what it does not know. Objects are shared: not to be changed.
  */
 export class KindCache<O extends KubeObject> implements Follower {
-  readonly folder: string
+  readonly storagePrefix: string
   readonly #row: ResourceRow<O>
   readonly #store: Store
   readonly #objects = new Map<string, O>()
 
   constructor(row: ResourceRow<O>, store: Store) {
-    this.folder = row.folder
+    this.storagePrefix = row.storagePrefix
     this.#row = row
     this.#store = store
   }

@@ -18,8 +18,8 @@ const PLAIN = /^[\x22-\x7d]*$/
 /** `pods/default/web`, `nodes/a`. Throws 400 for a name that no key is long enough for. */
 export function storeKey(row: AnyRow, namespace: string, name: string): string {
   const part = keyPart(name)
-  const key =
-    row.scope === 'Namespaced' ? `${row.folder}/${namespace}/${part}` : `${row.folder}/${part}`
+  const { storagePrefix, scope } = row
+  const key = `${storagePrefix}/${scope === 'Namespaced' ? `${namespace}/` : ''}${part}`
   if (key.length <= KEY_LETTERS_MAX) return key
   throw badRequest(`metadata.name: Too long: may not be more than ${KEY_LETTERS_MAX} bytes`)
 }
@@ -42,8 +42,8 @@ export function keyPart(name: string): string {
 /** What all keys of a kind begin with, in one namespace or in all. */
 export function storePrefix(row: AnyRow, namespace: string): string {
   return row.scope === 'Namespaced' && namespace !== ''
-    ? `${row.folder}/${namespace}/`
-    : `${row.folder}/`
+    ? `${row.storagePrefix}/${namespace}/`
+    : `${row.storagePrefix}/`
 }
 
 const heads = new WeakMap<AnyRow, string>()

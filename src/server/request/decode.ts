@@ -60,7 +60,7 @@ export async function decodeTyped(
 
 /** Defaults of the facts, then those of the row. */
 export function withDefaults(row: AnyRow, object: AnyObject): AnyObject {
-  applyDefaults(object, objectType(row.type))
+  applyDefaults(object, row.schema())
   row.defaults(object)
   return object
 }

@@ -8,56 +8,67 @@ import { decodeMetadata, decodeStored, objectText } from '../objects/stored.ts'
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 
+/** One value for each entry and row, made at the first question; gone with the entry. */
+class PerRow<T> {
+  readonly #first = new WeakMap<Entry, { row: AnyRow; value: T }>()
+  readonly #others = new WeakMap<Entry, Map<AnyRow, T>>()
+
+  of(entry: Entry, row: AnyRow, make: () => T): T {
+    const first = this.#first.get(entry)
+    if (first?.row === row) return first.value
+    if (first === undefined) {
+      const value = make()
+      this.#first.set(entry, { row, value })
+      return value
+    }
+    let others = this.#others.get(entry)
+    if (others === undefined) {
+      others = new Map()
+      this.#others.set(entry, others)
+    }
+    let value = others.get(row)
+    if (value === undefined) {
+      value = make()
+      others.set(row, value)
+    }
+    return value
+  }
+}
+
 const encoder = new TextEncoder()
-const lines = new WeakMap<Entry, Map<string, Uint8Array>>()
 type Labels = AnyObject['metadata']['labels']
 
-const labels = new WeakMap<Entry, { labels: Labels }>()
-const objects = new WeakMap<Entry, Map<AnyRow, AnyObject>>()
+/**
+ * By entry, then by row: rows of several versions or groups may serve the same entry, each in its
+ * own words. Nearly always it is one.
+ */
+const lines = new PerRow<Map<EventType, Uint8Array>>()
+const labels = new PerRow<{ labels: Labels }>()
+const objects = new PerRow<AnyObject>()
 
 export function eventLine(type: EventType, objectJson: string): Uint8Array {
   return encoder.encode(`{"type":"${type}","object":${objectJson}}\n`)
 }
 
-/** The line for `entry` as it stands. `row` matters where two kinds share a folder. */
+/** The line for `entry` as it stands, as `row` has it. */
 export function entryLine(type: EventType, row: AnyRow, entry: Entry): Uint8Array {
-  const key = `${type} ${row.group}`
-  let known = lines.get(entry)
-  if (known === undefined) {
-    known = new Map()
-    lines.set(entry, known)
-  }
-  let line = known.get(key)
+  const known = lines.of(entry, row, () => new Map())
+  let line = known.get(type)
   if (line === undefined) {
     line = eventLine(type, objectText(row, entry))
-    known.set(key, line)
+    known.set(type, line)
   }
   return line
 }
 
 /** The parsed object, shared by all who look at it: not to be changed. */
 export function sharedObject(row: AnyRow, entry: Entry): AnyObject {
-  let known = objects.get(entry)
-  if (known === undefined) {
-    known = new Map()
-    objects.set(entry, known)
-  }
-  let object = known.get(row)
-  if (object === undefined) {
-    object = decodeStored(row, entry)
-    known.set(row, object)
-  }
-  return object
+  return objects.of(entry, row, () => decodeStored(row, entry))
 }
 
 /** The labels, likewise. */
 export function sharedLabels(row: AnyRow, entry: Entry): Labels {
-  let found = labels.get(entry)
-  if (found === undefined) {
-    found = { labels: decodeMetadata(row, entry).labels }
-    labels.set(entry, found)
-  }
-  return found.labels
+  return labels.of(entry, row, () => ({ labels: decodeMetadata(row, entry).labels })).labels
 }
 
 /** What a watcher with a selector is told; undefined when the event is none of its business. */

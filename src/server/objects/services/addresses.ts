@@ -30,7 +30,7 @@ const DRY_RUN_PORT = 32_769
 const RANGE_SIZE_MAX = 1 << 20
 
 export class ServiceAddresses implements Follower {
-  readonly folder = services.folder
+  readonly storagePrefix = services.storagePrefix
   readonly #settings: Settings
   readonly #addresses: NumberPool
   readonly #ports: NumberPool

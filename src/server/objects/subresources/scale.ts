@@ -112,7 +112,7 @@ async function applyScale(request: ResourceRequest, scale: ScaleResource): Promi
         ...writerOf(request, options.fieldManager),
         live: old,
         config,
-        objectType: objectType(row.type),
+        objectType: row.schema(),
         kind: row.kind,
         force: options.force,
       })

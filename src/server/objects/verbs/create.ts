@@ -99,7 +99,7 @@ export function creation(
     begin() {
       object.metadata.creationTimestamp = formatTime(server.clock.nowMs())
       object.metadata.uid = server.random.uuid()
-      return server.hooks.get(row.folder)?.beginCreate?.(request, object, dryRun)
+      return server.hooks.get(row)?.beginCreate?.(request, object, dryRun)
     },
     prepare() {
       prepare(request, object)

@@ -79,7 +79,7 @@ async function removeEntry(
   options: DeleteOptions,
 ): Promise<Deleted | undefined> {
   const { server, row } = request
-  const hooks = server.hooks.get(row.folder)
+  const hooks = server.hooks.get(row)
   const marked = hooks?.planDelete
     ? hooks.planDelete(request, old, options)
     : planDeletion(row, old, options, server.clock.nowMs())

@@ -34,7 +34,7 @@ export function noteOwners(
   fieldManager: string,
 ): void {
   const writer = writerOf(request, fieldManager)
-  const type = objectType(request.row.type)
+  const type = request.row.schema()
   try {
     const managedFields = updateManagedFields({ ...writer, live, updated, objectType: type })
     setManagedFields(updated, managedFields)

@@ -6,7 +6,6 @@ import type { AnyObject } from '../../../api/object.ts'
 import { applyConfiguration } from '../../../api/patch/apply/apply.ts'
 import { applyPatch, type PatchType, patchTypeOf, UNREADABLE } from '../../../api/patch/patch.ts'
 import { type AnyRow, groupVersionOf, type PartResource } from '../../../api/resource.ts'
-import { objectType } from '../../../api/schema/schema.ts'
 import {
   ApiError,
   badRequest,
@@ -69,7 +68,7 @@ function patcher(
     if (old === undefined) throw notFound(row, info.name)
     // The result shares parts with what was patched, and `old` must stay as it is.
     const live = structuredClone(old)
-    const patched = applyPatch({ type, body, live, objectType: objectType(row.type) })
+    const patched = applyPatch({ type, body, live, objectType: row.schema() })
     const shown = () => (type === 'strategic' ? goText(body) : JSON.stringify(patched))
     const fixed = type === 'strategic'
     const object = decodePatched(request, patched, { strictFaults, options, shown, fixed })
@@ -116,7 +115,7 @@ function decodePatched(
   const refused = (why: string) =>
     invalid({ group: '', kind: '' }, '', [fieldError.invalid('patch', shown(), why)])
   try {
-    const decoded = decodeValue(patched, objectType(row.type))
+    const decoded = decodeValue(patched, row.schema())
     const faults = [...strictFaults, ...decoded.strictFaults]
     if (faults.length > 0 && options.fieldValidation === 'Strict') {
       throw refused(`strict decoding error: ${faults.join(', ')}`)
@@ -144,7 +143,7 @@ function applier(request: ResourceRequest, text: string, options: WriteOptions):
   return (old) => {
     const { object: merged, managedFields } = applyConfiguration({
       ...writerOf(request, options.fieldManager),
-      ...{ live: old, config, objectType: objectType(row.type), kind: row.kind },
+      ...{ live: old, config, objectType: row.schema(), kind: row.kind },
       force: options.force,
     })
     reportDuplicates(request, duplicates, options)
@@ -185,7 +184,7 @@ function reportDuplicates(
 /** The configuration has been checked against the type; what is left to fail is upstream's 500. */
 function decodeApplied(row: AnyRow, merged: object): AnyObject {
   try {
-    return decodeValue(structuredClone(merged), objectType(row.type)).object as AnyObject
+    return decodeValue(structuredClone(merged), row.schema()).object as AnyObject
   } catch (error) {
     if (error instanceof DecodeError) {
       throw new ApiError(500, '', `failed to convert typed object to object: ${error.message}`)

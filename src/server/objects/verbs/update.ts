@@ -155,7 +155,7 @@ function replacement(
   request: ResourceRequest,
   { entry, object, old, part, dryRun }: Replacement,
 ): Steps<Written | undefined> {
-  const hooks = request.server.hooks.get(request.row.folder)
+  const hooks = request.server.hooks.get(request.row)
   return {
     begin: () => hooks?.beginUpdate?.(request, object, old, dryRun),
     prepare() {

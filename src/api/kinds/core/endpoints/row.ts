@@ -10,7 +10,7 @@ export const endpoints = defineResource<Endpoints>({
   version: 'v1',
   kind: 'Endpoints',
   plural: 'endpoints',
-  folder: 'services/endpoints',
+  storagePrefix: 'services/endpoints',
   type: 'io.k8s.api.core.v1.Endpoints',
   metadataJudges: ['change', 'whole'],
   shortNames: ['ep'],

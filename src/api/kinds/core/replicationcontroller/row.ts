@@ -14,7 +14,7 @@ export const replicationControllers = defineResource<ReplicationController>({
   version: 'v1',
   kind: 'ReplicationController',
   plural: 'replicationcontrollers',
-  folder: 'controllers',
+  storagePrefix: 'controllers',
   type: 'io.k8s.api.core.v1.ReplicationController',
   shortNames: ['rc'],
   categories: ['all'],

@@ -14,7 +14,7 @@ export const services = defineResource<Service>({
   version: 'v1',
   kind: 'Service',
   plural: 'services',
-  folder: 'services/specs',
+  storagePrefix: 'services/specs',
   type: 'io.k8s.api.core.v1.Service',
   shortNames: ['svc'],
   categories: ['all'],

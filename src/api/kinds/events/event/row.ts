@@ -15,7 +15,7 @@ const common = {
   version: 'v1',
   kind: 'Event',
   plural: 'events',
-  folder: 'events',
+  storagePrefix: 'events',
   shortNames: ['ev'],
   createOnUpdate: true,
   volatile: true,
