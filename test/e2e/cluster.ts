@@ -26,6 +26,7 @@ export type Cluster = {
   /** Of the server too, if it has one. */
   nodeCount: number
   kubectl: Kubectl
+  kubeconfig: string
   imagesTar: string
   /** Runs a shell line in a pod and returns what it printed. */
   inPod(pod: string, script: string, kubectl?: Kubectl): Promise<string>
@@ -83,6 +84,7 @@ async function buildCluster(lab: Lab, machines: Machines): Promise<Cluster & Asy
     },
     nodeCount: nodes.length,
     kubectl,
+    kubeconfig,
     imagesTar,
     inPod: (pod, script, own = kubectl) => own(['exec', pod, '--', 'sh', '-c', script]),
     curl: (from, url) => ok(from.on(['curl', '-sS', '--fail', '--max-time', '2', url])),

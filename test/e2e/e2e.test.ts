@@ -12,6 +12,7 @@ import {
   shuffled,
 } from './suite.ts'
 import { changingSuite } from './suites/changing.ts'
+import { clientsSuite } from './suites/clients.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
 import { imagesSuite } from './suites/images.ts'
 import { lookingSuite } from './suites/looking.ts'
@@ -26,6 +27,7 @@ const SUITES: readonly Suite[] = [
   lookingSuite,
   streamsSuite,
   changingSuite,
+  clientsSuite,
   podsSuite,
   imagesSuite,
   nodesSuite,

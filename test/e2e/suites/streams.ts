@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { follow } from '../../support/follow.ts'
-import { ok } from '../../support/machines.ts'
+import { ok, run } from '../../support/machines.ts'
 import { type Cluster, type PodView, useExample } from '../cluster.ts'
 import type { Suite } from '../suite.ts'
 
@@ -23,7 +23,7 @@ function streamsTests(get: () => Cluster, { program }: { program: string }): voi
   }
   const kubectl = () => get().kubectl.with({ program })
 
-  execTests(onEachNode, kubectl)
+  execTests(onEachNode, kubectl, get)
   terminalTests(onEachNode, kubectl)
   logTests(onEachNode, kubectl)
 
@@ -44,6 +44,14 @@ function streamsTests(get: () => Cluster, { program }: { program: string }): voi
       )
     }))
 
+  test('port-forward says why nothing answers', () =>
+    onEachNode(async ({ name }) => {
+      await using forward = follow(kubectl().argv(['port-forward', `pod/${name}`, ':9']))
+      const [, port] = /127\.0\.0\.1:(\d+)/.exec(await forward.until('-> 9'))!
+      await run(['curl', '-s', '--max-time', '5', `http://127.0.0.1:${port}/`])
+      await forward.until('dial tcp 127.0.0.1:9: connect: connection refused')
+    }))
+
   test('port-forward finds a pod of a Service and of a Deployment', async () => {
     for (const target of ['service/web', 'deployment/web']) {
       const port = target.startsWith('service') ? ':80' : ':8080'
@@ -62,7 +70,7 @@ function streamsTests(get: () => Cluster, { program }: { program: string }): voi
 type OnEachNode = (body: (pod: PodView) => Promise<void>) => Promise<void>
 type GetKubectl = () => Cluster['kubectl']
 
-function execTests(onEachNode: OnEachNode, kubectl: GetKubectl): void {
+function execTests(onEachNode: OnEachNode, kubectl: GetKubectl, get: () => Cluster): void {
   test('exec gives output, errors, input and the exit code', () =>
     onEachNode(async ({ name }) => {
       const script = 'echo out; echo err >&2; exit 7'
@@ -78,11 +86,34 @@ function execTests(onEachNode: OnEachNode, kubectl: GetKubectl): void {
       expect(await kubectl()(['exec', '-i', name, '--', 'cat'], much)).toBe(much)
     }))
 
+  test('exec and cp tell how a command ended while there is input left, over either protocol', () =>
+    onEachNode(async ({ name }) => {
+      const much = 'x'.repeat(20_000_000)
+      const script = 'head -c 3000000 | wc -c; exit 9'
+      for (const webSockets of ['true', 'false']) {
+        const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: webSockets }
+        for (let i = 0; i < 5; i++) {
+          const argv = kubectl().argv(['exec', '-i', name, '--', 'sh', '-c', script])
+          expect(await run(argv, { stdin: much, env })).toMatchObject({
+            code: 9,
+            stdout: '3000000\n',
+          })
+        }
+        const local = join(get().lab.folder, 'large')
+        writeFileSync(local, Buffer.alloc(70_000_000))
+        // A disk of 64 MiB.
+        const copied = await run(kubectl().argv(['cp', local, `${name}:/dev/shm/large`]), { env })
+        expect(copied.code).toBe(1)
+        expect(copied.stderr).toContain('No space left on device')
+        await kubectl()(['exec', name, '--', 'rm', '-f', '/dev/shm/large'])
+      }
+    }))
+
   test('exec says what cannot be run, and where nothing runs', () =>
     onEachNode(async ({ name }) => {
       const absent = await kubectl().try(['exec', name, '--', 'no-such-program'])
       expect(absent.code).toBeGreaterThan(0)
-      expect(absent.stderr).toContain('executable file not found in $PATH')
+      expect(absent.stderr.match(/executable file not found in \$PATH/g)).toHaveLength(1)
       const nowhere = await kubectl().try(['exec', name, '-c', 'none', '--', 'true'])
       expect(nowhere.stderr).toContain(`container none is not valid for pod ${name}`)
     }))
