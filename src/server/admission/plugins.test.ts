@@ -29,8 +29,14 @@ function attributes(object: object | undefined, more: Partial<Attributes> = {}, 
     call,
   } as unknown as ResourceRequest
   return {
-    ...{ request, operation: 'CREATE', subresource: '', namespace: 'default', name: 'web' },
-    ...{ object: object as AnyObject, old: undefined, dryRun: false },
+    request,
+    operation: 'CREATE',
+    subresource: '',
+    namespace: 'default',
+    name: 'web',
+    object: object as AnyObject,
+    old: undefined,
+    dryRun: false,
     ...more,
   } as Attributes
 }

@@ -19,7 +19,8 @@ function stored(object: object) {
 }
 
 const object = {
-  ...{ kind: 'ConfigMap', apiVersion: 'v1' },
+  kind: 'ConfigMap',
+  apiVersion: 'v1',
   metadata: { resourceVersion: '5', name: 'a', namespace: 'default', labels: { x: 'y' } },
   data: { k: '}"]\\' },
 }

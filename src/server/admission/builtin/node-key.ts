@@ -12,33 +12,50 @@ import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
 
 export type NodeKeyDeps = { keys: NodeKeys; mayDo: (access: Access) => boolean }
 
-export function nodeKey({ keys, mayDo }: NodeKeyDeps): AdmissionPlugin {
+export function nodeKey(deps: NodeKeyDeps): AdmissionPlugin {
   return {
     name: 'NodeKey',
-    async validate(attributes) {
-      const { request, operation, subresource, object, dryRun } = attributes
+    handles: ['CREATE'],
+    // Only what is about it waits: every write is asked here.
+    validate(attributes) {
+      const { request, subresource, object } = attributes
       const { group, plural } = request.row
       if (group !== 'certificates.k8s.io' || plural !== 'certificatesigningrequests') return
-      if (operation !== 'CREATE' || subresource !== '') return
+      if (subresource !== '') return
       const csr = object as unknown as CertificateSigningRequest
-      if (csr.spec.signerName !== SIGNER.kubeletClient || !isApproved(attributes, mayDo)) return
-      const asked = await subjectOf(csr)
-      if (asked === undefined) return
-      const { node, key } = asked
-      const isSelf = nodeNameOf(request.user) === node
-      const shown = isSelf ? request.call.env.clientCertificate?.publicKeySha256 : undefined
-      if (await keys.claim(node, { key, shown, dryRun })) return
-      throw refused(attributes, foreignKey(node))
+      const isAbout = csr.spec.signerName === SIGNER.kubeletClient
+      if (isAbout && isApproved(attributes, deps.mayDo)) return claim(deps, attributes, csr)
     },
   }
+}
+
+async function claim(
+  { keys }: NodeKeyDeps,
+  attributes: Attributes,
+  csr: CertificateSigningRequest,
+): Promise<void> {
+  const asked = await subjectOf(csr)
+  if (asked === undefined) return
+  const { node, key } = asked
+  const { request, dryRun } = attributes
+  const isSelf = nodeNameOf(request.user) === node
+  const shown = isSelf ? request.call.env.clientCertificate?.publicKeySha256 : undefined
+  if (await keys.claim(node, { key, shown, dryRun })) return
+  throw refused(attributes, foreignKey(node))
 }
 
 /** Only what is approved without a person binds a name; for the rest, its first use does. */
 function isApproved({ request }: Attributes, mayDo: NodeKeyDeps['mayDo']): boolean {
   const { user } = request
   const access = {
-    ...{ user, verb: 'create', isResource: true as const, namespace: '', name: '' },
-    ...{ group: 'certificates.k8s.io', version: '*', resource: 'certificatesigningrequests' },
+    user,
+    verb: 'create',
+    isResource: true as const,
+    namespace: '',
+    name: '',
+    group: 'certificates.k8s.io',
+    version: '*',
+    resource: 'certificatesigningrequests',
   }
   const rights = nodeNameOf(user) ? ['selfnodeclient', 'nodeclient'] : ['nodeclient']
   return rights.some((subresource) => mayDo({ ...access, subresource }))

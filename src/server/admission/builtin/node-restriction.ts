@@ -259,8 +259,15 @@ function checkAudience(
     return token != null && [audience, told].includes(token.audience ?? '')
   })
   const access = {
-    ...{ user, verb: 'request-serviceaccounts-token-audience', isResource: true as const },
-    ...{ group: '', version: 'v1', resource: told, subresource: '', namespace, name },
+    user,
+    verb: 'request-serviceaccounts-token-audience',
+    isResource: true as const,
+    group: '',
+    version: 'v1',
+    resource: told,
+    subresource: '',
+    namespace,
+    name,
   }
   if (isNamed || mayDo(access)) return
   throw refused(

@@ -21,7 +21,9 @@ test('a Service gets an address of its own, above those that are kept for who as
   expect(new Set(addresses).size).toBe(20)
   for (const address of addresses) expect(address).toMatch(/^10\.43\.([1-9]|\d\d+)\./)
   expect(made[0]!.json.spec).toMatchObject({
-    ...{ clusterIPs: [addresses[0]], ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' },
+    clusterIPs: [addresses[0]],
+    ipFamilies: ['IPv4'],
+    ipFamilyPolicy: 'SingleStack',
   })
 })
 

@@ -104,8 +104,16 @@ function accessIn({ resourceAttributes, nonResourceAttributes }: Spec, user: Use
   const { subresource = '', namespace = '', name = '' } = resourceAttributes
   const selectors = selectorsIn(resourceAttributes)
   return {
-    ...{ user, verb, isResource: true, group, version, resource, subresource },
-    ...{ namespace, name, ...selectors },
+    user,
+    verb,
+    isResource: true,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name,
+    ...selectors,
   }
 }
 

@@ -67,7 +67,9 @@ function following(options: DeleteOptions, marked: AnyObject): DeleteOptions {
 function withReason(pod: Pod, nowMs: number): AnyObject {
   const target = podCondition(
     {
-      ...{ type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' },
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
       message: 'Eviction API: evicting',
     },
     nowMs,

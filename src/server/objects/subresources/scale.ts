@@ -28,7 +28,9 @@ import { readPatch, wrongPatchType } from '../verbs/patch.ts'
 import { changeObject, matchName, type ObjectForm } from '../verbs/update.ts'
 
 const SCALE: BodyType = {
-  ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
   type: 'io.k8s.api.autoscaling.v1.Scale',
 }
 
@@ -193,7 +195,8 @@ function scaleOf(object: AnyObject, scale: ScaleResource): Scale {
   const replicas = Number(at(object, scale.specReplicas) ?? 0)
   const selector = selectorText(at(object, scale.selector))
   return {
-    ...{ kind: SCALE.kind, apiVersion: `${SCALE.group}/${SCALE.version}` },
+    kind: SCALE.kind,
+    apiVersion: `${SCALE.group}/${SCALE.version}`,
     metadata: JSON.parse(JSON.stringify(metadata)),
     spec: replicas === 0 ? {} : { replicas },
     status: {

@@ -37,7 +37,8 @@ test('a binding gives a pod its node, once', async () => {
   expect(conditionOf(pod, 'PodScheduled')).toMatchObject({ status: 'True' })
   const again = await server.call('POST', `${HERE}/pods/p/binding`, { body: binding('p', 'm') })
   expect(again.json).toMatchObject({
-    ...{ code: 409, reason: 'Conflict' },
+    code: 409,
+    reason: 'Conflict',
     message:
       'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n"',
   })
@@ -61,10 +62,12 @@ test('an eviction marks a pod with the reason, then deletes it with its time to 
   await create(server, `${HERE}/pods/p/eviction`, { metadata: { name: 'p' } })
   const pod = (await server.call('GET', `${HERE}/pods/p`)).json
   expect(pod.metadata).toMatchObject({
-    ...{ deletionGracePeriodSeconds: 30, deletionTimestamp: '2026-01-01T00:00:30Z' },
+    deletionGracePeriodSeconds: 30,
+    deletionTimestamp: '2026-01-01T00:00:30Z',
   })
   expect(conditionOf(pod, 'DisruptionTarget')).toMatchObject({
-    ...{ status: 'True', reason: 'EvictionByEvictionAPI' },
+    status: 'True',
+    reason: 'EvictionByEvictionAPI',
   })
 })
 
@@ -91,7 +94,9 @@ test('scale is the same for everything that has replicas', async () => {
   await create(server, path, { metadata: { name: 'r' }, spec })
   const scale = (await server.call('GET', `${path}/r/scale`)).json
   expect(scale).toMatchObject({
-    ...{ kind: 'Scale', apiVersion: 'autoscaling/v1', spec: { replicas: 2 } },
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    spec: { replicas: 2 },
     status: { replicas: 0, selector: 'app=a,tier=b' },
   })
   const more = await server.call('PUT', `${path}/r/scale`, {
@@ -115,7 +120,8 @@ test('a token says whom it is for and how long it is good', async () => {
   expect(status.expirationTimestamp).toBe('2026-01-01T00:20:00Z')
   const claims = JSON.parse(Buffer.from(status.token.split('.')[1], 'base64url').toString())
   expect(claims).toMatchObject({
-    ...{ aud: ['vault'], sub: 'system:serviceaccount:default:default' },
+    aud: ['vault'],
+    sub: 'system:serviceaccount:default:default',
     'kubernetes.io': { namespace: 'default', serviceaccount: { name: 'default' } },
   })
   const short = await server.call('POST', path, { body: { spec: { expirationSeconds: 10 } } })
@@ -152,7 +158,8 @@ test('anybody may be asked about: tokens, rights, and who one is', async () => {
   const tokens = '/apis/authentication.k8s.io/v1/tokenreviews'
   const good = await create(server, tokens, { spec: { token: status.token } })
   expect(good.status).toMatchObject({
-    ...{ authenticated: true, user: { username: 'system:serviceaccount:default:default' } },
+    authenticated: true,
+    user: { username: 'system:serviceaccount:default:default' },
   })
   const bad = await create(server, tokens, { spec: { token: 'bogus' } })
   expect(bad.status).toEqual({ user: {}, error: expect.any(String) })
@@ -184,7 +191,8 @@ test('rules of a user are those of all roles that reach them', async () => {
   const asked = await server.call('POST', path, { user, body: { spec: { namespace: 'default' } } })
   expect(asked.json.status.incomplete).toBe(false)
   expect(asked.json.status.resourceRules).toContainEqual({
-    ...{ verbs: ['create'], apiGroups: ['authorization.k8s.io'] },
+    verbs: ['create'],
+    apiGroups: ['authorization.k8s.io'],
     resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
   })
   expect((await server.call('POST', path, { user, body: { spec: {} } })).code).toBe(400)

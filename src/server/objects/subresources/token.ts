@@ -23,7 +23,9 @@ import { readObject } from '../reader.ts'
 import type { Action } from './action.ts'
 
 const TOKEN_REQUEST: BodyType = {
-  ...{ group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'TokenRequest',
   type: 'io.k8s.api.authentication.v1.TokenRequest',
 }
 const NAMED = { group: TOKEN_REQUEST.group, plural: TOKEN_REQUEST.kind }
@@ -86,7 +88,9 @@ function complete({ server, info }: ResourceRequest, asked: TokenRequest, accoun
   }
   if (!spec.audiences?.length) spec.audiences = [server.issuer]
   Object.assign(metadata, {
-    ...{ name: info.name, namespace: info.namespace, uid },
+    name: info.name,
+    namespace: info.namespace,
+    uid,
     creationTimestamp: formatTime(server.clock.nowMs()),
   })
 }
@@ -123,7 +127,11 @@ function draftOf(request: ResourceRequest, asked: TokenRequest, { account, bound
   const isOurs = audiences.every((audience) => audience === server.issuer)
   const isExtended = boundTo.pod !== undefined && seconds === WARN_AFTER_SECONDS && isOurs
   const draft: TokenDraft = {
-    ...{ issuer: server.issuer, namespace: info.namespace, audiences, boundTo, nowMs },
+    issuer: server.issuer,
+    namespace: info.namespace,
+    audiences,
+    boundTo,
+    nowMs,
     serviceAccount: boundObject(account),
     expirationSeconds: isExtended ? EXTENDED_SECONDS : seconds,
     ...(isExtended ? { warnAfterSeconds: seconds } : {}),

@@ -50,8 +50,12 @@ test('when all names are taken, the client hears that trying again may help', as
 test('what only the server knows is not taken from the client', async () => {
   await using server = await testServer()
   const metadata = {
-    ...{ name: 'a', uid: 'mine', creationTimestamp: '2001-01-01T00:00:00Z' },
-    ...{ generation: 7, deletionTimestamp: '2001-01-01T00:00:00Z', selfLink: '/x' },
+    name: 'a',
+    uid: 'mine',
+    creationTimestamp: '2001-01-01T00:00:00Z',
+    generation: 7,
+    deletionTimestamp: '2001-01-01T00:00:00Z',
+    selfLink: '/x',
   }
   const { json } = await server.call('POST', MAPS, { body: { metadata } })
   expect(json.metadata.uid).not.toBe('mine')

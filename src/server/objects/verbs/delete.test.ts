@@ -22,7 +22,7 @@ test('a finalizer holds an object until it is taken away', async () => {
   await server.call('POST', MAPS, { body: map('a', { finalizers: ['example.com/f'] }) })
   const marked = await server.call('DELETE', `${MAPS}/a`)
   expect(marked.json).toMatchObject({
-    ...{ kind: 'ConfigMap' },
+    kind: 'ConfigMap',
     metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 },
   })
   const { revision } = server.store
@@ -120,7 +120,8 @@ test('a namespace goes in two steps, and takes nothing new meanwhile', async () 
   await server.call('POST', '/api/v1/namespaces', { body: map('n') })
   const marked = await server.call('DELETE', '/api/v1/namespaces/n')
   expect(marked.json).toMatchObject({
-    ...{ status: { phase: 'Terminating' }, spec: { finalizers: ['kubernetes'] } },
+    status: { phase: 'Terminating' },
+    spec: { finalizers: ['kubernetes'] },
   })
   const late = await server.call('POST', '/api/v1/namespaces/n/configmaps', { body: map('a') })
   expect(late.json).toMatchObject({ code: 403, reason: 'Forbidden' })

@@ -91,7 +91,8 @@ test('a list can be of the state at one revision, or at least as new as that', a
   const ahead = server.store.revision + 10
   const future = await server.call('GET', `${MAPS}?resourceVersion=${ahead}`)
   expect(future.json).toMatchObject({
-    ...{ code: 504, reason: 'Timeout' },
+    code: 504,
+    reason: 'Timeout',
     message: `Timeout: Too large resource version: ${ahead}, current: ${server.store.revision}`,
   })
   await server.store.compact(server.store.revision)

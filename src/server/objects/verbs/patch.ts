@@ -143,7 +143,10 @@ function applier(request: ResourceRequest, text: string, options: WriteOptions):
   return (old) => {
     const { object: merged, managedFields } = applyConfiguration({
       ...writerOf(request, options.fieldManager),
-      ...{ live: old, config, objectType: row.schema(), kind: row.kind },
+      live: old,
+      config,
+      objectType: row.schema(),
+      kind: row.kind,
       force: options.force,
     })
     reportDuplicates(request, duplicates, options)

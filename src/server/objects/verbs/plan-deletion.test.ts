@@ -5,8 +5,11 @@ import { planDeletion } from './plan-deletion.ts'
 
 const NOW_MS = Date.parse('2026-01-01T00:01:00Z')
 const NONE: DeleteOptions = {
-  ...{ dryRun: false, gracePeriodSeconds: undefined, propagationPolicy: undefined },
-  ...{ orphanDependents: undefined, preconditions: undefined },
+  dryRun: false,
+  gracePeriodSeconds: undefined,
+  propagationPolicy: undefined,
+  orphanDependents: undefined,
+  preconditions: undefined,
 }
 const plain = { graceSeconds: undefined, orphansByDefault: false }
 const graceful = {
@@ -25,8 +28,10 @@ describe('without grace', () => {
   test('an object goes at once, unless somebody waits for it', () => {
     expect(plan(plain, object())).toBe('gone')
     expect(plan(plain, object({ finalizers: ['a/b'] }))).toMatchObject({
-      ...{ deletionTimestamp: '2026-01-01T00:01:00Z', deletionGracePeriodSeconds: 0 },
-      ...{ finalizers: ['a/b'], generation: 2 },
+      deletionTimestamp: '2026-01-01T00:01:00Z',
+      deletionGracePeriodSeconds: 0,
+      finalizers: ['a/b'],
+      generation: 2,
     })
   })
 
@@ -54,7 +59,8 @@ describe('with grace', () => {
 
   test('an object is marked with the end of its grace', () => {
     expect(plan(graceful, object())).toMatchObject({
-      ...{ deletionTimestamp: '2026-01-01T00:01:30Z', deletionGracePeriodSeconds: 30 },
+      deletionTimestamp: '2026-01-01T00:01:30Z',
+      deletionGracePeriodSeconds: 30,
       generation: 2,
     })
     expect(plan(graceful, object(), { gracePeriodSeconds: 0 })).toBe('gone')
@@ -67,11 +73,13 @@ describe('with grace', () => {
     expect(plan(graceful, marked)).toBe('pending')
     expect(plan(graceful, marked, { gracePeriodSeconds: 60 })).toBe('pending')
     expect(plan(graceful, marked, { gracePeriodSeconds: 20 })).toMatchObject({
-      ...{ deletionTimestamp: '2026-01-01T00:01:10Z', deletionGracePeriodSeconds: 20 },
+      deletionTimestamp: '2026-01-01T00:01:10Z',
+      deletionGracePeriodSeconds: 20,
       generation: 1,
     })
     expect(plan(graceful, marked, { gracePeriodSeconds: 5 })).toMatchObject({
-      ...{ deletionTimestamp: '2026-01-01T00:01:00Z', deletionGracePeriodSeconds: 1 },
+      deletionTimestamp: '2026-01-01T00:01:00Z',
+      deletionGracePeriodSeconds: 1,
     })
     expect(plan(graceful, marked, { gracePeriodSeconds: 0 })).toBe('gone')
   })
@@ -79,7 +87,8 @@ describe('with grace', () => {
   test('zero seconds with a finalizer leaves the object marked', () => {
     const held = object({ finalizers: ['a/b'] })
     expect(plan(graceful, held, { gracePeriodSeconds: 0 })).toMatchObject({
-      ...{ deletionGracePeriodSeconds: 0, finalizers: ['a/b'] },
+      deletionGracePeriodSeconds: 0,
+      finalizers: ['a/b'],
     })
   })
 })

@@ -28,7 +28,9 @@ test('who changes what has changed meanwhile is told so', async () => {
   await server.call('PATCH', `${MAPS}/a`, { body: { data: { x: 'y' } }, headers: MERGE })
   const late = await server.call('PUT', `${MAPS}/a`, { body: map })
   expect(late.json).toMatchObject({
-    ...{ code: 409, reason: 'Conflict', details: { name: 'a', kind: 'configmaps' } },
+    code: 409,
+    reason: 'Conflict',
+    details: { name: 'a', kind: 'configmaps' },
     message:
       'Operation cannot be fulfilled on configmaps "a": the object has been modified; please' +
       ' apply your changes to the latest version and try again',

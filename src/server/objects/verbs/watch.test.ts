@@ -96,7 +96,8 @@ test('a streamed list ends with a bookmark that says so', async () => {
   const { type, object } = await watch.next()
   expect(type).toBe('BOOKMARK')
   expect(object).toMatchObject({
-    ...{ kind: 'ConfigMap', apiVersion: 'v1' },
+    kind: 'ConfigMap',
+    apiVersion: 'v1',
     metadata: {
       resourceVersion: String(server.store.revision),
       annotations: { 'k8s.io/initial-events-end': 'true' },

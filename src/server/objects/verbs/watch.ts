@@ -34,7 +34,9 @@ export function watch(request: ResourceRequest): Answer {
   const selection = selectionOf(request, options)
   const fromRevision = parseRevision(options.resourceVersion)
   const plan: Plan = {
-    ...{ selection, options, fromRevision },
+    selection,
+    options,
+    fromRevision,
     initial: wantsInitial(options),
     durationMs: durationOf(request.server, options),
   }
