@@ -7,22 +7,23 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 // adding a folder is a decision that shows in review.
 const MAY_IMPORT: Record<string, readonly string[]> = {
   lib: [],
+  protocol: ['lib'],
   api: ['lib'],
   pki: ['lib'],
   store: ['lib'],
   kit: ['api', 'lib'],
-  server: ['store', 'pki', 'api', 'lib'],
+  server: ['store', 'pki', 'protocol', 'api', 'lib'],
   controllers: ['kit', 'pki', 'api', 'lib'],
   scheduler: ['kit', 'api', 'lib'],
   // A sandbox is attached to the network and given mounts: the runtime knows both as contracts.
   runtime: ['network/contract', 'volumes/contract', 'api', 'lib'],
   volumes: ['api', 'lib'],
-  network: ['kit', 'api', 'lib'],
+  network: ['kit', 'protocol', 'api', 'lib'],
   dns: ['kit', 'api', 'lib'],
-  agent: ['runtime/contract', 'volumes', 'kit', 'api', 'lib'],
+  agent: ['runtime/contract', 'volumes', 'kit', 'protocol', 'api', 'lib'],
   daemon: [
     ...['server', 'controllers', 'scheduler', 'agent', 'network', 'dns', 'runtime'],
-    ...['kit', 'store', 'pki', 'api', 'lib'],
+    ...['kit', 'store', 'pki', 'protocol', 'api', 'lib'],
   ],
   cli: ['daemon', 'kit', 'pki', 'api', 'lib'],
   'main.ts': ['cli', 'lib'],

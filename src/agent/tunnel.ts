@@ -8,14 +8,15 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Backoff } from '../lib/backoff.ts'
 import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Clock } from '../lib/clock.ts'
-import { parseIp } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import { dialError, joinHostPort } from '../lib/net/dial-error.ts'
 import { Mux } from '../lib/net/mux.ts'
 import { joinStreams } from '../lib/net/pipe.ts'
 import { socketStream } from '../lib/net/socket-stream.ts'
-import { connectWebSocket, type WebSocketStream } from '../lib/net/websocket.ts'
+import { connectWebSocket, messagesOver, type WebSocketStream } from '../lib/net/websocket.ts'
 import type { Random } from '../lib/random.ts'
+import { TUNNEL_PATH, TUNNEL_PROTOCOL } from '../protocol/paths.ts'
+import { parsePurpose } from '../protocol/tunnel.ts'
 
 export type TunnelOptions = {
   /** Asked before each attempt: the server's address may change, and certificates are renewed. */
@@ -36,8 +37,6 @@ export type TunnelServer = {
   privateKeyPem: string
 }
 
-const PATH = '/kedge/v1/tunnel'
-const PROTOCOL = 'tunnel.kedge.dev'
 const HANDSHAKE_MS_MAX = 20_000
 /** A connection that lasted so long was a good one; the next attempt need not wait. */
 const GOOD_MS = 60_000
@@ -72,11 +71,6 @@ export async function carryTunnel(
   socket: WebSocketStream,
   signal: AbortSignal,
 ): Promise<void> {
-  const pipe = {
-    send: (message: Uint8Array) => socket.send(message),
-    receive: async () => (await socket.receive())?.data,
-    close: (reason: unknown) => socket.abort(reason),
-  }
   const stop = new AbortController()
   const until = AbortSignal.any([signal, stop.signal])
   const accept = async (purpose: string, opening: AbortSignal) => {
@@ -96,23 +90,8 @@ export async function carryTunnel(
       opened.abort(error)
     }
   }
-  await new Mux(pipe, { initiator: false, clock, accept }).run(signal)
+  await new Mux(messagesOver(socket), { initiator: false, clock, accept }).run(signal)
   stop.abort(new Error('connection to the server is lost'))
-}
-
-type Purpose = { to: 'node' } | { to: 'address'; host: string; port: number }
-
-function parsePurpose(text: string): Purpose | undefined {
-  try {
-    const { to, host, port } = JSON.parse(text)
-    if (to === 'node') return { to }
-    // No name: what it stands for could change between the server's look at it and ours.
-    const isAddress = to === 'address' && typeof host === 'string' && parseIp(host) !== undefined
-    return isAddress && Number.isInteger(port) ? { to, host, port } : undefined
-  } catch {
-    // From a server that speaks otherwise; the stream is refused.
-    return undefined
-  }
 }
 
 /** A TCP connection from this node. */
@@ -194,8 +173,8 @@ function connectServer(server: TunnelServer, signal: AbortSignal): Promise<TLSSo
 function handshake(socket: TLSSocket, { host, port }: TunnelServer): Promise<WebSocketStream> {
   return connectWebSocket(socket, {
     authority: joinHostPort(host, port),
-    path: PATH,
-    protocols: [PROTOCOL],
+    path: TUNNEL_PATH,
+    protocols: [TUNNEL_PROTOCOL],
     encrypted: true,
   })
 }

@@ -8,12 +8,9 @@ import { aborted } from '../lib/abort.ts'
 import { Backoff } from '../lib/backoff.ts'
 import type { Component } from '../lib/component.ts'
 import { UserError } from '../lib/user-error.ts'
-import {
-  CLUSTER_SETTINGS_PATH,
-  type ClusterSettings,
-  learnClusterSettings,
-  UnauthorizedError,
-} from './cluster-settings.ts'
+import type { ClusterFacts } from '../protocol/cluster.ts'
+import { CLUSTER_PATH } from '../protocol/paths.ts'
+import { learnClusterSettings, UnauthorizedError } from './cluster-settings.ts'
 import { type Environment, systemEnvironment } from './environment.ts'
 import { tightenFolder } from './folders.ts'
 import { type Identity, joinAnew, joinCluster } from './join.ts'
@@ -56,8 +53,8 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
     userAgent: 'kubelet',
     clock,
   })
-  const ask = async (): Promise<ClusterSettings> => {
-    const request = { method: 'GET' as const, path: CLUSTER_SETTINGS_PATH }
+  const ask = async (): Promise<ClusterFacts> => {
+    const request = { method: 'GET' as const, path: CLUSTER_PATH }
     const { code, body } = await transport.request(request, signal)
     if (code === 401) throw new UnauthorizedError('the server does not know this node')
     if (code !== 200) throw new Error(`ask ${url} for the cluster settings: answer ${code}`)

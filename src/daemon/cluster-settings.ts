@@ -3,20 +3,11 @@
 
 import { readFileIfAny, writeFileAtomic } from '../lib/files.ts'
 import { addressAt, formatIp, parseCidr } from '../lib/ip.ts'
+import type { ClusterFacts } from '../protocol/cluster.ts'
 import type { Settings } from './options.ts'
 
-export type ClusterSettings = {
-  clusterCidr: string
-  serviceCidr: string
-  clusterDns: string
-  clusterDomain: string
-}
-
-/** Path at which servers tell nodes; any authenticated node may ask. */
-export const CLUSTER_SETTINGS_PATH = '/kedge/v1/cluster'
-
 /** The address of the cluster DNS is the tenth of the Service range unless told otherwise. */
-export function clusterSettingsOf(settings: Settings): ClusterSettings {
+export function clusterSettingsOf(settings: Settings): ClusterFacts {
   const serviceCidr = settings['service-cidr']
   const tenth = formatIp(addressAt(parseCidr(serviceCidr)!, 10))
   return {
@@ -36,8 +27,8 @@ export class UnauthorizedError extends Error {
  * UnauthorizedError when asking again will not help. */
 export async function learnClusterSettings(
   path: string,
-  fetchSettings: () => Promise<ClusterSettings>,
-): Promise<ClusterSettings> {
+  fetchSettings: () => Promise<ClusterFacts>,
+): Promise<ClusterFacts> {
   try {
     const settings = await fetchSettings()
     const text = `${JSON.stringify(settings, null, 2)}\n`

@@ -22,6 +22,7 @@ import { certificateEndsAtMs } from '../pki/certificate.ts'
 import { createCsr } from '../pki/csr.ts'
 import { generateKey, type Key, readKey } from '../pki/keys.ts'
 import { parseJoinToken } from '../pki/tokens.ts'
+import { AUTHORITY_PATH } from '../protocol/paths.ts'
 import { whyUnreachable } from './unreachable.ts'
 
 export type Identity = { ca: string; cert: string; key: string }
@@ -117,7 +118,7 @@ async function fetchCa(
   let ca: string
   try {
     const tls = { rejectUnauthorized: false }
-    const response = await fetch(`${url}/cacerts`, { tls, signal: limit.signal })
+    const response = await fetch(`${url}${AUTHORITY_PATH}`, { tls, signal: limit.signal })
     if (!response.ok) throw new UserError(`answers ${response.status}: is it a kedge server?`)
     ca = await response.text()
   } catch (error) {

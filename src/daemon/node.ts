@@ -32,12 +32,12 @@ import { NodeNetwork } from '../network/pods/node-network.ts'
 import { PeerFeed } from '../network/pods/peer-feed.ts'
 import { RulesGuard } from '../network/rules-guard.ts'
 import { createProxy } from '../network/services/loop.ts'
+import type { ClusterFacts } from '../protocol/cluster.ts'
 import { Containerd } from '../runtime/containerd.ts'
 import { CtrRuntime } from '../runtime/ctr-runtime.ts'
 import { CtrImages } from '../runtime/images/ctr-images.ts'
 import { imageArchitecture } from '../runtime/images/image-content.ts'
 import { NO_REGISTRIES, type Registries } from '../runtime/images/registries.ts'
-import type { ClusterSettings } from './cluster-settings.ts'
 import type { Environment } from './environment.ts'
 import type { Settings } from './options.ts'
 import { pathsOf } from './paths.ts'
@@ -46,7 +46,7 @@ import { loadRegistries } from './registries.ts'
 export type NodeOptions = {
   environment: Environment
   settings: Settings
-  cluster: ClusterSettings
+  cluster: ClusterFacts
   nodeName: string
   nodeIp: string
   /** Speak as this node. */

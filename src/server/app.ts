@@ -11,6 +11,7 @@ import { services } from '../api/kinds/core/service/row.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../api/kinds/rbac/rbac.ts'
 import type { AnyRow, UserInfo } from '../api/resource.ts'
 import { OWN_NODE_KEY } from '../pki/node-keys.ts'
+import { AUTHORITY_PATH, CLUSTER_PATH, PEERS_PATH } from '../protocol/paths.ts'
 import { AdmissionChain } from './admission/chain.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { Authenticator } from './authn/authenticator.ts'
@@ -30,12 +31,12 @@ import { openApi } from './discovery/openapi.ts'
 import { type Admitted, serveResource } from './dispatch.ts'
 import { FlowControl, type Place } from './flowcontrol/flow-control.ts'
 import { lasts, seatsFor, takesSeat } from './flowcontrol/work.ts'
-import { CLUSTER_PATH, clusterFacts } from './nonresource/cluster.ts'
+import { clusterFacts } from './nonresource/cluster.ts'
 import { health } from './nonresource/health.ts'
 import { clusterAuthority, issuerConfiguration, issuerKeys } from './nonresource/identity.ts'
 import { indexPage, onlyGet } from './nonresource/index-page.ts'
 import { metrics, ServerMetrics } from './nonresource/metrics.ts'
-import { PEERS_PATH, Peers } from './nonresource/peers.ts'
+import { Peers } from './nonresource/peers.ts'
 import { version } from './nonresource/version.ts'
 import { Following } from './objects/follow.ts'
 import type { KindHooks } from './objects/hooks.ts'
@@ -151,7 +152,7 @@ function routes(serve: Serve) {
   hono.all('/version', by(onlyGet(version))).all('/version/', by(onlyGet(version)))
   hono.all('/.well-known/openid-configuration', by(onlyGet(issuerConfiguration)))
   hono.all('/openid/v1/jwks', by(onlyGet(issuerKeys)))
-  hono.get('/cacerts', by(clusterAuthority)).get('/metrics', by(metrics))
+  hono.get(AUTHORITY_PATH, by(clusterAuthority)).get('/metrics', by(metrics))
   hono.get(CLUSTER_PATH, by(clusterFacts)).get(
     PEERS_PATH,
     by(({ peers }) => peers.answer()),

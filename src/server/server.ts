@@ -8,6 +8,7 @@ import type { Log } from '../lib/log.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import type { Random } from '../lib/random.ts'
 import type { ServiceAccountTokens } from '../pki/service-account.ts'
+import type { ClusterFacts } from '../protocol/cluster.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionChain, AdmissionPlugin } from './admission/chain.ts'
 import type { PodSecuritySettings } from './admission/podsecurity/configuration.ts'
@@ -38,7 +39,7 @@ export type ServerSettings = {
   nodePorts: { first: number; last: number }
   clusterDomain: string
   /** What nodes are told of the cluster when they ask; the daemon knows what is in it. */
-  clusterFacts?: Readonly<Record<string, string>>
+  clusterFacts?: Readonly<ClusterFacts>
   /** Where the kubernetes Service points to. */
   advertiseAddress: string
   advertisePort: number

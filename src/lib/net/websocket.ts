@@ -10,6 +10,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws-real'
 import type { ByteStream } from '../byte-stream.ts'
+import type { MessagePipe } from './mux.ts'
 
 export type Message = { readonly text: boolean; readonly data: Uint8Array }
 
@@ -262,5 +263,14 @@ export function bytesOver(socket: WebSocketStream): ByteStream {
     write: (bytes) => socket.send(bytes),
     end: () => socket.close(1000, ''),
     abort: (reason) => socket.abort(reason),
+  }
+}
+
+/** The messages of `socket` for a Mux. */
+export function messagesOver(socket: WebSocketStream): MessagePipe {
+  return {
+    send: (message) => socket.send(message),
+    receive: async () => (await socket.receive())?.data,
+    close: (reason) => socket.abort(reason),
   }
 }

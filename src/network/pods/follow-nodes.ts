@@ -9,9 +9,10 @@ import { contains, parseCidr } from '../../lib/ip.ts'
 import { describeError, type Log } from '../../lib/log.ts'
 import { Mailbox } from '../../lib/mailbox.ts'
 import { withTasks } from '../../lib/tasks.ts'
+import type { NodeRoute } from '../../protocol/peers.ts'
 import type { RulesGuard } from '../rules-guard.ts'
 import type { NetworkSettings, NodeNetwork } from './node-network.ts'
-import type { NodeRoute, PeerFeed } from './peer-feed.ts'
+import type { PeerFeed } from './peer-feed.ts'
 
 export type FollowNodesDeps = {
   peers: Pick<PeerFeed, 'all' | 'run'>

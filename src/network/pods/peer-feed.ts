@@ -1,4 +1,4 @@
-// The other nodes of the cluster, as the server tells of them: see documents/peers.ts there. A
+// The other nodes of the cluster, as the server tells of them: see protocol/peers.ts. A
 // connection that breaks is made again; meanwhile everything stays as it was last known.
 
 import type { Transport } from '../../kit/client.ts'
@@ -7,16 +7,8 @@ import { Backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
-
-export const PEERS_PATH = '/kedge/v1/peers'
-
-export type NodeRoute = {
-  readonly name: string
-  readonly internalIps: readonly string[]
-  readonly podCidrs: readonly string[]
-}
-
-type Line = ({ type: 'PEER' } & NodeRoute) | { type: 'GONE'; name: string } | { type: 'SYNCED' }
+import { PEERS_PATH } from '../../protocol/paths.ts'
+import type { NodeRoute, PeerLine } from '../../protocol/peers.ts'
 
 export type PeerFeedDeps = {
   transport: Pick<Transport, 'watch'>
@@ -64,7 +56,7 @@ export class PeerFeed {
     const told = new Map<string, NodeRoute>()
     let isSynced = false
     for await (const text of this.#deps.transport.watch({ path: PEERS_PATH }, signal)) {
-      const line: Line = JSON.parse(text)
+      const line: PeerLine = JSON.parse(text)
       if (line.type === 'SYNCED') isSynced = true
       else if (line.type === 'GONE') told.delete(line.name)
       else {

@@ -1,6 +1,7 @@
 // May they? Authorizers are asked in turn; the first that allows decides.
 
 import type { UserInfo } from '../../api/resource.ts'
+import { AUTHORITY_PATH } from '../../protocol/paths.ts'
 
 /** What is to be done, as rules speak of it. */
 export type Access = {
@@ -35,7 +36,7 @@ export interface AccessCheck {
 }
 
 /** What everybody may see, whatever the roles say. */
-const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz', '/cacerts'])
+const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz', AUTHORITY_PATH])
 
 export const openPaths: AccessCheck = {
   decide: (access) => ({ allowed: !access.isResource && OPEN_PATHS.has(access.path), reason: '' }),

@@ -13,6 +13,7 @@ import type {
   Service,
 } from '../../api/schema/generated/types.ts'
 import { addressAt, type Cidr, formatIp } from '../../lib/ip.ts'
+import { CLUSTER_PATH, PEERS_PATH, TUNNEL_PATH } from '../../protocol/paths.ts'
 import rbacText from './rbac.json' with { type: 'text' }
 
 const RBAC_API = 'rbac.authorization.k8s.io'
@@ -73,7 +74,7 @@ const CSR = 'system:certificates.k8s.io:certificatesigningrequests'
 const NODE_RULES: PolicyRule[] = [
   {
     verbs: ['get'],
-    nonResourceURLs: ['/kedge/v1/cluster', '/kedge/v1/peers', '/kedge/v1/tunnel'],
+    nonResourceURLs: [CLUSTER_PATH, PEERS_PATH, TUNNEL_PATH],
   },
   // Its DNS must know which namespaces there are.
   { verbs: ['list', 'watch'], apiGroups: [''], resources: ['endpoints', 'namespaces'] },

@@ -3,8 +3,6 @@
 import type { Server } from '../server.ts'
 import type { Answer } from '../transport/call.ts'
 
-export const CLUSTER_PATH = '/kedge/v1/cluster'
-
 export function clusterFacts({ settings }: Server): Answer {
   const body = `${JSON.stringify(settings.clusterFacts ?? {})}\n`
   return { code: 200, headers: { 'content-type': 'application/json' }, body }

@@ -1,17 +1,11 @@
-// What nodes must know of each other to route between their pods: names, addresses, pod ranges. A
-// node sees no other Node object, so this is told at a path of its own, as lines that never end:
-//
-//   {"type":"PEER","name":"a","internalIps":["192.0.2.1"],"podCidrs":["10.42.0.0/24"]}
-//   {"type":"SYNCED"}                                            all that there are have been told
-//   {"type":"GONE","name":"a"}
+// What nodes are told of each other (protocol/peers.ts), from the Nodes that there are.
 
 import { nodes } from '../../api/kinds/core/node/row.ts'
 import type { Node } from '../../api/schema/generated/types.ts'
+import type { PeerLine } from '../../protocol/peers.ts'
 import type { Entry } from '../../store/store.ts'
 import type { Follower } from '../objects/follow.ts'
 import type { Answer, Push, Sink } from '../transport/call.ts'
-
-export const PEERS_PATH = '/kedge/v1/peers'
 
 const encoder = new TextEncoder()
 
@@ -61,7 +55,11 @@ function lineOf({ metadata, spec, status }: Node): string | undefined {
   if (podCidrs.length === 0) return undefined
   const internal = status?.addresses?.filter(({ type }) => type === 'InternalIP') ?? []
   const internalIps = internal.map(({ address }) => address)
-  return JSON.stringify({ type: 'PEER', name: metadata.name, internalIps, podCidrs })
+  return formatLine({ type: 'PEER', name: metadata.name ?? '', internalIps, podCidrs })
+}
+
+function formatLine(line: PeerLine): string {
+  return JSON.stringify(line)
 }
 
 /** One listener. What it has not been told yet is a set of names: at most as many as there are. */
@@ -89,10 +87,10 @@ class Reader {
     while (!signal.aborted) {
       for (const name of this.#untold) {
         this.#untold.delete(name)
-        await this.#write(this.#lines.get(name) ?? JSON.stringify({ type: 'GONE', name }))
+        await this.#write(this.#lines.get(name) ?? formatLine({ type: 'GONE', name }))
         if (signal.aborted) return
       }
-      if (!isSynced) await this.#write('{"type":"SYNCED"}')
+      if (!isSynced) await this.#write(formatLine({ type: 'SYNCED' }))
       isSynced = true
       if (this.#untold.size > 0) continue
       const { promise, resolve } = Promise.withResolvers<void>()

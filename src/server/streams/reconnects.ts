@@ -12,7 +12,7 @@ const WAIT_MS_MAX = 3_000
 type Waiter<T> = { nodeName: string; coming: PromiseWithResolvers<T> }
 
 /** `T` is what a node's coming brings. */
-export class Comebacks<T> {
+export class Reconnects<T> {
   readonly #clock: Clock
   readonly #startedMs: number
   readonly #lostMs = new Map<string, number>()

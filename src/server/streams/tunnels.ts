@@ -8,14 +8,18 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { Mux } from '../../lib/net/mux.ts'
 import { socketStream } from '../../lib/net/socket-stream.ts'
-import { acceptWebSocket, HandshakeError, type WebSocketStream } from '../../lib/net/websocket.ts'
+import {
+  acceptWebSocket,
+  HandshakeError,
+  messagesOver,
+  type WebSocketStream,
+} from '../../lib/net/websocket.ts'
+import { TUNNEL_PROTOCOL } from '../../protocol/paths.ts'
+import { formatPurpose, type StreamPurpose } from '../../protocol/tunnel.ts'
 import type { NodeDialer } from '../contract.ts'
 import type { Call } from '../transport/call.ts'
-import { Comebacks } from './reconnects.ts'
+import { Reconnects } from './reconnects.ts'
 import { refuse } from './relay.ts'
-
-export const TUNNEL_PATH = '/kedge/v1/tunnel'
-export const TUNNEL_PROTOCOL = 'tunnel.kedge.dev'
 
 type Address = { host: string; port: number }
 
@@ -31,14 +35,14 @@ export class Tunnels implements NodeDialer {
   readonly #clock: Clock
   readonly #log: Log
   readonly #tunnels = new Map<string, Mux>()
-  readonly #comebacks: Comebacks<Mux>
+  readonly #reconnects: Reconnects<Mux>
   readonly #stop = new AbortController()
   #local: LocalNode | undefined
 
   constructor({ clock, log }: { clock: Clock; log: Log }) {
     this.#clock = clock
     this.#log = log
-    this.#comebacks = new Comebacks(clock)
+    this.#reconnects = new Reconnects(clock)
   }
 
   /** Names the agent of this process; undefined takes it away. */
@@ -76,22 +80,17 @@ export class Tunnels implements NodeDialer {
 
   /** Serves a tunnel over a connection on which the handshake is over. */
   async carry(nodeName: string, socket: WebSocketStream): Promise<void> {
-    const pipe = {
-      send: (message: Uint8Array) => socket.send(message),
-      receive: async () => (await socket.receive())?.data,
-      close: (reason: unknown) => socket.abort(reason),
-    }
     const accept = () => Promise.reject(new Error('the server takes no streams from nodes'))
-    const mux = new Mux(pipe, { initiator: true, clock: this.#clock, accept })
+    const mux = new Mux(messagesOver(socket), { initiator: true, clock: this.#clock, accept })
     const older = this.#tunnels.get(nodeName)
     this.#tunnels.set(nodeName, mux)
-    this.#comebacks.came(nodeName, mux)
+    this.#reconnects.came(nodeName, mux)
     older?.close(new Error('node has opened a new tunnel'))
     this.#log.info('node connected', { node: nodeName })
     await mux.run(this.#stop.signal)
     if (this.#tunnels.get(nodeName) === mux) {
       this.#tunnels.delete(nodeName)
-      this.#comebacks.lost(nodeName)
+      this.#reconnects.lost(nodeName)
     }
     this.#log.info('node disconnected', { node: nodeName })
   }
@@ -109,9 +108,13 @@ export class Tunnels implements NodeDialer {
     return this.#tunnelTo(from, signal, { to: 'address', ...target })
   }
 
-  async #tunnelTo(nodeName: string, signal: AbortSignal, purpose: object): Promise<ByteStream> {
-    const tunnel = this.#tunnels.get(nodeName) ?? (await this.#comebacks.of(nodeName, signal))
+  async #tunnelTo(
+    nodeName: string,
+    signal: AbortSignal,
+    purpose: StreamPurpose,
+  ): Promise<ByteStream> {
+    const tunnel = this.#tunnels.get(nodeName) ?? (await this.#reconnects.of(nodeName, signal))
     if (tunnel === undefined) throw new Error(`node ${JSON.stringify(nodeName)} is not connected`)
-    return await tunnel.open(JSON.stringify(purpose), signal)
+    return await tunnel.open(formatPurpose(purpose), signal)
   }
 }
