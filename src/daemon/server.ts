@@ -12,6 +12,7 @@ import { controllers } from '../controllers/all.ts'
 import { createClient } from '../kit/client-impl.ts'
 import { EventSink } from '../kit/events.ts'
 import { InformerSet } from '../kit/informer-set.ts'
+import { QueueMetrics } from '../kit/queue-metrics.ts'
 import { localTransport } from '../kit/transport-local.ts'
 import { aborted } from '../lib/abort.ts'
 import type { Component } from '../lib/component.ts'
@@ -118,6 +119,7 @@ async function createPlane(options: PlaneOptions) {
   const metrics = new Metrics()
   const app = createApp({
     ...{ store, registry, clock, random, log, metrics, nodes: tunnels, tunnels },
+    checks: [{ name: 'informer-sync', fault: () => overdueText(informers) }],
     pki: {
       clusterCaPem: pki.ca.certificatePem,
       tokens: new ServiceAccountTokens(pki.serviceAccountKey),
@@ -137,12 +139,21 @@ async function createPlane(options: PlaneOptions) {
   const clientFor = (user: UserInfo, userAgent: string) =>
     createClient(transportFor(user, userAgent))
   const admin = clientFor({ username: 'system:admin', groups: ['system:masters'] }, 'kedge')
-  const informers = new InformerSet({ client: admin, clock, random, log })
+  const informers: InformerSet = new InformerSet({ client: admin, clock, random, log })
+  informers.countIn(metrics)
   return {
     ...options,
     ...{ pki, app, registry, metrics, tunnels, transportFor, clientFor, admin, informers },
     ...{ serviceCidr, advertiseAddress },
   }
+}
+
+/** In upstream's words for a cache that has not started. */
+function overdueText(informers: InformerSet): string | undefined {
+  const overdue = informers.overdue()
+  if (overdue.length === 0) return undefined
+  const names = overdue.map(({ plural, problem }) => `${plural} (${problem})`)
+  return `${overdue.length} informers not synced yet: [${names.join(' ')}]`
 }
 
 function serverNames(settings: Settings, dns: string[], ips: string[]) {
@@ -172,6 +183,7 @@ function planeComponents(plane: Plane): Component[] {
     ...{ informers, clock, random, log, hostName: plane.nodeName },
   })
   const loops = controllers({
+    queues: new QueueMetrics(plane.metrics),
     ...{ informers, clientAs, events, clock, random, log, kinds: kindsOf(registry) },
     rootCa: () => pki.ca.certificatePem,
     signCsr: (wish) => signCsr(wish, { authority: pki.ca, clock, random }),

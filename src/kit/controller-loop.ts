@@ -21,6 +21,7 @@ import {
 import type { EventSink } from './events.ts'
 import type { Change, Informer } from './informer.ts'
 import type { InformerSet } from './informer-set.ts'
+import type { QueueMetrics } from './queue-metrics.ts'
 import { WorkQueue } from './workqueue.ts'
 import { createWriter } from './writer.ts'
 
@@ -32,6 +33,8 @@ export type ControllerDeps = {
   clock: Clock
   random: Random
   log: Log
+  /** Where queues are counted. */
+  queues: QueueMetrics
 }
 
 const WORKERS = 5
@@ -60,7 +63,10 @@ export class ControllerLoop implements Component {
     this.#deps = deps
     this.#client = deps.clientAs(controller.account ?? controller.name)
     this.#log = deps.log.with({ controller: controller.name })
-    this.#queue = new WorkQueue(deps.clock)
+    this.#queue = new WorkQueue(
+      deps.clock,
+      deps.queues.watch(controller.name, () => this.#queue),
+    )
     this.#barrier = new Barrier((row) => this.#informers.get(row))
     const { reconciles, owns = [], watches = [], reads = [], indexes = [] } = controller
     for (const row of [reconciles, ...owns, ...watches.map(({ row }) => row), ...reads]) {

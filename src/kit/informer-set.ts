@@ -4,6 +4,7 @@ import type { KubeObject } from '../api/object.ts'
 import type { AnyRow, ResourceRow } from '../api/resource.ts'
 import { aborted } from '../lib/abort.ts'
 import type { Component, Running } from '../lib/component.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import { Informer, type InformerDeps, type Selection, selectionKey } from './informer.ts'
 
 type Entry = { informer: Informer<KubeObject>; stop: AbortController; done: Promise<void> }
@@ -55,6 +56,25 @@ export class InformerSet implements Component {
     this.#signal = signal
     for (const entry of this.#entries.values()) this.#run(entry, signal)
     return Promise.resolve({ done: this.#finished(signal) })
+  }
+
+  /** Those that have been asking for too long, and never had all there is; and why. */
+  overdue(): { plural: string; problem: string }[] {
+    return [...this.#entries.values()]
+      .filter(({ informer }) => informer.isOverdue)
+      .map(({ informer }) => ({ plural: informer.row.plural, problem: informer.problem }))
+  }
+
+  /** Shows which informers have all there is. */
+  countIn(metrics: Metrics): void {
+    const name = 'kedge_informer_synced'
+    const help = 'Whether the cache has held everything there was.'
+    metrics.computed('gauge', { name, help, labels: ['group', 'resource', 'selection'] }, () =>
+      [...this.#entries].map(([key, { informer }]) => {
+        const { group, plural } = informer.row
+        return [group, plural, key.slice(key.indexOf('|') + 1), informer.isSynced ? 1 : 0]
+      }),
+    )
   }
 
   async #finished(signal: AbortSignal): Promise<void> {

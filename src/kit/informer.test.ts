@@ -55,6 +55,21 @@ describe('an informer', () => {
     await stop()
   })
 
+  test('says so when it is not synced in time, and why, until it is', async () => {
+    const { server, clock, informer, stop } = started()
+    server.say(added('a', 1))
+    await clock.advance(9_000)
+    expect(informer.isOverdue).toBe(false)
+    server.say(new ApiError(403, 'Forbidden', 'you may not'))
+    await clock.advance(2_000)
+    expect([informer.isOverdue, informer.problem]).toEqual([true, 'you may not'])
+    await clock.advance(60_000)
+    server.say(bookmark(2, true))
+    await clock.advance(60_000)
+    expect([informer.isSynced, informer.isOverdue]).toEqual([true, false])
+    await stop()
+  })
+
   test('lists where the server offers no streaming lists', async () => {
     const { server, clock, informer, stop } = started()
     server.listed = [aMap('a', 4)]

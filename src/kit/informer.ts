@@ -15,7 +15,7 @@ import type { AnyRow, ResourceRow } from '../api/resource.ts'
 import { ApiError, isGone } from '../api/status.ts'
 import { Backoff } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
+import { describeError, type Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import type { Client, WatchEvent } from './client.ts'
 import { listAll } from './client-impl.ts'
@@ -50,6 +50,8 @@ export type State = 'streaming' | 'listing' | 'following'
 const RETRY = { firstMs: 800, maxMs: 30_000, forgetMs: 120_000 }
 /** A watch that ends sooner than this was refused in disguise; resuming at once would be a loop. */
 const FOLLOWED_MS_MIN = 1000
+/** Whoever reads the cache waits for all of it; longer than this, somebody should know. */
+export const SYNC_MS_MAX = 10_000
 
 export class Informer<O extends KubeObject> {
   readonly row: ResourceRow<O>
@@ -62,6 +64,9 @@ export class Informer<O extends KubeObject> {
   #state: State = 'streaming'
   #canStream = true
   #isSynced = false
+  #isOverdue = false
+  #cancelOverdue = () => {}
+  #problem = 'the server has not sent everything yet'
   #revision = 0
 
   constructor(row: ResourceRow<O>, selection: Selection, deps: InformerDeps) {
@@ -83,6 +88,16 @@ export class Informer<O extends KubeObject> {
   /** True once the cache has held everything there was. Stays true when the server is away. */
   get isSynced(): boolean {
     return this.#isSynced
+  }
+
+  /** It has run for longer than that should take, and not been synced. */
+  get isOverdue(): boolean {
+    return this.#isOverdue && !this.#isSynced
+  }
+
+  /** Why it is not synced, as far as it knows. */
+  get problem(): string {
+    return this.#problem
   }
 
   addIndex(name: string, valuesOf: IndexOf<O>): void {
@@ -132,6 +147,8 @@ export class Informer<O extends KubeObject> {
 
   /** Follows the server until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#cancelOverdue = this.#deps.clock.after(SYNC_MS_MAX, () => this.#noteOverdue())
+    signal.addEventListener('abort', () => this.#cancelOverdue(), { once: true })
     while (!signal.aborted) {
       const startedMs = this.#deps.clock.monotonicMs()
       const failure = await this.#step(signal).then(
@@ -143,6 +160,15 @@ export class Informer<O extends KubeObject> {
       const waitMs = this.#after(failure, livedMs)
       if (waitMs > 0) await this.#deps.clock.sleep(waitMs, signal).catch(() => {})
     }
+  }
+
+  #noteOverdue(): void {
+    if (this.#isSynced) return
+    this.#isOverdue = true
+    const { kind, plural } = this.row
+    const seconds = SYNC_MS_MAX / 1000
+    const what = { kind, ...this.selection, error: this.#problem }
+    this.#deps.log.warn(`${plural} are not synced after ${seconds} s`, what)
   }
 
   /** What one state does, until it is left. */
@@ -166,6 +192,7 @@ export class Informer<O extends KubeObject> {
     if (!wait) return 0
     const waitMs = this.#backoff.next('') * (1 + this.#deps.random.next())
     if (failure !== undefined) {
+      this.#problem = describeError(failure.error)
       const { kind } = this.row
       this.#deps.log.warn(`watch ${this.row.plural} failed`, { kind, waitMs, error: failure.error })
     }
@@ -223,6 +250,7 @@ export class Informer<O extends KubeObject> {
     for (const key of gone) this.#remove(key)
     this.#revision = Number(resourceVersion)
     this.#isSynced = true
+    this.#cancelOverdue()
     this.#state = 'following'
     this.#wake()
   }

@@ -8,6 +8,7 @@
 
 import { Backoff } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
+import { NOBODY, type QueueObserver } from './queue-metrics.ts'
 
 /** As upstream's item rate limiter: 5 ms, doubling to about a quarter of an hour. */
 const RETRY_FIRST_MS = 5
@@ -16,14 +17,17 @@ const RETRY_MAX_MS = 1000 * 1000
 export class WorkQueue {
   readonly #clock: Clock
   readonly #backoff: Backoff
-  readonly #waiting = new Set<string>()
-  readonly #working = new Set<string>()
+  readonly #observer: QueueObserver
+  /** Since when each key waits, and since when somebody works on it. */
+  readonly #waiting = new Map<string, number>()
+  readonly #working = new Map<string, number>()
   readonly #dirty = new Set<string>()
   readonly #delayed = new Map<string, { dueMs: number; cancel: () => void }>()
   readonly #takers: ((key: string) => void)[] = []
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, observer: QueueObserver = NOBODY) {
     this.#clock = clock
+    this.#observer = observer
     this.#backoff = new Backoff(clock, { firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS })
   }
 
@@ -33,12 +37,15 @@ export class WorkQueue {
       this.#dirty.add(key)
       return
     }
-    const taker = this.#takers.shift()
-    if (taker === undefined) this.#waiting.add(key)
-    else {
-      this.#working.add(key)
-      taker(key)
+    const nowMs = this.#clock.monotonicMs()
+    if (!this.#waiting.has(key)) {
+      this.#observer.added()
+      this.#waiting.set(key, nowMs)
     }
+    const taker = this.#takers.shift()
+    if (taker === undefined) return
+    this.#begin(key, nowMs)
+    taker(key)
   }
 
   /** Adds `key` after `ms`. Of several delays the earliest counts; an `add` overtakes them all. */
@@ -58,6 +65,7 @@ export class WorkQueue {
   /** Adds a key whose work failed, later each time. Returns the delay in ms. */
   retry(key: string): number {
     const ms = this.#backoff.next(key)
+    this.#observer.retried()
     this.addAfter(key, ms)
     return ms
   }
@@ -74,9 +82,8 @@ export class WorkQueue {
   /** Waits for a key. The caller owns it until `done`. Rejects when `signal` aborts. */
   async take(signal: AbortSignal): Promise<string> {
     signal.throwIfAborted()
-    for (const key of this.#waiting) {
-      this.#waiting.delete(key)
-      this.#working.add(key)
+    for (const [key, sinceMs] of this.#waiting) {
+      this.#begin(key, sinceMs)
       return key
     }
     const { promise, resolve, reject } = Promise.withResolvers<string>()
@@ -91,6 +98,10 @@ export class WorkQueue {
   }
 
   done(key: string): void {
+    const startedMs = this.#working.get(key)
+    if (startedMs !== undefined) {
+      this.#observer.done((this.#clock.monotonicMs() - startedMs) / 1000)
+    }
     this.#working.delete(key)
     if (this.#dirty.delete(key)) this.add(key)
   }
@@ -100,9 +111,26 @@ export class WorkQueue {
     return this.#waiting.size === 0 && this.#working.size === 0
   }
 
+  /** How many keys wait. */
+  get depth(): number {
+    return this.#waiting.size
+  }
+
+  workingSeconds(): number[] {
+    const nowMs = this.#clock.monotonicMs()
+    return [...this.#working.values()].map((startedMs) => (nowMs - startedMs) / 1000)
+  }
+
   /** Drops all timers. */
   close(): void {
     for (const key of [...this.#delayed.keys()]) this.#undelay(key)
+  }
+
+  #begin(key: string, sinceMs: number): void {
+    const nowMs = this.#clock.monotonicMs()
+    this.#waiting.delete(key)
+    this.#working.set(key, nowMs)
+    this.#observer.taken((nowMs - sinceMs) / 1000)
   }
 
   #undelay(key: string): void {

@@ -51,6 +51,8 @@ export type ServerSettings = {
   seats?: number
 }
 
+export type ReadyCheck = { readonly name: string; fault(): string | undefined }
+
 export type ServerDeps = {
   /** All numbers of this process: those of the server are added, and /metrics shows them all. */
   metrics: Metrics
@@ -61,6 +63,8 @@ export type ServerDeps = {
   log: Log
   pki: ServerPki
   settings: ServerSettings
+  /** Asked for readiness, beside the server's own: what is wrong, or nothing. */
+  checks?: readonly ReadyCheck[]
   nodes: NodeDialer
   /** Takes the connections of nodes elsewhere; undefined where nobody may dial in. */
   tunnels?: Pick<Tunnels, 'accept'>

@@ -14,10 +14,12 @@ import type { AnyController } from '../../src/kit/controller.ts'
 import { ControllerLoop } from '../../src/kit/controller-loop.ts'
 import { EventSink } from '../../src/kit/events.ts'
 import { InformerSet } from '../../src/kit/informer-set.ts'
+import { QueueMetrics } from '../../src/kit/queue-metrics.ts'
 import { localTransport } from '../../src/kit/transport-local.ts'
 import { SimClock } from '../../src/lib/clock.ts'
 import type { Component } from '../../src/lib/component.ts'
 import { createLog, type Level } from '../../src/lib/log.ts'
+import { Metrics } from '../../src/lib/metrics.ts'
 import { SeededRandom } from '../../src/lib/random.ts'
 import { testServer } from './server.ts'
 
@@ -28,6 +30,7 @@ export type ClusterDeps = {
   clock: SimClock
   random: SeededRandom
   log: ReturnType<typeof createLog>
+  queues: QueueMetrics
 }
 
 export type TestClusterOptions = {
@@ -101,7 +104,8 @@ export class TestCluster implements AsyncDisposable {
       const user = options.asAdmin ? ADMIN : accountUser(account)
       return clientFor('kube-controller-manager', user)
     }
-    const deps = { informers, clientAs, events, clock, random, log }
+    const queues = new QueueMetrics(new Metrics())
+    const deps = { informers, clientAs, events, clock, random, log, queues }
     cluster.#begin(options, deps)
     await cluster.settle()
     for (const name of ['default', 'kube-node-lease']) await cluster.#ensureNamespace(name)

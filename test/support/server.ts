@@ -14,7 +14,7 @@ import type { AdmissionPlugin } from '../../src/server/admission/chain.ts'
 import { createApp, type ServerApp } from '../../src/server/app.ts'
 import { ensureBootstrap } from '../../src/server/bootstrap/ensure.ts'
 import type { NodeDialer } from '../../src/server/contract.ts'
-import type { ServerDeps, ServerSettings } from '../../src/server/server.ts'
+import type { ReadyCheck, ServerDeps, ServerSettings } from '../../src/server/server.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -30,6 +30,7 @@ export type TestServerOptions = {
   /** Default: a cluster after its first start, with namespaces, roles and the API's Service. */
   bootstrap?: boolean
   settings?: Partial<ServerSettings>
+  checks?: readonly ReadyCheck[]
   admissionPlugins?: readonly AdmissionPlugin[]
   /** Who asks when a call does not say. Default: an administrator. */
   user?: UserInfo
@@ -92,6 +93,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     random: options.random ?? new SeededRandom(1),
     log: options.log ?? silentLog,
     nodes: options.nodes ?? NO_NODES,
+    checks: options.checks ?? [],
     admissionPlugins: options.admissionPlugins ?? [],
     pki: { clusterCaPem: '', tokens: new ServiceAccountTokens(generateKey()) },
     settings: {

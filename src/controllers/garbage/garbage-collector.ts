@@ -11,6 +11,7 @@ import type { Client } from '../../kit/client.ts'
 import type { EventSink } from '../../kit/events.ts'
 import type { Change } from '../../kit/informer.ts'
 import type { InformerSet } from '../../kit/informer-set.ts'
+import type { QueueMetrics } from '../../kit/queue-metrics.ts'
 import { WorkQueue } from '../../kit/workqueue.ts'
 import { isAbort } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -36,6 +37,7 @@ export type GarbageDeps = {
   events: EventSink
   clock: Clock
   log: Log
+  queues: QueueMetrics
 }
 
 const NAME = 'garbage-collector-controller'
@@ -50,7 +52,10 @@ export class GarbageCollector implements Component {
   constructor(deps: GarbageDeps) {
     this.#deps = deps
     this.#graph = new OwnerGraph(deps.informers)
-    this.#queue = new WorkQueue(deps.clock)
+    this.#queue = new WorkQueue(
+      deps.clock,
+      deps.queues.watch(NAME, () => this.#queue),
+    )
   }
 
   get isIdle(): boolean {

@@ -16,6 +16,20 @@ test('health tells whether all is well, in one word or check by check', async ()
   expect((await server.call('GET', '/livez/nope')).code).toBe(404)
 })
 
+test('readiness asks the others too, and only who asks for one check hears what is wrong', async () => {
+  let fault: string | undefined
+  const checks = [{ name: 'informer-sync', fault: () => fault }]
+  await using server = await testServer({ checks })
+  expect((await server.call('GET', '/readyz?verbose')).text).toContain('[+]informer-sync ok\n')
+  expect((await server.call('GET', '/livez/informer-sync')).code).toBe(404)
+  fault = '1 informers not synced yet: [pods (no)]'
+  const all = await server.call('GET', '/readyz?verbose')
+  expect(all.code).toBe(500)
+  expect(all.text).toContain('[-]informer-sync failed: reason withheld\n')
+  const one = await server.call('GET', '/readyz/informer-sync')
+  expect([one.code, one.text]).toEqual([500, `internal server error: ${fault}\n`])
+})
+
 test('a server is not ready before its roles are there', async () => {
   await using server = await testServer({ bootstrap: false })
   const answer = await server.call('GET', '/readyz')

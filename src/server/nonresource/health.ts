@@ -9,22 +9,25 @@ type Check = {
   name: string
   /** Only asked for readiness. */
   readyOnly?: boolean
-  isWell(server: Server): boolean
+  /** What is wrong: shown to who asks for this check alone. */
+  fault(server: Server): string | undefined
 }
 
+const unless = (isWell: boolean) => (isWell ? undefined : 'failed')
+
 const CHECKS: readonly Check[] = [
-  { name: 'ping', isWell: () => true },
-  { name: 'log', isWell: () => true },
-  { name: 'etcd', isWell: ({ store }) => store.revision >= 0 },
+  { name: 'ping', fault: () => undefined },
+  { name: 'log', fault: () => undefined },
+  { name: 'etcd', fault: ({ store }) => unless(store.revision >= 0) },
   {
     name: 'poststarthook/rbac/bootstrap-roles',
     readyOnly: true,
-    isWell: ({ store }) => store.get('clusterroles/cluster-admin') !== undefined,
+    fault: ({ store }) => unless(store.get('clusterroles/cluster-admin') !== undefined),
   },
   {
     name: 'poststarthook/bootstrap-controller',
     readyOnly: true,
-    isWell: ({ store }) => store.get('services/specs/default/kubernetes') !== undefined,
+    fault: ({ store }) => unless(store.get('services/specs/default/kubernetes') !== undefined),
   },
 ]
 
@@ -41,12 +44,14 @@ const checksOf = (question: string) =>
 
 export function health(server: Server, { call }: Admitted): Answer {
   const [, question = '', ...rest] = call.path.split('/')
-  const asked = checksOf(question)
+  const more = (server.checks ?? []).map((check): Check => ({ ...check, readyOnly: true }))
+  const asked = [...checksOf(question), ...(question === 'readyz' ? more : [])]
   const name = rest.join('/')
   if (name !== '') {
     const check = asked.find((one) => one.name === name)
     if (check === undefined) return pageNotFound()
-    return check.isWell(server) ? plain(200, 'ok') : plain(500, 'internal server error: failed\n')
+    const fault = check.fault(server)
+    return fault === undefined ? plain(200, 'ok') : plain(500, `internal server error: ${fault}\n`)
   }
   const excluded = new Set(call.query.all('exclude'))
   const lines: string[] = []
@@ -54,7 +59,7 @@ export function health(server: Server, { call }: Admitted): Answer {
   for (const check of asked) {
     if (excluded.delete(check.name)) {
       lines.push(`[+]${check.name} excluded: ok`)
-    } else if (check.isWell(server)) {
+    } else if (check.fault(server) === undefined) {
       lines.push(`[+]${check.name} ok`)
     } else {
       lines.push(`[-]${check.name} failed: reason withheld`)
