@@ -29,7 +29,8 @@ import type { App, RequestEnv } from './contract.ts'
 import { discovery } from './discovery/documents.ts'
 import { openApi } from './discovery/openapi.ts'
 import { type Admitted, serveResource } from './dispatch.ts'
-import { FlowControl, type Place } from './flowcontrol/flow-control.ts'
+import { FlowControl } from './flowcontrol/flow-control.ts'
+import { Lasting } from './flowcontrol/lasting.ts'
 import { lasts, seatsFor, takesSeat } from './flowcontrol/work.ts'
 import { clusterFacts } from './nonresource/cluster.ts'
 import { health } from './nonresource/health.ts'
@@ -116,6 +117,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     ...deps,
     metrics,
     flowControl,
+    lasting: new Lasting(),
     peers,
     ...{ issuer, rbac, serviceAccounts, bootstrapTokens, nodeKeys },
     authenticator: new Authenticator([
@@ -143,7 +145,8 @@ function routes(serve: Serve) {
   const hono = new Hono<{ Bindings: RequestEnv }>()
   const by = (document: Document) => async (context: Context<{ Bindings: RequestEnv }>) => {
     const { raw } = context.req
-    return responseOf(await serve(callOf(raw, context.env), document), raw.signal)
+    const { env } = context
+    return responseOf(await serve(callOf(raw, env), document), raw.signal, env.written)
   }
   for (const path of ['/healthz', '/livez', '/readyz']) {
     hono.get(path, by(health)).get(`${path}/*`, by(health))
@@ -176,7 +179,9 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   const warnings: string[] = []
   const info = requestInfo(call.method, call.path, call.query)
   const startMs = server.clock.monotonicMs()
-  let place: Place | undefined
+  /** Given back when the answer has begun, and when all of it was taken. */
+  let brief: (() => void) | undefined
+  let whole: (() => void) | undefined
   let code = 0
   server.metrics.begin(info)
   try {
@@ -187,24 +192,28 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     const own = accessOf(info, user, call.query)
     const acting = impersonated(call, own, server.authorizer)
     const access = acting === user ? own : { ...own, user: acting }
+    if (lasts(info)) whole = server.lasting.enter(acting)
     const entering = takesSeat(info) ? enter(server, call, info, acting) : undefined
-    place = entering instanceof Promise ? await entering : entering
+    brief = (entering instanceof Promise ? await entering : entering)?.leave
     const decision = server.authorizer.decide(access)
     if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
     const served = serve(server, { call, info, user: acting, warnings })
-    let done = served instanceof Promise ? await served : served
+    const done = served instanceof Promise ? await served : served
     code = done.code
-    if (place !== undefined && isDocument(done) && !lasts(info)) {
-      done = heldWhileWritten(done, call, place)
-      place = undefined
-    }
-    return finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
+    const answered = finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
+    const answer = answered instanceof Promise ? await answered : answered
+    if (whole === undefined && isBig(answer)) [brief, whole] = [undefined, brief]
+    if (whole === undefined) return answer
+    const whenWritten = whole
+    whole = undefined
+    return { ...answer, whenWritten }
   } catch (error) {
     const fault = toApiError(error, server.log)
     code = fault.code
     return finish(errorAnswer(call, fault), call, auditId, warnings)
   } finally {
-    place?.leave()
+    brief?.()
+    whole?.()
     server.metrics.note(info, code, (server.clock.monotonicMs() - startMs) / 1000)
   }
 }
@@ -218,21 +227,11 @@ function enter(server: Server, call: Call, info: RequestInfo, user: UserInfo) {
   })
 }
 
-function isDocument({ body }: Answer): boolean {
-  return isPush(body) && body.isDocument === true
-}
+/** Smaller ones fit into the socket. */
+const BIG_BYTES = 16 * 1024
 
-/** A list that is sent as it is read is work until its last byte is taken. */
-function heldWhileWritten(answer: Answer, call: Call, place: Place): Answer {
-  const { push } = answer.body as Push
-  const leave = () => place.leave()
-  call.signal.addEventListener('abort', leave, { once: true })
-  const held = async (sink: Sink) => {
-    try {
-      await push(sink)
-    } finally {
-      leave()
-    }
-  }
-  return { ...answer, body: { push: held, isDocument: true } }
+/** What is sent as it is read, or takes a while to be taken, is work until its last byte is. */
+function isBig({ body }: Answer): boolean {
+  if (isPush(body)) return body.isDocument === true
+  return (typeof body === 'string' || body instanceof Uint8Array) && body.length > BIG_BYTES
 }

@@ -20,6 +20,8 @@ export type RequestEnv = {
     publicKeySha256?: string
   }
   remoteAddress?: string
+  /** Told what to call when all of the answer has been taken, or never will be. */
+  written?: (over: () => void) => void
 }
 
 /** The whole API as a function. */

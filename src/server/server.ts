@@ -20,6 +20,7 @@ import type { Authorizer } from './authz/authorizer.ts'
 import type { Rbac } from './authz/rbac.ts'
 import type { NodeDialer } from './contract.ts'
 import type { FlowControl } from './flowcontrol/flow-control.ts'
+import type { Lasting } from './flowcontrol/lasting.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
@@ -76,6 +77,7 @@ export type Server = Omit<ServerDeps, 'metrics'> & {
   issuer: string
   metrics: ServerMetrics
   flowControl: FlowControl
+  lasting: Lasting
   peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers

@@ -31,6 +31,8 @@ export type Answer = {
   code: number
   headers: Record<string, string | string[]>
   body: string | Uint8Array | ReadableStream<Uint8Array> | Push
+  /** To be called once the reader has taken all of it, or never will. */
+  whenWritten?: () => void
 }
 
 /** A body that is written while it comes into being: watches, and lists that are large. */
@@ -63,6 +65,14 @@ export function bodyTooLarge(bytesMax: number): ApiError {
     'RequestEntityTooLarge',
     `Request entity is too large: limit is ${bytesMax}`,
   )
+}
+
+/** A body that comes in too slowly; upstream gives a whole request as long. */
+export const BODY_MS_MAX = 60_000
+
+export function bodyTooSlow(): ApiError {
+  const message = 'Timeout: request did not complete within the allotted timeout'
+  return new ApiError(504, 'Timeout', message)
 }
 
 const decoder = new TextDecoder()

@@ -51,13 +51,22 @@ async function readAll(request: Request, bytesMax: number): Promise<Uint8Array> 
 
 const EMPTY = new Uint8Array()
 
-export function responseOf(answer: Answer, signal: AbortSignal): Response {
+/** `written`: what tells of the end, where somebody else does the writing. */
+export function responseOf(
+  answer: Answer,
+  signal: AbortSignal,
+  written?: (over: () => void) => void,
+): Response {
+  const over = answer.whenWritten ?? (() => {})
+  // A caller in this process has what it is handed; only what is pushed takes time.
+  if (written !== undefined) written(over)
+  else if (!isPush(answer.body)) over()
   const headers = new Headers()
   for (const [name, value] of Object.entries(answer.headers)) {
     if (Array.isArray(value)) for (const one of value) headers.append(name, one)
     else if (name !== 'transfer-encoding') headers.set(name, value)
   }
-  const body = isPush(answer.body) ? pushed(answer.body, signal) : answer.body
+  const body = isPush(answer.body) ? pushed(answer.body, signal, over) : answer.body
   return new Response(body as ConstructorParameters<typeof Response>[0], {
     status: answer.code,
     headers,
@@ -67,7 +76,7 @@ export function responseOf(answer: Answer, signal: AbortSignal): Response {
 /** What a reader may leave unread before the writer has to wait. */
 const UNREAD_BYTES_MAX = 256 * 1024
 
-function pushed(body: Push, signal: AbortSignal): ReadableStream<Uint8Array> {
+function pushed(body: Push, signal: AbortSignal, over: () => void): ReadableStream<Uint8Array> {
   const gone = new AbortController()
   const ended = AbortSignal.any([signal, gone.signal])
   let wake = () => {}
@@ -89,7 +98,7 @@ function pushed(body: Push, signal: AbortSignal): ReadableStream<Uint8Array> {
                 }),
         }
         ended.addEventListener('abort', () => wake(), { once: true })
-        finish(body.push(sink), controller)
+        finish(body.push(sink).finally(over), controller)
       },
       pull: () => wake(),
       cancel: (reason) => gone.abort(reason),

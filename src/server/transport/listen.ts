@@ -3,7 +3,7 @@
 // Resources take the short way to the app; everything else goes through Hono.
 
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Clock } from '../../lib/clock.ts'
@@ -12,8 +12,10 @@ import { UserError } from '../../lib/user-error.ts'
 import type { ServerApp } from '../app.ts'
 import { type ClientCas, PeerCertificates, type PeerSocket } from '../authn/client-certificate.ts'
 import type { RequestEnv } from '../contract.ts'
-import { decodePath } from './call.ts'
+import { type Answer, decodePath } from './call.ts'
+import { Connections } from './connections.ts'
 import { NodeCall, type NodeRequest, type NodeResponse, writeAnswer } from './socket-call.ts'
+import { limitReading, whenWritten } from './written.ts'
 
 /** As pki keeps its credentials. */
 export type ServingCertificate = { certificatePem: string; privateKeyPem: string }
@@ -32,6 +34,9 @@ export type ListenOptions = {
   upgrade?: UpgradeHandler
 }
 
+/** Requests that are under way at once on one connection of HTTP/2. */
+const STREAMS_MAX = 250
+
 export type UpgradeHandler = (call: NodeCall, socket: Duplex, head: Buffer) => Promise<void>
 
 export type Listening = {
@@ -49,24 +54,33 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   const server = createSecureServer({
     ...{ allowHTTP1: true, requestCert: true, rejectUnauthorized: false },
     ...{ cert: certificate.certificatePem, key: certificate.privateKeyPem },
+    settings: { maxConcurrentStreams: STREAMS_MAX },
     ca: [cas.client, cas.frontProxy].filter((pem) => pem !== ''),
   })
   const envFor = (request: NodeRequest) => envOf(request, peers, options.clock)
+  const connections = new Connections(options.clock)
   const viaHono = getRequestListener(
-    (request, { incoming }) => options.app.fetch(request, envFor(incoming)),
+    (request, { incoming, outgoing }) => {
+      const written = (over: () => void) => whenWritten(outgoing, over)
+      limitReading(outgoing, 0, options.clock)
+      return options.app.fetch(request, { ...envFor(incoming), written })
+    },
     { overrideGlobalObjects: false },
   )
+  server.on('connection', (socket: Duplex) => connections.opened(socket))
   server.on('request', (request: NodeRequest, response: NodeResponse) => {
+    whenWritten(response, connections.begin(socketOf(request)))
     if (!isResourcePath(request.url)) return viaHono(request as never, response as never)
-    const call = new NodeCall(request, response, envFor(request))
+    const call = new NodeCall(request, response, envFor(request), options.clock)
     void respond(options, call, response)
   })
   server.on('upgrade', (request: NodeRequest, socket: Duplex, head: Buffer) => {
-    void upgrade(options, new NodeCall(request, socket as never, envFor(request)), socket, head)
+    connections.begin(socket as never)
+    const call = new NodeCall(request, socket as never, envFor(request), options.clock)
+    void upgrade(options, call, socket, head)
   })
   server.on('sessionError', (error) => options.log.debug('connection failed', { error }))
   server.on('tlsClientError', (error) => options.log.debug('handshake failed', { error }))
-  const connections = openConnections(server)
   await bind(server, options)
   return {
     port: (server.address() as AddressInfo).port,
@@ -77,10 +91,13 @@ export async function listen(options: ListenOptions): Promise<Listening> {
 }
 
 /** Errors of the handler are answers already; what is left is a client that went away. */
-async function respond({ app, log }: ListenOptions, call: NodeCall, response: NodeResponse) {
+async function respond({ app, log, clock }: ListenOptions, call: NodeCall, response: NodeResponse) {
+  let answer: Answer | undefined
   try {
-    await writeAnswer(response, await app.handle(call), call)
+    answer = await app.handle(call)
+    await writeAnswer(response, answer, call, clock)
   } catch (error) {
+    answer?.whenWritten?.()
     log.debug('answer was not delivered', { path: call.path, error })
     response.destroy()
   }
@@ -108,14 +125,17 @@ function isResourcePath(url = '/'): boolean {
 
 /** HTTP/2 requests share the socket of their session. */
 function envOf(request: NodeRequest, peers: PeerCertificates, clock: Clock): RequestEnv {
-  const socket =
-    (request as Http2ServerRequest).stream?.session?.socket ?? (request.socket as unknown)
+  const socket = socketOf(request)
   const { remoteAddress } = socket as { remoteAddress?: string }
   const clientCertificate = peers.of(socket as PeerSocket, clock.nowMs())
   return {
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
   }
+}
+
+function socketOf(request: NodeRequest): Socket {
+  return (request as Http2ServerRequest).stream?.session?.socket ?? request.socket
 }
 
 function bind(server: Http2SecureServer, { host, port }: ListenOptions): Promise<void> {
@@ -136,19 +156,9 @@ function bind(server: Http2SecureServer, { host, port }: ListenOptions): Promise
   })
 }
 
-/** Bun's server forgets those that speak HTTP/2 or were upgraded; ending them is ours. */
-function openConnections(server: Http2SecureServer): ReadonlySet<Duplex> {
-  const connections = new Set<Duplex>()
-  server.on('secureConnection', (socket: Duplex) => {
-    connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
-  })
-  return connections
-}
-
-function close(server: Http2SecureServer, connections: ReadonlySet<Duplex>): Promise<void> {
+function close(server: Http2SecureServer, connections: Connections): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    for (const socket of connections) socket.destroy()
+    connections.destroyAll()
   })
 }

@@ -3,10 +3,21 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
+import type { Clock } from '../../lib/clock.ts'
 import type { RequestEnv } from '../contract.ts'
 import { Query } from '../request/query.ts'
 import { BodyBuffer } from './body.ts'
-import { type Answer, type Call, decodePath, isPush, type Push, type Sink } from './call.ts'
+import {
+  type Answer,
+  BODY_MS_MAX,
+  bodyTooSlow,
+  type Call,
+  decodePath,
+  isPush,
+  type Push,
+  type Sink,
+} from './call.ts'
+import { cutOff, limitReading, whenWritten } from './written.ts'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -20,9 +31,10 @@ export class NodeCall implements Call {
   readonly #request: NodeRequest
   readonly #response: NodeResponse
   readonly #headers: IncomingHttpHeaders
+  readonly #clock: Clock
   #gone: AbortController | undefined
 
-  constructor(request: NodeRequest, response: NodeResponse, env: RequestEnv) {
+  constructor(request: NodeRequest, response: NodeResponse, env: RequestEnv, clock: Clock) {
     const url = request.url ?? '/'
     const at = url.indexOf('?')
     this.method = request.method ?? 'GET'
@@ -30,6 +42,7 @@ export class NodeCall implements Call {
     this.path = decodePath(this.rawPath) ?? this.rawPath
     this.query = new Query(at < 0 ? '' : url.slice(at + 1))
     this.env = env
+    this.#clock = clock
     this.#request = request
     this.#response = response
     this.#headers = request.headers
@@ -62,6 +75,12 @@ export class NodeCall implements Call {
   body(bytesMax: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const request = this.#request as IncomingMessage
+      const cancel = this.#clock.after(BODY_MS_MAX, () => {
+        reject(bodyTooSlow())
+        // Once that is said, what may still come is of no use to anybody.
+        this.#response.once('finish', () => cutOff(this.#response))
+      })
+      request.on('close', cancel)
       // What is too much is read and dropped, so that the answer reaches a client that still sends.
       request.on('error', reject).resume()
       const body = new BodyBuffer(bytesMax, request.headers['content-length'])
@@ -72,7 +91,10 @@ export class NodeCall implements Call {
           reject(error)
         }
       })
-      request.on('end', () => resolve(body.join()))
+      request.on('end', () => {
+        cancel()
+        resolve(body.join())
+      })
       request.on('aborted', () => reject(new Error('the client has gone')))
     })
   }
@@ -83,9 +105,15 @@ export class NodeCall implements Call {
 }
 
 /** Resolves when the answer is written as far as it goes. */
-export async function writeAnswer(response: NodeResponse, answer: Answer, call: Call) {
+export async function writeAnswer(
+  response: NodeResponse,
+  answer: Answer,
+  { method, signal }: Call,
+  clock: Clock,
+) {
   const { code, headers, body } = answer
   const target = response as ServerResponse
+  if (answer.whenWritten !== undefined) whenWritten(response, answer.whenWritten)
   if (typeof body === 'string' || body instanceof Uint8Array) {
     headers['content-length'] = String(Buffer.byteLength(body))
     // Over HTTP/1.1 head and body would be two TLS records and two system calls, the dearest part
@@ -93,19 +121,25 @@ export async function writeAnswer(response: NodeResponse, answer: Answer, call: 
     const socket = target.req.httpVersionMajor === 1 ? target.socket : null
     socket?.cork()
     target.writeHead(code, headers)
-    target.end(call.method === 'HEAD' ? undefined : body)
+    target.end(method === 'HEAD' ? undefined : body)
     socket?.uncork()
+    if (body.length > SMALL_BYTES) limitReading(response, body.length, clock)
   } else {
     delete headers['transfer-encoding']
     target.writeHead(code, headers)
-    if (isPush(body)) await writePush(target, body, call.signal)
-    else await writeStream(target, body, call.signal)
+    const sink = new SocketSink(target, signal, clock)
+    if (isPush(body)) await writePush(target, body, sink)
+    else await writeStream(target, body, sink)
   }
 }
 
-async function writePush(response: ServerResponse, body: Push, signal: AbortSignal) {
+/** What fits into the socket at once. */
+const SMALL_BYTES = 16 * 1024
+/** Somebody who takes nothing for so long, although there is something, reads no more. */
+const STALL_MS_MAX = 60_000
+
+async function writePush(response: ServerResponse, body: Push, sink: SocketSink) {
   response.flushHeaders?.()
-  const sink = new SocketSink(response, signal)
   try {
     await body.push(sink)
   } catch (error) {
@@ -125,11 +159,13 @@ async function writePush(response: ServerResponse, body: Push, signal: AbortSign
 class SocketSink implements Sink {
   readonly signal: AbortSignal
   readonly #response: ServerResponse
+  readonly #clock: Clock
   #pending: Uint8Array[] = []
   #isFull = false
 
-  constructor(response: ServerResponse, signal: AbortSignal) {
+  constructor(response: ServerResponse, signal: AbortSignal, clock: Clock) {
     this.#response = response
+    this.#clock = clock
     this.signal = signal
   }
 
@@ -152,7 +188,9 @@ class SocketSink implements Sink {
     this.flush()
     if (!this.#isFull || this.signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
+      const cancel = this.#clock.after(STALL_MS_MAX, () => cutOff(this.#response))
       const done = () => {
+        cancel()
         this.#isFull = false
         this.#response.off('drain', done)
         this.signal.removeEventListener('abort', done)
@@ -167,10 +205,10 @@ class SocketSink implements Sink {
 async function writeStream(
   response: ServerResponse,
   body: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
+  sink: SocketSink,
 ) {
   response.flushHeaders?.()
-  const sink = new SocketSink(response, signal)
+  const { signal } = sink
   const reader = body.getReader()
   const cancel = () => void reader.cancel().catch(() => {})
   signal.addEventListener('abort', cancel, { once: true })

@@ -43,12 +43,14 @@ export async function upgrade(
 ): Promise<void> {
   const { server, streams, tunnels } = deps
   let use: (() => Promise<void>) | undefined
+  let leave = () => {}
   try {
     const call = withSocketToken(received)
     const info = requestInfo(call.method, call.path, call.query)
     const known = await server.authenticator.authenticate(call)
     const user = impersonated(call, accessOf(info, known, call.query), server.authorizer)
     authorize(server, call, info, user)
+    leave = server.lasting.enter(user)
     if (call.path === TUNNEL_PATH) {
       const node = nodeNameOf(user)
       if (node === undefined || tunnels === undefined) throw badRequest('only nodes have tunnels')
@@ -62,9 +64,10 @@ export async function upgrade(
       use = () => sendWatch(answer, call, socket, head)
     }
   } catch (error) {
+    leave()
     return refuse(socketStream(socket as Socket, head), error)
   }
-  await use()
+  await use().finally(leave)
 }
 
 /** A node from before there were records of keys gets its own now. */
