@@ -49,14 +49,7 @@ import { badPath, errorAnswer, pageNotFound, toApiError } from './response/error
 import { finish } from './response/finish.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
 import { storeObjects } from './streams/store-objects.ts'
-import {
-  type Answer,
-  type Call,
-  decodePath,
-  isPush,
-  type Push,
-  type Sink,
-} from './transport/call.ts'
+import { type Answer, type Call, decodePath, isPush } from './transport/call.ts'
 import { callOf, responseOf } from './transport/fetch-call.ts'
 import { upgrade } from './transport/upgrade.ts'
 
