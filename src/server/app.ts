@@ -78,7 +78,9 @@ export function createApp(deps: ServerDeps): ServerApp {
     fetch: async (request, env) => hono.fetch(request, env),
     upgrade: (call, socket, head) =>
       upgrade({ server, streams: server.streams, tunnels: deps.tunnels }, call, socket, head),
-    run: (signal) => following.run(signal),
+    async run(signal) {
+      await Promise.all([following.run(signal), server.serviceAddresses.run(signal)])
+    },
     claimOwnNode: (name) => server.nodeKeys.claim(name, { key: OWN_NODE_KEY, shown: OWN_NODE_KEY }),
   }
 }
@@ -95,9 +97,15 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const mayDo = (access: Access) => authorizer.decide(access).allowed
   const nodeKeys = new NodeKeys(deps)
   const admission = admissionPlugins({ ...deps, nodeKeys, mayDo })
-  const addresses = new ServiceAddresses(deps.settings, deps.random)
+  const addresses = new ServiceAddresses(deps.settings, deps)
   const peers = new Peers()
-  const followers = [...rbac.followers, graph, addresses, peers, ...admission.followers]
+  const followers = [
+    ...rbac.followers,
+    graph,
+    ...addresses.followers,
+    peers,
+    ...admission.followers,
+  ]
   for (const follower of followers) following.add(follower)
   const serviceAccounts = new ServiceAccountUsers({
     ...{ store, clock, issuer, tokens: deps.pki.tokens, audiences: [issuer] },
@@ -113,6 +121,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     lasting: new Lasting(),
     peers,
     ...{ issuer, rbac, serviceAccounts, bootstrapTokens, nodeKeys },
+    serviceAddresses: addresses,
     authenticator: new Authenticator([
       ...[frontProxyUsers, withNodeKeys(nodeKeys, certificateUsers)],
       bearerCheck([serviceAccounts, bootstrapTokens]),

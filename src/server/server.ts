@@ -24,6 +24,7 @@ import type { Lasting } from './flowcontrol/lasting.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
+import type { ServiceAddresses } from './objects/services/addresses.ts'
 import type { RequestInfo } from './request/request-info.ts'
 import type { StreamDeps } from './streams/contract.ts'
 import type { Tunnels } from './streams/tunnels.ts'
@@ -83,6 +84,7 @@ export type Server = Omit<ServerDeps, 'metrics'> & {
   serviceAccounts: ServiceAccountUsers
   bootstrapTokens: TokenUsers
   nodeKeys: NodeKeys
+  serviceAddresses: Pick<ServiceAddresses, 'run'>
   authenticator: Authenticator
   authorizer: Authorizer
   admission: AdmissionChain

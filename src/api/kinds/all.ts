@@ -28,6 +28,8 @@ import { services } from './core/service/row.ts'
 import { serviceAccounts } from './core/serviceaccount/row.ts'
 import { endpointSlices } from './discovery/endpointslice/row.ts'
 import { events, groupEvents } from './events/event/row.ts'
+import { ipAddresses } from './networking/ipaddress/row.ts'
+import { serviceCidrs } from './networking/servicecidr/row.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac/rbac.ts'
 import { priorityClasses } from './scheduling/priorityclass/row.ts'
 
@@ -38,5 +40,6 @@ export const builtInRows: readonly AnyRow[] = [
   ...[selfSubjectReviews, tokenReviews],
   ...[localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews],
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],
+  ...[ipAddresses, serviceCidrs],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
 ]

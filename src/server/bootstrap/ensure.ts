@@ -6,6 +6,7 @@ import { endpoints } from '../../api/kinds/core/endpoints/row.ts'
 import { namespaces } from '../../api/kinds/core/namespace/row.ts'
 import { services } from '../../api/kinds/core/service/row.ts'
 import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
+import { serviceCidrs } from '../../api/kinds/networking/servicecidr/row.ts'
 import * as rbac from '../../api/kinds/rbac/rbac.ts'
 import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
 import type { AnyObject, KubeObject } from '../../api/object.ts'
@@ -19,6 +20,7 @@ import {
   bootstrapPriorityClasses,
   bootstrapRbac,
   kubernetesService,
+  kubernetesServiceCidr,
   RETIRED_BINDINGS,
 } from './objects.ts'
 import { planRepair } from './plan.ts'
@@ -26,7 +28,7 @@ import { planRepair } from './plan.ts'
 const USER = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 const HEADERS = { 'user-agent': 'kube-apiserver', 'content-type': 'application/json' }
 
-type Wanted = { row: AnyRow; object: KubeObject }
+type Wanted = { row: AnyRow; object: KubeObject; subresource?: string }
 
 /** Throws when something cannot be written: a cluster without its roles must not be served. */
 export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> {
@@ -46,7 +48,25 @@ export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> 
   await Promise.all([...roles, ...bindings].map((wanted) => createOrRepair(app, wanted)))
   await Promise.all(RETIRED_BINDINGS.map((name) => retire(app, name)))
   await Promise.all(classes.map((wanted) => createIfMissing(app, wanted)))
+  await ensureServiceRange(app, api)
   await ensureKubernetesService(app, api)
+}
+
+/** The range that Services get their addresses from; that of an earlier start gives way. */
+async function ensureServiceRange(app: App, { serviceCidr }: ApiAddress): Promise<void> {
+  const wanted = { row: serviceCidrs, object: kubernetesServiceCidr(serviceCidr) }
+  const present = await read(app, wanted)
+  if (Bun.deepEquals(present?.spec, wanted.object.spec)) return
+  if (present !== undefined) await write(app, 'DELETE', wanted)
+  await write(app, 'POST', wanted)
+  const lastTransitionTime = (await read(app, wanted))?.metadata.creationTimestamp ?? ''
+  const message = 'Kubernetes Service CIDR is ready'
+  const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime }
+  await write(app, 'PUT', {
+    row: serviceCidrs,
+    object: { ...wanted.object, status: { conditions: [ready] } } as KubeObject,
+    subresource: 'status',
+  })
 }
 
 async function ensureKubernetesService(app: App, api: ApiAddress): Promise<void> {
@@ -99,9 +119,10 @@ async function read(app: App, { row, object }: Wanted): Promise<AnyObject | unde
   return body as AnyObject
 }
 
-async function write(app: App, method: 'POST' | 'PUT' | 'DELETE', { row, object }: Wanted) {
+async function write(app: App, method: 'POST' | 'PUT' | 'DELETE', wanted: Wanted) {
+  const { row, object, subresource = '' } = wanted
   const body = JSON.stringify({ apiVersion: groupVersionOf(row), kind: row.kind, ...object })
-  const url = urlOf(row, object, method !== 'POST')
+  const url = `${urlOf(row, object, method !== 'POST')}${subresource && `/${subresource}`}`
   const init = method === 'DELETE' ? { method } : { method, headers: HEADERS, body }
   const response = await app.fetch(new Request(url, init), { user: USER })
   const answer = await response.json()

@@ -11,8 +11,9 @@ import type {
   Role,
   RoleBinding,
   Service,
+  ServiceCIDR,
 } from '../../api/schema/generated/types.ts'
-import { addressAt, type Cidr, formatIp } from '../../lib/ip.ts'
+import { addressAt, type Cidr, formatCidr, formatIp } from '../../lib/ip.ts'
 import { CLUSTER_PATH, PEERS_PATH, TUNNEL_PATH } from '../../protocol/paths.ts'
 import rbacText from './rbac.json' with { type: 'text' }
 
@@ -98,6 +99,10 @@ function bindGroup(name: string, role: string, group: string): ClusterRoleBindin
 }
 
 export type ApiAddress = { serviceCidr: Cidr; address: string; port: number }
+
+export function kubernetesServiceCidr(serviceCidr: Cidr): ServiceCIDR {
+  return { metadata: { name: 'kubernetes' }, spec: { cidrs: [formatCidr(serviceCidr)] } }
+}
 
 /** The Service kubernetes.default and what it points to: the first address of the range. */
 export function kubernetesService({ serviceCidr, address, port }: ApiAddress) {

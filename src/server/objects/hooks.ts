@@ -7,12 +7,17 @@ import type { DeleteOptions } from '../request/options.ts'
 import type { ResourceRequest } from '../server.ts'
 
 /** Takes back what was prepared for a write that then failed. */
-export type Undo = () => void
+export type Undo = () => void | Promise<void>
 
 export type KindHooks = {
   /** After admission, before validation. May change `object`; throws to refuse. */
-  beginCreate?(request: ResourceRequest, object: AnyObject, dryRun: boolean): Undo
-  beginUpdate?(request: ResourceRequest, object: AnyObject, old: AnyObject, dryRun: boolean): Undo
+  beginCreate?(request: ResourceRequest, object: AnyObject, dryRun: boolean): Undo | Promise<Undo>
+  beginUpdate?(
+    request: ResourceRequest,
+    object: AnyObject,
+    old: AnyObject,
+    dryRun: boolean,
+  ): Undo | Promise<Undo>
   /** False keeps an object whose last finalizer has gone, for a reason of its own. */
   mayGo?(object: AnyObject): boolean
   /** In place of the usual plan of a deletion; see `planDeletion`. Throws to refuse. */

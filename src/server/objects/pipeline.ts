@@ -15,7 +15,7 @@ import { dedupOwnersAgain } from './verbs/owner-references.ts'
 
 export type Steps<T> = {
   /** What the kind itself does first (see hooks.ts); taken back when nothing comes of the write. */
-  begin?(): Undo | undefined
+  begin?(): Undo | Promise<Undo> | undefined
   /**
    * Sets what senders may not say and checks everything. Throws what is wrong. Returns what
    * validating admission is to see, when that is not what mutating admission saw.
@@ -69,16 +69,17 @@ export async function admit(write: Attributes): Promise<void> {
 
 /** The second half, for those who look at the object in between. */
 export async function complete<T>(write: Attributes, steps: Steps<T>): Promise<T> {
-  const undo = steps.begin?.()
+  const begun = steps.begin?.()
+  const undo = begun instanceof Promise ? await begun : begun
   try {
     const object = steps.prepare?.() ?? write.object
     const seen = object === write.object ? write : { ...write, object }
     await write.request.server.admission.validate(seen)
     const result = await steps.store()
-    if (steps.holds?.(result) === false) undo?.()
+    if (steps.holds?.(result) === false) await undo?.()
     return result
   } catch (error) {
-    undo?.()
+    await undo?.()
     throw error
   }
 }

@@ -1,5 +1,8 @@
 // Cluster addresses and node ports of Services: chosen when one is written, known from what is
 // stored. Source of the rules: pkg/registry/core/service/storage.
+//
+//   choose, from what this process knows ─► claim, for all servers ─► write the Service
+//                                              │ lost: choose again
 
 import { services } from '../../../api/kinds/core/service/row.ts'
 import { needsHealthCheck } from '../../../api/kinds/core/service/validation.ts'
@@ -11,18 +14,23 @@ import {
   internal,
   invalid,
 } from '../../../api/status.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import { addressAt, formatIp, type Ip, parseIp, sizeOf } from '../../../lib/ip.ts'
+import type { Log } from '../../../lib/log.ts'
 import type { Random } from '../../../lib/random.ts'
-import type { Entry } from '../../../store/store.ts'
+import type { Entry, Store } from '../../../store/store.ts'
 import type { ServerSettings } from '../../server.ts'
 import type { Follower } from '../follow.ts'
 import type { KindHooks, Undo } from '../hooks.ts'
 import { storeKey } from '../stored.ts'
+import { AddressClaims, type ServiceName } from './address-claims.ts'
 import { fillFamilies } from './families.ts'
 import { NumberPool, type Owner } from './pool.ts'
+import { PortClaims } from './port-claims.ts'
+import { type Claims, ReleaseWorker, type Uses } from './release-worker.ts'
 
 type Settings = Pick<ServerSettings, 'serviceCidr' | 'nodePorts'>
-type Uses = { addresses: number[]; ports: number[] }
+type Deps = { store: Store; clock: Clock; random: Random; log: Log }
 
 /** What a dry run shows for a node port that it does not take. */
 const DRY_RUN_PORT = 32_769
@@ -35,9 +43,24 @@ export class ServiceAddresses implements Follower {
   readonly #addresses: NumberPool
   readonly #ports: NumberPool
   readonly #known = new Map<Owner, Uses>()
+  readonly #claims: Claims
+  readonly #worker: ReleaseWorker
 
-  constructor(settings: Settings, random: Random) {
+  constructor(settings: Settings, deps: Deps) {
     this.#settings = settings
+    const { store, clock, random, log } = deps
+    const claims = {
+      addresses: new AddressClaims({ store, clock, random }),
+      ports: new PortClaims(store, clock, settings.nodePorts),
+    }
+    this.#claims = claims
+    this.#worker = new ReleaseWorker({
+      ...{ claims, clock, log },
+      uses: () => [...this.#known].map(([key, uses]) => ({ service: nameIn(key), uses })),
+      addressOf: (offset) => formatIp(addressAt(settings.serviceCidr, offset)),
+      isAddressUsed: (offset) => !this.#addresses.isUnused(offset),
+      isPortUsed: (port) => !this.#ports.isUnused(port),
+    })
     const { serviceCidr, nodePorts } = settings
     // Without the first address of the range and, for IPv4, without the last.
     const size = Math.min(Number(sizeOf(serviceCidr)), RANGE_SIZE_MAX) - 2
@@ -54,6 +77,16 @@ export class ServiceAddresses implements Follower {
       this.#begin(object as unknown as Service, old as unknown as Service, dryRun),
   }
 
+  /** This one, and that of the addresses as objects. */
+  get followers(): readonly Follower[] {
+    return [this, this.#claims.addresses]
+  }
+
+  /** Takes back what Services leave behind, until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#worker.run(signal)
+  }
+
   reset(): void {
     this.#addresses.clear()
     this.#ports.clear()
@@ -61,37 +94,55 @@ export class ServiceAddresses implements Follower {
   }
 
   put({ key, value }: Entry): void {
-    this.remove({ key })
+    const before = this.#known.get(key)
+    this.#forget(key)
     const uses = this.#usesOf(JSON.parse(value))
     this.#known.set(key, uses)
     for (const number of uses.addresses) this.#addresses.use(number, key)
     for (const number of uses.ports) this.#ports.use(number, key)
+    if (before !== undefined) this.#release(key, before)
   }
 
   remove({ key }: Pick<Entry, 'key'>): void {
+    const before = this.#known.get(key)
+    this.#forget(key)
+    if (before !== undefined) this.#release(key, before)
+  }
+
+  #forget(key: string): void {
     const uses = this.#known.get(key)
     for (const number of uses?.addresses ?? []) this.#addresses.free(number, key)
     for (const number of uses?.ports ?? []) this.#ports.free(number, key)
     this.#known.delete(key)
   }
 
-  #begin(service: Service, old: Service | undefined, dryRun: boolean): Undo {
+  /** What it had and has no more. */
+  #release(key: string, { addresses, ports }: Uses): void {
+    const left = addresses.filter((offset) => this.#addresses.isUnused(offset))
+    const hasPorts = ports.some((port) => this.#ports.isUnused(port))
+    if (left.length > 0 || hasPorts) this.#worker.release(nameIn(key), left)
+  }
+
+  async #begin(service: Service, old: Service | undefined, dryRun: boolean): Promise<Undo> {
     if (old !== undefined) keepGiven(service, old)
     syncAddresses(service, old)
     const errors = fillFamilies(service, old)
     if (errors.length > 0) throw refused(service, errors)
     const { namespace = '', name = '' } = service.metadata
     const holding = new Holding(this.#addresses, this.#ports, {
-      ...this.#settings,
+      ...{ ...this.#settings, claims: this.#claims, service: { namespace, name }, dryRun },
       owner: storeKey(services, namespace, name),
-      dryRun,
     })
     try {
-      if (wantsAddress(service, old)) holding.address(service)
-      if (wantsPorts(service)) holding.ports(service)
-      if (needsHealthCheck(service) && !(old && needsHealthCheck(old))) holding.healthPort(service)
+      if (wantsAddress(service, old)) await holding.address(service)
+      await holding.claimedPorts(() => {
+        if (wantsPorts(service)) holding.ports(service)
+        if (needsHealthCheck(service) && !(old && needsHealthCheck(old))) {
+          holding.healthPort(service)
+        }
+      }, service)
     } catch (error) {
-      holding.undo()
+      await holding.undo()
       throw error
     }
     return () => holding.undo()
@@ -106,6 +157,12 @@ export class ServiceAddresses implements Follower {
     if (spec.healthCheckNodePort) ports.push(spec.healthCheckNodePort)
     return { addresses, ports }
   }
+}
+
+/** Of a store key. */
+function nameIn(key: string): ServiceName {
+  const [namespace = '', name = ''] = key.slice(services.folder.length + 1).split('/')
+  return { namespace, name }
 }
 
 /** The lower part of a range, kept for those who ask for a certain number of it. */
@@ -185,7 +242,15 @@ function refused(service: Service, errors: readonly FieldError[]): ApiError {
   return invalid(services, service.metadata.name ?? '', errors)
 }
 
-type HoldingOptions = Settings & { owner: Owner; dryRun: boolean }
+type HoldingOptions = Settings & {
+  claims: Claims
+  service: ServiceName
+  owner: Owner
+  dryRun: boolean
+}
+
+/** Other servers are at it as well: so often a choice is made again. */
+const CHOICES_MAX = 100
 
 /** What one write holds until it is stored. */
 class Holding {
@@ -194,6 +259,10 @@ class Holding {
   readonly #options: HoldingOptions
   readonly #heldAddresses: number[] = []
   readonly #heldPorts: number[] = []
+  /** Held, and claimed for all servers. */
+  readonly #takenPorts: number[] = []
+  /** Other servers have given them away. */
+  readonly #lostPorts = new Set<number>()
 
   constructor(addresses: NumberPool, ports: NumberPool, options: HoldingOptions) {
     this.#addresses = addresses
@@ -201,33 +270,62 @@ class Holding {
     this.#options = options
   }
 
-  undo(): void {
-    for (const number of this.#heldAddresses.splice(0)) this.#addresses.letGo(number)
-    if (!this.#options.dryRun) {
-      for (const number of this.#heldPorts.splice(0)) this.#ports.letGo(number)
+  async undo(): Promise<void> {
+    const { dryRun, claims, service } = this.#options
+    const addresses = this.#heldAddresses.splice(0)
+    const ports = this.#heldPorts.splice(0)
+    try {
+      for (const number of addresses) await claims.addresses.giveBack(this.#ip(number), service)
+      const taken = this.#takenPorts.splice(0)
+      if (taken.length > 0) await claims.ports.giveBack(taken)
+    } finally {
+      for (const number of addresses) this.#addresses.letGo(number)
+      if (!dryRun) for (const number of ports) this.#ports.letGo(number)
     }
   }
 
-  address(service: Service): void {
+  async address(service: Service): Promise<void> {
     const { spec } = service
     const [asked] = spec.clusterIPs ?? []
-    spec.clusterIP = asked === undefined ? this.#anyAddress() : this.#thisAddress(service, asked)
+    spec.clusterIP = await (asked === undefined
+      ? this.#anyAddress()
+      : this.#thisAddress(service, asked))
     spec.clusterIPs = [spec.clusterIP]
   }
 
-  #anyAddress(): string {
-    const { serviceCidr, owner, dryRun } = this.#options
+  async #anyAddress(): Promise<string> {
+    const { serviceCidr, owner, dryRun, claims, service } = this.#options
     if (dryRun) return formatIp(addressAt(serviceCidr, 0))
-    const offset = this.#addresses.holdAny(owner)
-    if (offset === undefined) {
-      const name = JSON.stringify(owner.split('/').at(-1))
-      throw internal(`failed to allocate a serviceIP for Service ${name}: range is full`)
+    const lost = new Set<number>()
+    const seems = (offset: number) => lost.has(offset) || claims.addresses.isTaken(this.#ip(offset))
+    for (let choice = 0; choice < CHOICES_MAX; choice++) {
+      const offset =
+        this.#addresses.holdAny(owner, seems) ??
+        this.#addresses.holdAny(owner, (number) => lost.has(number))
+      if (offset === undefined) break
+      if (await this.#claim(offset)) return this.#ip(offset)
+      lost.add(offset)
     }
-    this.#heldAddresses.push(offset)
-    return formatIp(addressAt(serviceCidr, offset))
+    const name = JSON.stringify(service.name)
+    throw internal(`failed to allocate a serviceIP for Service ${name}: range is full`)
   }
 
-  #thisAddress(service: Service, asked: string): string {
+  #ip(offset: number): string {
+    return formatIp(addressAt(this.#options.serviceCidr, offset))
+  }
+
+  /** False when another server was quicker; then it is let go. */
+  async #claim(offset: number): Promise<boolean> {
+    const { claims, service } = this.#options
+    if (await claims.addresses.take(this.#ip(offset), service)) {
+      this.#heldAddresses.push(offset)
+      return true
+    }
+    this.#addresses.letGo(offset)
+    return false
+  }
+
+  async #thisAddress(service: Service, asked: string): Promise<string> {
     const { owner, dryRun } = this.#options
     const fail = (why: string) => {
       const detail = `failed to allocate IP ${asked}: ${why}`
@@ -239,9 +337,32 @@ class Holding {
       throw fail('the provided network does not match the current range')
     }
     if (dryRun) return asked
-    if (!this.#addresses.hold(offset, owner)) throw fail('provided IP is already allocated')
-    this.#heldAddresses.push(offset)
+    const isOurs = this.#addresses.hold(offset, owner) && (await this.#claim(offset))
+    if (!isOurs) throw fail('provided IP is already allocated')
     return asked
+  }
+
+  /**
+   * `choose` holds ports for the Service; then they are claimed. Those that were lost to another
+   * server are chosen anew, unless the sender named them.
+   */
+  async claimedPorts(choose: () => void, service: Service): Promise<void> {
+    const { claims, dryRun } = this.#options
+    const asked = structuredClone(service.spec)
+    for (let choice = 0; choice < CHOICES_MAX; choice++) {
+      choose()
+      if (dryRun || this.#heldPorts.length === 0) return
+      const lost = await claims.ports.take(this.#heldPorts)
+      if (lost.length === 0) {
+        this.#takenPorts.push(...this.#heldPorts)
+        return
+      }
+      for (const port of this.#heldPorts.splice(0)) this.#ports.letGo(port)
+      for (const port of lost) this.#lostPorts.add(port)
+      Object.assign(service.spec, structuredClone(asked))
+      if (asked.healthCheckNodePort === undefined) delete service.spec.healthCheckNodePort
+    }
+    throw internal('failed to allocate a nodePort: other servers are always quicker')
   }
 
   /** Ports of one number get one node port, whatever their protocols. */
@@ -282,14 +403,18 @@ class Holding {
 
   #portFault(asked: number): string | undefined {
     const { nodePorts, owner, dryRun } = this.#options
-    if (!this.#ports.isFree(asked, owner)) return 'provided port is already allocated'
+    const isFree = this.#ports.isFree(asked, owner) && !this.#lostPorts.has(asked)
+    if (!isFree) return 'provided port is already allocated'
     if (dryRun) return undefined
     if (!this.#ports.has(asked)) {
       const range = `${nodePorts.first}-${nodePorts.last}`
       return `provided port is not in the valid range. The range of valid ports is ${range}`
     }
-    this.#ports.hold(asked, owner)
-    this.#heldPorts.push(asked)
+    // A Service that has it keeps it: nothing is to be claimed, and nothing to be given back.
+    if (this.#ports.isUnused(asked)) {
+      this.#ports.hold(asked, owner)
+      this.#heldPorts.push(asked)
+    }
     return undefined
   }
 
@@ -299,7 +424,7 @@ class Holding {
       this.#heldPorts.push(port)
       return port
     }
-    const port = this.#ports.holdAny(this.#options.owner)
+    const port = this.#ports.holdAny(this.#options.owner, (one) => this.#lostPorts.has(one))
     if (port === undefined) throw internal(`failed to allocate a ${what}: range is full`)
     this.#heldPorts.push(port)
     return port

@@ -38,9 +38,16 @@ export class NumberPool {
     return true
   }
 
-  /** Undefined when the range is exhausted. */
-  holdAny(owner: Owner): number | undefined {
-    const number = this.#freeIn(this.#dynamicFrom, this.#size) ?? this.#freeIn(0, this.#dynamicFrom)
+  /** Neither in use nor on hold. */
+  isUnused(number: number): boolean {
+    return !this.#used.has(number) && !this.#held.has(number)
+  }
+
+  /** Undefined when the range is exhausted, but for what is to be `avoid`ed. */
+  holdAny(owner: Owner, avoid: (number: number) => boolean = () => false): number | undefined {
+    const number =
+      this.#freeIn(this.#dynamicFrom, this.#size, avoid) ??
+      this.#freeIn(0, this.#dynamicFrom, avoid)
     if (number !== undefined) this.#held.set(number, owner)
     return number
   }
@@ -63,12 +70,12 @@ export class NumberPool {
   }
 
   /** From a random place on, so that numbers are not given again at once. */
-  #freeIn(from: number, to: number): number | undefined {
+  #freeIn(from: number, to: number, avoid: (number: number) => boolean): number | undefined {
     const count = to - from
     const start = Math.floor(this.#random.next() * count)
     for (let i = 0; i < count; i++) {
       const number = this.#first + from + ((start + i) % count)
-      if (!this.#used.has(number) && !this.#held.has(number)) return number
+      if (this.isUnused(number) && !avoid(number)) return number
     }
     return undefined
   }
