@@ -23,7 +23,7 @@ const ATTEMPTS_MAX = 20
 export type ServiceName = { namespace: string; name: string }
 
 export class AddressClaims implements Follower {
-  readonly folder = ipAddresses.folder
+  readonly storagePrefix = ipAddresses.storagePrefix
   readonly #store: Store
   readonly #clock: Clock
   readonly #random: Random
@@ -42,11 +42,11 @@ export class AddressClaims implements Follower {
   }
 
   put({ key }: Pick<Entry, 'key'>): void {
-    this.#taken.add(key.slice(this.folder.length + 1))
+    this.#taken.add(key.slice(this.storagePrefix.length + 1))
   }
 
   remove({ key }: Pick<Entry, 'key'>): void {
-    const ip = key.slice(this.folder.length + 1)
+    const ip = key.slice(this.storagePrefix.length + 1)
     this.#taken.delete(ip)
     this.#own.delete(ip)
   }

@@ -161,7 +161,7 @@ export class ServiceAddresses implements Follower {
 
 /** Of a store key. */
 function nameIn(key: string): ServiceName {
-  const [namespace = '', name = ''] = key.slice(services.folder.length + 1).split('/')
+  const [namespace = '', name = ''] = key.slice(services.storagePrefix.length + 1).split('/')
   return { namespace, name }
 }
 
