@@ -136,6 +136,10 @@ async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<
     until.addEventListener('abort', onAbort, { once: true })
     try {
       return await handshake(socket, server)
+    } catch (error) {
+      // It broke because we had waited long enough.
+      until.throwIfAborted()
+      throw error
     } finally {
       until.removeEventListener('abort', onAbort)
     }

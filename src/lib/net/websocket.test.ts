@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { takeWebSocket, webSocketPair } from '../../../test/support/websocket.ts'
+import { dialWebSocket, takeWebSocket, webSocketPair } from '../../../test/support/websocket.ts'
 import { ByteReader } from './byte-reader.ts'
 import { duplexOf } from './duplex.ts'
 import { readHead } from './http1.ts'
@@ -47,6 +47,21 @@ test.each([
   expect(() => acceptWebSocket(duplexOf(far), request)).toThrow(HandshakeError)
   await far.end()
   expect(await new ByteReader(near.readable).some()).toBeUndefined()
+})
+
+test.each([
+  ['{"kind":"Status","message":"no such node"}', 'server answered 403 Forbidden: no such node'],
+  ['<html>', 'server answered 403 Forbidden'],
+  ['{"message":{}}', 'server answered 403 Forbidden'],
+  [`{"message":"${'x'.repeat(100_000)}"}`, 'server answered 403 Forbidden'],
+])('who is refused is told why', async (body, message) => {
+  const [near, far] = streamPair()
+  const asking = dialWebSocket(near, '/').catch((error) => error)
+  await readHead(new ByteReader(far.readable))
+  const head = `HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n`
+  void far.write(Buffer.from(head + body))
+  expect(await asking).toBeInstanceOf(HandshakeError)
+  expect((await asking).message).toBe(message)
 })
 
 test.each([0, 1, 125, 126, 65_535, 65_536, 200_000])(

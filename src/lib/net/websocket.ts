@@ -25,6 +25,9 @@ const READ_AHEAD_BYTES = 128 * 1024
 /** What a message costs besides its bytes: empty ones fill the memory too. */
 const MESSAGE_COST_BYTES = 64
 
+/** What a refusal may say: a Status is short. */
+const REFUSAL_CHARS_MAX = 16 * 1024
+
 /** Ours agree on no compression: most of what they carry is encrypted, compressed, or short. */
 const LIMITS = {
   perMessageDeflate: false,
@@ -100,13 +103,32 @@ export function connectWebSocket(
     })
     const stream = new WebSocketStream(ws)
     ws.once('open', () => resolve(stream))
-    ws.once('unexpected-response', (_, { statusCode, statusMessage }) => {
-      reject(new HandshakeError(`server answered ${statusCode} ${statusMessage}`))
-      ws.terminate()
+    ws.once('unexpected-response', (_, answer) => {
+      void refusalOf(answer).then((message) => {
+        reject(new HandshakeError(message))
+        ws.terminate()
+      })
     })
     ws.once('error', (error) => reject(new HandshakeError(error.message, { cause: error })))
     ws.once('close', () => reject(new HandshakeError('connection closed')))
   })
+}
+
+/** `server answered 403 Forbidden: why`; the reason is what a Status says. Never rejects. */
+async function refusalOf(answer: IncomingMessage): Promise<string> {
+  const line = `server answered ${answer.statusCode} ${answer.statusMessage}`
+  let text = ''
+  try {
+    for await (const bytes of answer) {
+      text += bytes
+      if (text.length > REFUSAL_CHARS_MAX) return line
+    }
+    const { message } = JSON.parse(text)
+    return typeof message === 'string' ? `${line}: ${message}` : line
+  } catch {
+    // No Status, or the connection is gone: the line says enough.
+    return line
+  }
 }
 
 export class WebSocketStream {
