@@ -103,7 +103,7 @@ async function createThrough(
       ...steps,
       prepare() {
         const prepared = steps.prepare?.()
-        mayCreate(request)
+        authorizeCreate(request)
         return prepared
       },
     })
@@ -114,7 +114,7 @@ async function createThrough(
 }
 
 /** Who may change what is there may not therefore make what is not. */
-function mayCreate({ server, info, user, call }: ResourceRequest): void {
+function authorizeCreate({ server, info, user, call }: ResourceRequest): void {
   const access: Access = { ...accessOf(info, user, call.query), verb: 'create' }
   const decision = server.authorizer.decide(access)
   if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
