@@ -31,6 +31,7 @@ import { openApi } from './discovery/openapi.ts'
 import { type Admitted, serveResource } from './dispatch.ts'
 import { FlowControl } from './flowcontrol/flow-control.ts'
 import { Lasting } from './flowcontrol/lasting.ts'
+import { Unread } from './flowcontrol/unread.ts'
 import { lasts, seatsFor, takesSeat } from './flowcontrol/work.ts'
 import { clusterFacts } from './nonresource/cluster.ts'
 import { health } from './nonresource/health.ts'
@@ -119,6 +120,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     metrics,
     flowControl,
     lasting: new Lasting(),
+    unread: new Unread(),
     peers,
     ...{ issuer, rbac, serviceAccounts, bootstrapTokens, nodeKeys },
     serviceAddresses: addresses,
@@ -183,7 +185,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   const startMs = server.clock.monotonicMs()
   /** Given back when the answer has begun, and when all of it was taken. */
   let brief: (() => void) | undefined
-  let whole: (() => void) | undefined
+  const whole: (() => void)[] = []
   let code = 0
   server.metrics.begin(info)
   try {
@@ -194,7 +196,8 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     const own = accessOf(info, user, call.query)
     const acting = impersonated(call, own, server.authorizer)
     const access = acting === user ? own : { ...own, user: acting }
-    if (lasts(info)) whole = server.lasting.enter(acting)
+    if (lasts(info)) whole.push(server.lasting.enter(acting))
+    else if (mayBeLarge(info)) server.unread.check(acting)
     const entering = takesSeat(info) ? enter(server, call, info, acting) : undefined
     brief = (entering instanceof Promise ? await entering : entering)?.leave
     const decision = server.authorizer.decide(access)
@@ -204,18 +207,19 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     code = done.code
     const answered = finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
     const answer = answered instanceof Promise ? await answered : answered
-    if (whole === undefined && isBig(answer)) [brief, whole] = [undefined, brief]
-    if (whole === undefined) return answer
-    const whenWritten = whole
-    whole = undefined
-    return { ...answer, whenWritten }
+    const bytes = lasts(info) ? 0 : bytesOf(answer)
+    if (bytes > SMALL_BYTES) {
+      whole.push(server.unread.add(acting, bytes), ...(brief ? [brief] : []))
+      brief = undefined
+    }
+    return whenTaken(answer, whole.splice(0))
   } catch (error) {
     const fault = toApiError(error, server.log)
     code = fault.code
     return finish(errorAnswer(call, fault), call, auditId, warnings)
   } finally {
     brief?.()
-    whole?.()
+    for (const leave of whole) leave()
     server.metrics.note(info, code, (server.clock.monotonicMs() - startMs) / 1000)
   }
 }
@@ -229,11 +233,26 @@ function enter(server: Server, call: Call, info: RequestInfo, user: UserInfo) {
   })
 }
 
-/** Smaller ones fit into the socket. */
-const BIG_BYTES = 16 * 1024
+/** Who has answers to read may still ask whether the server is well. */
+function mayBeLarge({ isResource, path }: RequestInfo): boolean {
+  return isResource || path.startsWith('/openapi/')
+}
 
-/** What is sent as it is read, or takes a while to be taken, is work until its last byte is. */
-function isBig({ body }: Answer): boolean {
-  if (isPush(body)) return body.isDocument === true
-  return (typeof body === 'string' || body instanceof Uint8Array) && body.length > BIG_BYTES
+/** What fits into the socket. */
+const SMALL_BYTES = 16 * 1024
+/** What is made ahead, at most, of what is sent as it is read. */
+const PUSHED_BYTES = 1024 * 1024
+
+/** Of what has an end: how much of it lies in memory until it is taken. */
+function bytesOf({ body }: Answer): number {
+  if (typeof body === 'string' || body instanceof Uint8Array) return body.length
+  return isPush(body) && body.isDocument ? PUSHED_BYTES : 0
+}
+
+function whenTaken(answer: Answer, leaves: readonly (() => void)[]): Answer {
+  if (leaves.length === 0) return answer
+  const whenWritten = () => {
+    for (const leave of leaves) leave()
+  }
+  return { ...answer, whenWritten }
 }

@@ -21,6 +21,7 @@ import type { Rbac } from './authz/rbac.ts'
 import type { NodeDialer } from './contract.ts'
 import type { FlowControl } from './flowcontrol/flow-control.ts'
 import type { Lasting } from './flowcontrol/lasting.ts'
+import type { Unread } from './flowcontrol/unread.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
@@ -79,6 +80,7 @@ export type Server = Omit<ServerDeps, 'metrics'> & {
   metrics: ServerMetrics
   flowControl: FlowControl
   lasting: Lasting
+  unread: Unread
   peers: Peers
   rbac: Rbac
   serviceAccounts: ServiceAccountUsers
