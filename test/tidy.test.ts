@@ -128,6 +128,7 @@ for (const [path, text] of texts) {
   checkSizes(path, text)
 }
 checkUnusedFiles()
+checkCycles()
 checkUnusedPermissions()
 checkDependencies()
 checkFolders()
@@ -209,6 +210,28 @@ function checkUnusedFiles() {
       report(`src/${path}`, 1, 'is imported by nothing')
     }
   }
+}
+
+/** What imports itself in the end, be it types alone, can only be read as a whole. */
+function checkCycles() {
+  const imports = new Map<string, string[]>()
+  for (const [path, text] of texts) {
+    if (path.endsWith('.test.ts')) continue
+    const targets = [...text.matchAll(/(?:from|import\() ?'(\.[^']+\.ts)'/g)]
+    const files = targets.map(([, one]) => new URL(one!, `file:///${path}`).pathname.slice(1))
+    imports.set(path, files)
+  }
+  const done = new Set<string>()
+  const visit = (path: string, trail: readonly string[]) => {
+    const begin = trail.indexOf(path)
+    if (begin >= 0) {
+      report(`src/${path}`, 1, `imports itself: ${[...trail.slice(begin), path].join(' → ')}`)
+    }
+    if (begin >= 0 || done.has(path)) return
+    for (const target of imports.get(path) ?? []) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of imports.keys()) visit(path, [])
 }
 
 /** A permission that nobody uses would let something in without a decision. */

@@ -28,7 +28,7 @@ import { accessOf, forbiddenAccess } from './authz/request-access.ts'
 import type { App, RequestEnv } from './contract.ts'
 import { discovery } from './discovery/documents.ts'
 import { openApi } from './discovery/openapi.ts'
-import { type Admitted, serveResource } from './dispatch.ts'
+import { serveResource } from './dispatch.ts'
 import { FlowControl } from './flowcontrol/flow-control.ts'
 import { Lasting } from './flowcontrol/lasting.ts'
 import { Unread } from './flowcontrol/unread.ts'
@@ -44,6 +44,7 @@ import { Following } from './objects/follow.ts'
 import type { KindHooks } from './objects/hooks.ts'
 import { namespaceHooks } from './objects/namespace-hooks.ts'
 import { ServiceAddresses } from './objects/services/addresses.ts'
+import type { Admitted } from './request/admitted.ts'
 import { checkDeadline } from './request/deadline.ts'
 import { type RequestInfo, requestInfo } from './request/request-info.ts'
 import { badPath, errorAnswer, pageNotFound, toApiError } from './response/errors.ts'
@@ -97,7 +98,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   const authorizer = new Authorizer([openPaths, nodeAuthorizer, rbac])
   const mayDo = (access: Access) => authorizer.decide(access).allowed
   const nodeKeys = new NodeKeys(deps)
-  const admission = admissionPlugins({ ...deps, nodeKeys, mayDo })
+  const admission = admissionPlugins({ ...deps, issuer, nodeKeys, mayDo })
   const addresses = new ServiceAddresses(deps.settings, deps)
   const peers = new Peers()
   const followers = [
@@ -132,9 +133,11 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     admission: new AdmissionChain([...admission.plugins, ...(deps.admissionPlugins ?? [])]),
     hooks: new Map<AnyRow, KindHooks>([
       [services, addresses.hooks],
-      [namespaces, namespaceHooks],
-      ...[roles, clusterRoles].map((row) => [row, roleHooks] as const),
-      ...[roleBindings, clusterRoleBindings].map((row) => [row, bindingHooks] as const),
+      [namespaces, namespaceHooks(clock)],
+      ...[roles, clusterRoles].map((row) => [row, roleHooks({ rbac, authorizer })] as const),
+      ...[roleBindings, clusterRoleBindings].map(
+        (row) => [row, bindingHooks({ rbac, authorizer })] as const,
+      ),
     ]),
     streams: {
       ...{ clock, nodes: deps.nodes, log: deps.log, random: () => deps.random.next() },

@@ -1,7 +1,7 @@
 // Requests for resources: which row, which verb, which sub-resource.
 
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
-import type { AnyRow, UserInfo } from '../api/resource.ts'
+import type { AnyRow } from '../api/resource.ts'
 import { emptyList } from './objects/empty-lists.ts'
 import { questionHandler, subresourceHandler } from './objects/subresources/handlers.ts'
 import { create } from './objects/verbs/create.ts'
@@ -12,18 +12,16 @@ import { list } from './objects/verbs/list.ts'
 import { patch } from './objects/verbs/patch.ts'
 import { update } from './objects/verbs/update.ts'
 import { watch } from './objects/verbs/watch.ts'
+import type { Admitted } from './request/admitted.ts'
 import type { RequestInfo } from './request/request-info.ts'
 import { methodNotAllowed, pageNotFound, unknownResource } from './response/errors.ts'
 import type { Handler, ResourceRequest, Server } from './server.ts'
-import type { Answer, Call } from './transport/call.ts'
+import type { Answer } from './transport/call.ts'
 
 const VERBS: Record<string, Handler> = {
   ...{ get, list, watch, create, update, patch, delete: remove },
   deletecollection: removeCollection,
 }
-
-/** What a let-in request has come to: who asks, and the warnings it has gathered. */
-export type Admitted = { call: Call; info: RequestInfo; user: UserInfo; warnings: string[] }
 
 /** Verbs that are about one object, which the path must name. */
 const NAMED = new Set(['update', 'patch'])

@@ -1,7 +1,7 @@
 // What the parts of the server share: what the daemon gave it, and what it keeps itself.
 
 import type { Registry } from '../api/registry.ts'
-import type { AnyRow, RequestContext, UserInfo } from '../api/resource.ts'
+import type { RequestContext } from '../api/resource.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Cidr } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
@@ -26,10 +26,10 @@ import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
 import type { ServiceAddresses } from './objects/services/addresses.ts'
-import type { RequestInfo } from './request/request-info.ts'
+import type { AdmittedResource } from './request/admitted.ts'
 import type { StreamDeps } from './streams/contract.ts'
 import type { Tunnels } from './streams/tunnels.ts'
-import type { Answer, Call } from './transport/call.ts'
+import type { Answer } from './transport/call.ts'
 
 export type ServerPki = {
   /** Of the authority that signs client certificates and our own; served at /cacerts. */
@@ -98,18 +98,8 @@ export function issuerOf({ issuer, clusterDomain }: ServerSettings): string {
   return issuer ?? `https://kubernetes.default.svc.${clusterDomain}`
 }
 
-/** One request for a resource, after it was let in. */
-export type ResourceRequest = {
-  readonly server: Server
-  readonly call: Call
-  readonly info: RequestInfo
-  readonly row: AnyRow
-  readonly user: UserInfo
-  /** Texts for Warning headers, in order. */
-  readonly warnings: string[]
-  /** What admission has to say of the request, beyond letting it pass, for those who audit it. */
-  readonly auditAnnotations: Map<string, string>
-}
+/** One request for a resource, after it was let in, and who answers it. */
+export type ResourceRequest = AdmittedResource & { readonly server: Server }
 
 export function contextOf(request: ResourceRequest): RequestContext {
   return { nowMs: request.server.clock.nowMs(), user: request.user }

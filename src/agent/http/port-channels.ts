@@ -6,9 +6,11 @@ import type { ByteStream } from '../../lib/byte-stream.ts'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
 import { copyBytes } from '../../lib/net/pipe.ts'
 import { ChannelSocket } from './channel-socket.ts'
-import type { DialPod } from './port-forward.ts'
 import { HttpError, type NodeRequest } from './request.ts'
 import { offered, upgradeToWebSocket } from './upgrade.ts'
+
+/** Connects to a port of the pod; what it rejects with is shown to the user. */
+export type DialPod = (port: number, signal: AbortSignal) => Promise<ByteStream>
 
 const PROTOCOLS: Readonly<Record<string, { base64: boolean }>> = {
   '': { base64: false },

@@ -7,7 +7,7 @@ import type { ByteStream } from '../../lib/byte-stream.ts'
 import { joinStreams } from '../../lib/net/pipe.ts'
 import { bytesOver } from '../../lib/net/websocket.ts'
 import { type NodeHttp, podOrThrow } from './pods-on-node.ts'
-import { acceptPortChannels } from './port-channels.ts'
+import { acceptPortChannels, type DialPod } from './port-channels.ts'
 import type { NodeRequest } from './request.ts'
 import { SpdyConnection, type SpdyStream } from './spdy.ts'
 import { acceptSpdy, offered, spdyProtocol, upgradeKind, upgradeToWebSocket } from './upgrade.ts'
@@ -16,9 +16,6 @@ const PROTOCOL = 'portforward.k8s.io'
 const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io'
 /** The other half of a pair comes at once, or never. */
 const PAIR_MS_MAX = 30_000
-
-/** Connects to a port of the pod; what it rejects with is shown to the user. */
-export type DialPod = (port: number, signal: AbortSignal) => Promise<ByteStream>
 
 /** /portForward/{namespace}/{pod} */
 export async function handlePortForward(

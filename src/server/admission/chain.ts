@@ -2,14 +2,14 @@
 
 import type { AnyObject } from '../../api/object.ts'
 import { forbidden } from '../../api/status.ts'
-import type { ResourceRequest } from '../server.ts'
+import type { AdmittedResource } from '../request/admitted.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
 export type Kind = { readonly group: string; readonly version: string; readonly kind: string }
 
 export type Attributes = {
-  readonly request: ResourceRequest
+  readonly request: AdmittedResource
   readonly operation: Operation
   /** What `object` is: of the row's kind, or what its sub-resource is sent (Scale, Binding). */
   readonly kind: Kind

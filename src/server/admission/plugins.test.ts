@@ -142,6 +142,7 @@ describe('NodeRestriction', () => {
   const mine = { metadata: { uid: 'u' }, spec: { nodeName: 'a' } }
   const theirs = { metadata: { uid: 'v' }, spec: { nodeName: 'b' } }
   const plugin = nodeRestriction({
+    issuer: 'https://kubernetes.default.svc',
     pods: aCache({ 'default/mine': mine, 'default/theirs': theirs } as unknown as Record<
       string,
       Pod

@@ -38,6 +38,7 @@ import { DEFAULT_SETTINGS, type PodSecuritySettings } from './podsecurity/config
 import { podSecurity } from './podsecurity/pod-security.ts'
 
 export type PluginDeps = {
+  issuer: string
   store: Store
   clock: Clock
   random: Random
@@ -52,7 +53,7 @@ export function admissionPlugins(deps: PluginDeps): {
   plugins: AdmissionPlugin[]
   followers: Follower[]
 } {
-  const { store, clock, random, log, settings, mayDo } = deps
+  const { issuer, store, clock, random, log, settings, mayDo } = deps
   const spaces = new KindCache<Namespace>(namespaces, store)
   const accounts = new KindCache<ServiceAccount>(serviceAccounts, store)
   const classes = new KindCache<PriorityClass>(priorityClasses, store)
@@ -64,7 +65,7 @@ export function admissionPlugins(deps: PluginDeps): {
     plugins: [
       namespaceLifecycle(spaces),
       serviceAccount({ accounts, clock, random }),
-      nodeRestriction({ pods: podReader, nodes: nodeReader, mayDo }),
+      nodeRestriction({ issuer, pods: podReader, nodes: nodeReader, mayDo }),
       nodeTaints,
       podSecurity({ store, clock, log, settings: settings.podSecurity ?? DEFAULT_SETTINGS }),
       priority(classes),

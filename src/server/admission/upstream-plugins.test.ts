@@ -68,6 +68,7 @@ async function ourNames(): Promise<string[]> {
   const store = await openStore({ path: ':memory:', clock })
   const random = new SeededRandom(1)
   const { plugins } = admissionPlugins({
+    issuer: '',
     store,
     clock,
     random,

@@ -12,7 +12,9 @@ import type {
 } from '../../api/schema/generated/types.ts'
 import { forbidden, notFound } from '../../api/status.ts'
 import type { KindHooks, Undo } from '../objects/hooks.ts'
-import type { ResourceRequest } from '../server.ts'
+import type { AdmittedResource } from '../request/admitted.ts'
+import type { Authorizer } from './authorizer.ts'
+import type { Rbac } from './rbac.ts'
 import { describeRule, uncovered } from './rules.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
@@ -28,29 +30,41 @@ type AnyBinding = RoleBinding | ClusterRoleBinding
 /** Nothing is held for these writes. */
 const nothing: Undo = () => {}
 
-export const roleHooks: KindHooks = {
-  beginCreate(request, object) {
-    checkRole(request, object as unknown as AnyRole, undefined)
-    return nothing
-  },
-  beginUpdate(request, object, old) {
-    checkRole(request, object as unknown as AnyRole, old as unknown as AnyRole)
-    return nothing
-  },
+/** Who knows what rights somebody has. */
+type Rights = { rbac: Rbac; authorizer: Authorizer }
+type Asked = AdmittedResource & { rights: Rights }
+
+/** For Roles and ClusterRoles. */
+export function roleHooks(rights: Rights): KindHooks {
+  return {
+    beginCreate(request, object) {
+      checkRole({ ...request, rights }, object as unknown as AnyRole, undefined)
+      return nothing
+    },
+    beginUpdate(request, object, old) {
+      const [role, before] = [object, old] as unknown as [AnyRole, AnyRole]
+      checkRole({ ...request, rights }, role, before)
+      return nothing
+    },
+  }
 }
 
-export const bindingHooks: KindHooks = {
-  beginCreate(request, object) {
-    checkBinding(request, object as unknown as AnyBinding)
-    return nothing
-  },
-  beginUpdate(request, object, old) {
-    if (!grantsTheSame(object, old)) checkBinding(request, object as unknown as AnyBinding)
-    return nothing
-  },
+/** For RoleBindings and ClusterRoleBindings. */
+export function bindingHooks(rights: Rights): KindHooks {
+  return {
+    beginCreate(request, object) {
+      checkBinding({ ...request, rights }, object as unknown as AnyBinding)
+      return nothing
+    },
+    beginUpdate(request, object, old) {
+      if (grantsTheSame(object, old)) return nothing
+      checkBinding({ ...request, rights }, object as unknown as AnyBinding)
+      return nothing
+    },
+  }
 }
 
-function checkRole(request: ResourceRequest, role: AnyRole, old: AnyRole | undefined): void {
+function checkRole(request: Asked, role: AnyRole, old: AnyRole | undefined): void {
   const isSame =
     old !== undefined &&
     equalJson(role.rules ?? [], old.rules ?? []) &&
@@ -65,12 +79,12 @@ function checkRole(request: ResourceRequest, role: AnyRole, old: AnyRole | undef
   refuseMissing(request, name, missing(request, request.info.namespace, role.rules ?? []))
 }
 
-function checkBinding(request: ResourceRequest, binding: AnyBinding): void {
+function checkBinding(request: Asked, binding: AnyBinding): void {
   const { kind, name } = binding.roleRef
   const plural = kind === 'ClusterRole' ? 'clusterroles' : 'roles'
   if (mayDoAnything(request) || mayOnRole(request, 'bind', plural, name)) return
   const { namespace } = request.info
-  const rules = request.server.rbac.roleRules(kind, namespace, name)
+  const rules = request.rights.rbac.roleRules(kind, namespace, name)
   // Upstream names the binding's kind, not that of the role which is missing.
   if (rules === undefined) throw notFound(request.row, name)
   refuseMissing(request, binding.metadata.name ?? '', missing(request, namespace, rules))
@@ -80,31 +94,31 @@ function grantsTheSame(object: AnyObject, old: AnyObject): boolean {
   return equalJson(object.roleRef, old.roleRef) && equalJson(object.subjects, old.subjects)
 }
 
-function mayDoAnything({ user }: ResourceRequest): boolean {
+function mayDoAnything({ user }: Asked): boolean {
   return user.groups.includes(MASTERS)
 }
 
 function mayOnRole(
-  { server, user, info }: ResourceRequest,
+  { rights, user, info }: Asked,
   verb: string,
   resource: string,
   name: string,
 ): boolean {
-  return server.authorizer.decide({
+  return rights.authorizer.decide({
     ...{ user, verb, isResource: true, group: GROUP, version: 'v1', resource },
     ...{ subresource: '', namespace: info.namespace, name },
   }).allowed
 }
 
 function missing(
-  { server, user }: ResourceRequest,
+  { rights: held, user }: Asked,
   namespace: string,
   rules: readonly PolicyRule[],
 ): PolicyRule[] {
-  return uncovered(server.rbac.rulesFor(user, namespace), rules)
+  return uncovered(held.rbac.rulesFor(user, namespace), rules)
 }
 
-function refuseMissing(request: ResourceRequest, name: string, rights: PolicyRule[]): void {
+function refuseMissing(request: Asked, name: string, rights: PolicyRule[]): void {
   if (rights.length === 0) return
   const { username, groups } = request.user
   const who = `user ${JSON.stringify(username)} (groups=${goList(groups)})`

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Registry } from '../../api/registry.ts'
-import type { Admitted } from '../dispatch.ts'
+import type { Admitted } from '../request/admitted.ts'
 import { negotiateOutput, wantsAggregatedDiscovery } from '../request/negotiation.ts'
 import { methodNotAllowed, pageNotFound, unknownResource } from '../response/errors.ts'
 import { formOf, rendered } from '../response/form.ts'

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import type { Registry } from '../../api/registry.ts'
 import { VERSION } from '../../lib/version.ts'
-import type { Admitted } from '../dispatch.ts'
+import type { Admitted } from '../request/admitted.ts'
 import { methodNotAllowed, pageNotFound } from '../response/errors.ts'
 import type { Server } from '../server.ts'
 import type { Answer, Call } from '../transport/call.ts'

@@ -1,6 +1,6 @@
 // Am I well? The three questions that upstream answers, with the same words.
 
-import type { Admitted } from '../dispatch.ts'
+import type { Admitted } from '../request/admitted.ts'
 import { pageNotFound } from '../response/errors.ts'
 import type { Server } from '../server.ts'
 import type { Answer } from '../transport/call.ts'

@@ -1,7 +1,7 @@
 // Whom others need to trust: the authority of this cluster, and the issuer of its tokens.
 
 import { openIdConfiguration } from '../../pki/service-account.ts'
-import type { Admitted } from '../dispatch.ts'
+import type { Admitted } from '../request/admitted.ts'
 import type { Server } from '../server.ts'
 import type { Answer } from '../transport/call.ts'
 

@@ -1,6 +1,6 @@
 // `/`: which paths there are.
 
-import type { Admitted } from '../dispatch.ts'
+import type { Admitted } from '../request/admitted.ts'
 import { methodNotAllowed, renderJson } from '../response/errors.ts'
 import type { Server } from '../server.ts'
 import type { Answer } from '../transport/call.ts'

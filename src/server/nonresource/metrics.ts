@@ -1,5 +1,7 @@
 // Numbers about requests, flows, watches, the store and this process, under upstream's names.
 
+import type { Registry } from '../../api/registry.ts'
+import type { Clock } from '../../lib/clock.ts'
 import {
   type Counter,
   exponentialBuckets,
@@ -11,11 +13,10 @@ import {
 } from '../../lib/metrics.ts'
 import { own } from '../../lib/own.ts'
 import { KUBERNETES_VERSION } from '../../lib/version.ts'
-import type { Admitted } from '../dispatch.ts'
-import type { FlowObserver, RejectReason, Where } from '../flowcontrol/flow-control.ts'
+import type { Store } from '../../store/store.ts'
+import type { FlowControl, FlowObserver, RejectReason, Where } from '../flowcontrol/flow-control.ts'
 import { storePrefix } from '../objects/stored.ts'
 import type { RequestInfo } from '../request/request-info.ts'
-import type { Server } from '../server.ts'
 import { type Answer, isPush, type Push, type Sink } from '../transport/call.ts'
 import { GIT_VERSION } from './version.ts'
 
@@ -132,7 +133,7 @@ export class ServerMetrics implements FlowObserver {
   }
 
   /** What is only looked at when somebody asks. */
-  watch({ store, registry, clock, flowControl }: Server): void {
+  watch({ store, registry, clock, flowControl }: Watched): void {
     const gauge = (name: string, help: string, labels: string[], values: () => Row[]) =>
       this.#metrics.computed('gauge', { name, help, labels }, values)
     const kinds = () => Object.entries(this.#current)
@@ -199,8 +200,10 @@ export class ServerMetrics implements FlowObserver {
   }
 }
 
+/** What is looked at when somebody asks. */
+type Watched = { store: Store; registry: Registry; clock: Clock; flowControl: FlowControl }
 type Row = readonly [...string[], number]
-type Level = Server['flowControl']['levels'] extends Iterable<infer One> ? One : never
+type Level = FlowControl['levels'] extends Iterable<infer One> ? One : never
 
 function kindOf({ verb }: RequestInfo): 'readOnly' | 'mutating' {
   return READING.has(verb) ? 'readOnly' : 'mutating'
@@ -223,7 +226,7 @@ function processMetrics(metrics: Metrics, startedSeconds: number): void {
   plain('gauge', 'process_start_time_seconds', 'When it started.', () => startedSeconds)
 }
 
-export async function metrics({ metrics: numbers }: Server, _admitted: Admitted): Promise<Answer> {
+export async function metrics({ metrics: numbers }: { metrics: ServerMetrics }): Promise<Answer> {
   const { type, text } = await numbers.text()
   return { code: 200, headers: { 'content-type': type }, body: text }
 }

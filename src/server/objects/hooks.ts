@@ -3,17 +3,17 @@
 
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
+import type { AdmittedResource } from '../request/admitted.ts'
 import type { DeleteOptions } from '../request/options.ts'
-import type { ResourceRequest } from '../server.ts'
 
 /** Takes back what was prepared for a write that then failed. */
 export type Undo = () => void | Promise<void>
 
 export type KindHooks = {
   /** After admission, before validation. May change `object`; throws to refuse. */
-  beginCreate?(request: ResourceRequest, object: AnyObject, dryRun: boolean): Undo | Promise<Undo>
+  beginCreate?(request: AdmittedResource, object: AnyObject, dryRun: boolean): Undo | Promise<Undo>
   beginUpdate?(
-    request: ResourceRequest,
+    request: AdmittedResource,
     object: AnyObject,
     old: AnyObject,
     dryRun: boolean,
@@ -22,7 +22,7 @@ export type KindHooks = {
   mayGo?(object: AnyObject): boolean
   /** In place of the usual plan of a deletion; see `planDeletion`. Throws to refuse. */
   planDelete?(
-    request: ResourceRequest,
+    request: AdmittedResource,
     old: AnyObject,
     options: DeleteOptions,
   ): AnyObject | 'gone' | 'pending'

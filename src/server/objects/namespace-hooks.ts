@@ -5,20 +5,23 @@ import { namespaces } from '../../api/kinds/core/namespace/row.ts'
 import type { AnyObject } from '../../api/object.ts'
 import type { Namespace } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { DeleteOptions } from '../request/options.ts'
 import type { KindHooks } from './hooks.ts'
 import { asAny } from './reader.ts'
 import { FOREGROUND, ORPHAN, planDeletion } from './verbs/plan-deletion.ts'
 
-export const namespaceHooks: KindHooks = {
-  mayGo: (object) => isEmpty(object as unknown as Namespace),
+export function namespaceHooks(clock: Clock): KindHooks {
+  return {
+    mayGo: (object) => isEmpty(object as unknown as Namespace),
 
-  planDelete({ server }, old, options) {
-    const namespace = old as unknown as Namespace
-    const nowMs = server.clock.nowMs()
-    if (!namespace.metadata.deletionTimestamp) return terminating(namespace, options, nowMs)
-    return isEmpty(namespace) ? planDeletion(namespaces, old, options, nowMs) : 'pending'
-  },
+    planDelete(_request, old, options) {
+      const namespace = old as unknown as Namespace
+      const nowMs = clock.nowMs()
+      if (!namespace.metadata.deletionTimestamp) return terminating(namespace, options, nowMs)
+      return isEmpty(namespace) ? planDeletion(namespaces, old, options, nowMs) : 'pending'
+    },
+  }
 }
 
 function isEmpty({ spec }: Namespace): boolean {

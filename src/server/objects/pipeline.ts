@@ -36,8 +36,10 @@ export type WriteOf = {
   kind?: Kind
 }
 
-/** A write as admission sees it. */
-export function writeOf(request: ResourceRequest, of: WriteOf): Attributes {
+/** A write as admission sees it, and who carries it out. */
+export type Write = Attributes & { readonly request: ResourceRequest }
+
+export function writeOf(request: ResourceRequest, of: WriteOf): Write {
   const { info, row } = request
   const { operation, object, old, dryRun, kind = row } = of
   const name = info.name || (object ?? old)?.metadata.name || ''
@@ -56,19 +58,19 @@ export function writeOf(request: ResourceRequest, of: WriteOf): Attributes {
 }
 
 /** The whole way. */
-export async function runWrite<T>(write: Attributes, steps: Steps<T>): Promise<T> {
+export async function runWrite<T>(write: Write, steps: Steps<T>): Promise<T> {
   await admit(write)
   return complete(write, steps)
 }
 
 /** The first half: `write.object` is as mutating admission leaves it. */
-export async function admit(write: Attributes): Promise<void> {
+export async function admit(write: Write): Promise<void> {
   await write.request.server.admission.admit(write)
   if (write.object !== undefined) dedupOwnersAgain(write.request, write.object)
 }
 
 /** The second half, for those who look at the object in between. */
-export async function complete<T>(write: Attributes, steps: Steps<T>): Promise<T> {
+export async function complete<T>(write: Write, steps: Steps<T>): Promise<T> {
   const begun = steps.begin?.()
   const undo = begun instanceof Promise ? await begun : begun
   try {

@@ -1,10 +1,10 @@
 // The form of an answer, and values written in it.
 
 import { encodeKnown } from '../../api/codec/protobuf-write.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { MEDIA_TYPES, type Output } from '../request/negotiation.ts'
 import type { Query } from '../request/query.ts'
-import type { ResourceRequest } from '../server.ts'
-import type { Answer } from '../transport/call.ts'
+import type { Answer, Call } from '../transport/call.ts'
 import { renderJson } from './errors.ts'
 import { renderYaml } from './yaml.ts'
 
@@ -14,6 +14,9 @@ export type Form = {
   /** For the ages that tables show. */
   nowMs: number
 }
+
+/** metadata of a list. */
+export type ListMeta = { resourceVersion: string; continue?: string; remainingItemCount?: number }
 
 /** `value` is JSON; asking for protobuf gets it where `value` has such a form, else JSON. */
 export function rendered(code: number, value: unknown, { output }: Form): Answer {
@@ -28,6 +31,6 @@ export function rendered(code: number, value: unknown, { output }: Form): Answer
   return { code, headers, body: renderJson(value, output.pretty) }
 }
 
-export function formOf(request: Pick<ResourceRequest, 'server' | 'call'>, output: Output): Form {
+export function formOf(request: { server: { clock: Clock }; call: Call }, output: Output): Form {
   return { output, query: request.call.query, nowMs: request.server.clock.nowMs() }
 }

@@ -5,6 +5,7 @@ import type { Entry } from '../../store/store.ts'
 import { decodeStored, itemText } from '../objects/stored.ts'
 import { MEDIA_TYPES } from '../request/negotiation.ts'
 import type { Answer } from '../transport/call.ts'
+import type { ListMeta } from './form.ts'
 import { type Form, rendered } from './form.ts'
 import { isAList, partialOf } from './partial.ts'
 import { tableOf } from './table.ts'
@@ -16,8 +17,6 @@ export type Page = {
   /** How many follow; only known when nothing was selected. */
   remaining?: number
 }
-
-export type ListMeta = { resourceVersion: string; continue?: string; remainingItemCount?: number }
 
 /** Plain JSON is put together from the texts in the store. */
 export function pageAnswer(row: AnyRow, page: Page, form: Form): Answer {

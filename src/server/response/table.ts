@@ -3,8 +3,7 @@
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
 import { badRequest } from '../../api/status.ts'
-import type { Form } from './form.ts'
-import type { ListMeta } from './list.ts'
+import type { Form, ListMeta } from './form.ts'
 import { partialOf } from './partial.ts'
 
 export type Table = {

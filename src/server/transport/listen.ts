@@ -14,7 +14,8 @@ import { type ClientCas, PeerCertificates, type PeerSocket } from '../authn/clie
 import type { RequestEnv } from '../contract.ts'
 import { type Answer, decodePath } from './call.ts'
 import { Connections } from './connections.ts'
-import { NodeCall, type NodeRequest, type NodeResponse, writeAnswer } from './socket-call.ts'
+import { SocketCall, type SocketRequest, writeAnswer } from './socket-call.ts'
+import type { SocketResponse } from './written.ts'
 import { limitReading, whenWritten } from './written.ts'
 
 /** As pki keeps its credentials. */
@@ -37,7 +38,7 @@ export type ListenOptions = {
 /** Requests that are under way at once on one connection of HTTP/2. */
 const STREAMS_MAX = 250
 
-export type UpgradeHandler = (call: NodeCall, socket: Duplex, head: Buffer) => Promise<void>
+export type UpgradeHandler = (call: SocketCall, socket: Duplex, head: Buffer) => Promise<void>
 
 export type Listening = {
   port: number
@@ -57,7 +58,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     settings: { maxConcurrentStreams: STREAMS_MAX },
     ca: [cas.client, cas.frontProxy].filter((pem) => pem !== ''),
   })
-  const envFor = (request: NodeRequest) => envOf(request, peers, options.clock)
+  const envFor = (request: SocketRequest) => envOf(request, peers, options.clock)
   const connections = new Connections(options.clock)
   const viaHono = getRequestListener(
     (request, { incoming, outgoing }) => {
@@ -68,15 +69,15 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     { overrideGlobalObjects: false },
   )
   server.on('connection', (socket: Duplex) => connections.opened(socket))
-  server.on('request', (request: NodeRequest, response: NodeResponse) => {
+  server.on('request', (request: SocketRequest, response: SocketResponse) => {
     whenWritten(response, connections.begin(socketOf(request)))
     if (!isResourcePath(request.url)) return viaHono(request as never, response as never)
-    const call = new NodeCall(request, response, envFor(request), options.clock)
+    const call = new SocketCall(request, response, envFor(request), options.clock)
     void respond(options, call, response)
   })
-  server.on('upgrade', (request: NodeRequest, socket: Duplex, head: Buffer) => {
+  server.on('upgrade', (request: SocketRequest, socket: Duplex, head: Buffer) => {
     connections.begin(socket as never)
-    const call = new NodeCall(request, socket as never, envFor(request), options.clock)
+    const call = new SocketCall(request, socket as never, envFor(request), options.clock)
     void upgrade(options, call, socket, head)
   })
   server.on('sessionError', (error) => options.log.debug('connection failed', { error }))
@@ -91,7 +92,11 @@ export async function listen(options: ListenOptions): Promise<Listening> {
 }
 
 /** Errors of the handler are answers already; what is left is a client that went away. */
-async function respond({ app, log, clock }: ListenOptions, call: NodeCall, response: NodeResponse) {
+async function respond(
+  { app, log, clock }: ListenOptions,
+  call: SocketCall,
+  response: SocketResponse,
+) {
   let answer: Answer | undefined
   try {
     answer = await app.handle(call)
@@ -103,7 +108,7 @@ async function respond({ app, log, clock }: ListenOptions, call: NodeCall, respo
   }
 }
 
-async function upgrade(options: ListenOptions, call: NodeCall, socket: Duplex, head: Buffer) {
+async function upgrade(options: ListenOptions, call: SocketCall, socket: Duplex, head: Buffer) {
   socket.on('error', (error) => options.log.debug('upgraded connection failed', { error }))
   try {
     if (options.upgrade) await options.upgrade(call, socket, head)
@@ -124,7 +129,7 @@ function isResourcePath(url = '/'): boolean {
 }
 
 /** HTTP/2 requests share the socket of their session. */
-function envOf(request: NodeRequest, peers: PeerCertificates, clock: Clock): RequestEnv {
+function envOf(request: SocketRequest, peers: PeerCertificates, clock: Clock): RequestEnv {
   const socket = socketOf(request)
   const { remoteAddress } = socket as { remoteAddress?: string }
   const clientCertificate = peers.of(socket as PeerSocket, clock.nowMs())
@@ -134,7 +139,7 @@ function envOf(request: NodeRequest, peers: PeerCertificates, clock: Clock): Req
   }
 }
 
-function socketOf(request: NodeRequest): Socket {
+function socketOf(request: SocketRequest): Socket {
   return (request as Http2ServerRequest).stream?.session?.socket ?? request.socket
 }
 

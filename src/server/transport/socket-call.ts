@@ -1,7 +1,7 @@
 // Calls that come over a socket, through node:http or node:http2, which have the same face.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Http2ServerRequest } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { Clock } from '../../lib/clock.ts'
 import type { RequestEnv } from '../contract.ts'
@@ -17,24 +17,23 @@ import {
   type Push,
   type Sink,
 } from './call.ts'
-import { cutOff, limitReading, whenWritten } from './written.ts'
+import { cutOff, limitReading, type SocketResponse, whenWritten } from './written.ts'
 
-export type NodeRequest = IncomingMessage | Http2ServerRequest
-export type NodeResponse = ServerResponse | Http2ServerResponse
+export type SocketRequest = IncomingMessage | Http2ServerRequest
 
-export class NodeCall implements Call {
+export class SocketCall implements Call {
   readonly method: string
   readonly path: string
   readonly rawPath: string
   readonly query: Query
   readonly env: RequestEnv
-  readonly #request: NodeRequest
-  readonly #response: NodeResponse
+  readonly #request: SocketRequest
+  readonly #response: SocketResponse
   readonly #headers: IncomingHttpHeaders
   readonly #clock: Clock
   #gone: AbortController | undefined
 
-  constructor(request: NodeRequest, response: NodeResponse, env: RequestEnv, clock: Clock) {
+  constructor(request: SocketRequest, response: SocketResponse, env: RequestEnv, clock: Clock) {
     const url = request.url ?? '/'
     const at = url.indexOf('?')
     this.method = request.method ?? 'GET'
@@ -106,7 +105,7 @@ export class NodeCall implements Call {
 
 /** Resolves when the answer is written as far as it goes. */
 export async function writeAnswer(
-  response: NodeResponse,
+  response: SocketResponse,
   answer: Answer,
   { method, signal }: Call,
   clock: Clock,

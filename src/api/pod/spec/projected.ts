@@ -9,7 +9,7 @@ import type {
 import type { Faults } from '../../validation/faults.ts'
 import { checkFileMode } from '../../validation/values.ts'
 import { checkFreePath } from './paths.ts'
-import { checkDownwardFile, checkKeyToPath } from './volumes.ts'
+import { checkDownwardFile, checkKeyToPath } from './volume-files.ts'
 
 const TOKEN_SECONDS_MIN = 600
 const TOKEN_SECONDS_MAX = 2 ** 32

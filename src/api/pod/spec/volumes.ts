@@ -3,7 +3,6 @@
 import { isDnsSubdomainName } from '../../names.ts'
 import { compareQuantity, parseQuantity, ZERO } from '../../quantity.ts'
 import type {
-  DownwardAPIVolumeFile,
   DownwardAPIVolumeSource,
   HostPathVolumeSource,
   KeyToPath,
@@ -14,10 +13,10 @@ import { checkDnsLabel, checkFileMode, checkSupported } from '../../validation/v
 import type { Check } from './check.ts'
 import { checkClaimTemplate } from './claim-template.ts'
 import { checkPullPolicy } from './containers.ts'
-import { checkFieldRef, checkResourceFieldRef } from './env.ts'
-import { checkFreePath, checkNoBacksteps } from './paths.ts'
+import { checkNoBacksteps } from './paths.ts'
 import { checkProjected } from './projected.ts'
 import { checkPortalLength, REMOTE_SOURCES } from './remote-volumes.ts'
+import { checkDownwardFile, checkKeyToPath } from './volume-files.ts'
 
 /** In upstream's order, which decides the one that counts when there are several. */
 const SOURCES = [
@@ -128,37 +127,9 @@ function checkFiles(faults: Faults, at: string, { defaultMode, items }: Files) {
   }
 }
 
-export function checkKeyToPath(faults: Faults, at: string, { key, path = '', mode }: KeyToPath) {
-  if (!key) faults.required(`${at}.key`)
-  if (!path) faults.required(`${at}.path`)
-  checkFreePath(faults, `${at}.path`, path)
-  checkFileMode(faults, `${at}.mode`, mode)
-}
-
 function checkDownwardApi(faults: Faults, at: string, source: DownwardAPIVolumeSource) {
   checkFileMode(faults, `${at}.defaultMode`, source.defaultMode)
   for (const file of source.items ?? []) checkDownwardFile(faults, at, file)
-}
-
-const FILE_FIELDS = [
-  ...['metadata.name', 'metadata.namespace', 'metadata.labels', 'metadata.annotations'],
-  'metadata.uid',
-]
-
-export function checkDownwardFile(faults: Faults, at: string, file: DownwardAPIVolumeFile) {
-  const { path = '', fieldRef, resourceFieldRef, mode } = file
-  if (!path) faults.required(`${at}.path`)
-  checkFreePath(faults, `${at}.path`, path)
-  if (fieldRef) {
-    checkFieldRef(faults, `${at}.fieldRef`, fieldRef, FILE_FIELDS)
-    if (resourceFieldRef) {
-      const detail = 'fieldRef and resourceFieldRef can not be specified simultaneously'
-      faults.invalid(at, 'resource', detail)
-    }
-  } else if (resourceFieldRef) {
-    checkResourceFieldRef(faults, `${at}.resourceFieldRef`, resourceFieldRef, true)
-  } else faults.required(at, 'one of fieldRef and resourceFieldRef is required')
-  checkFileMode(faults, `${at}.mode`, mode)
 }
 
 function checkEphemeral({ faults, meta }: Check, at: string, { name, ephemeral }: Volume) {

@@ -32,6 +32,8 @@ const OWN_PREFIXES = ['kubelet.kubernetes.io', 'node.kubernetes.io']
 const RESTRICTED_PREFIX = 'node-restriction.kubernetes.io'
 
 export type NodeRestrictionDeps = {
+  /** Of service account tokens; also the audience of a pod that names none. */
+  issuer: string
   pods: KindCache<Pod>
   nodes: KindCache<Node>
   /** Asked for what no rule here allows: an audience that the pod does not name. */
@@ -246,14 +248,14 @@ function checkAudience(
   attributes: Attributes,
   pod: Pod,
   audiences: readonly string[],
-  { mayDo }: NodeRestrictionDeps,
+  { mayDo, issuer }: NodeRestrictionDeps,
 ): void {
   const { request, namespace, name } = attributes
   const { user } = request
   if (audiences.length > 1) throw refused(attributes, 'node may only request 0 or 1 audiences')
   // The default has been filled in; a pod that names none asks for that one.
   const [told = ''] = audiences
-  const audience = told === request.server.issuer ? '' : told
+  const audience = told === issuer ? '' : told
   const sources = (pod.spec?.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? [])
   const isNamed = sources.some(({ serviceAccountToken: token }) => {
     return token != null && [audience, told].includes(token.audience ?? '')

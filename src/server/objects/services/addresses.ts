@@ -5,7 +5,7 @@
 //                                              │ lost: choose again
 
 import { services } from '../../../api/kinds/core/service/row.ts'
-import { needsHealthCheck } from '../../../api/kinds/core/service/validation.ts'
+import { needsHealthCheck } from '../../../api/kinds/core/service/traits.ts'
 import type { Service } from '../../../api/schema/generated/types.ts'
 import {
   type ApiError,
@@ -15,11 +15,10 @@ import {
   invalid,
 } from '../../../api/status.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import { addressAt, formatIp, type Ip, parseIp, sizeOf } from '../../../lib/ip.ts'
+import { addressAt, type Cidr, formatIp, type Ip, parseIp, sizeOf } from '../../../lib/ip.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { Entry, Store } from '../../../store/store.ts'
-import type { ServerSettings } from '../../server.ts'
 import type { Follower } from '../follow.ts'
 import type { KindHooks, Undo } from '../hooks.ts'
 import { storeKey } from '../stored.ts'
@@ -29,7 +28,7 @@ import { NumberPool, type Owner } from './pool.ts'
 import { PortClaims } from './port-claims.ts'
 import { type Claims, ReleaseWorker, type Uses } from './release-worker.ts'
 
-type Settings = Pick<ServerSettings, 'serviceCidr' | 'nodePorts'>
+type Settings = { serviceCidr: Cidr; nodePorts: { first: number; last: number } }
 type Deps = { store: Store; clock: Clock; random: Random; log: Log }
 
 /** What a dry run shows for a node port that it does not take. */

@@ -11,7 +11,6 @@ import {
 import { formatTime } from '../../../api/time.ts'
 import { randomSuffix } from '../../../lib/random.ts'
 import type { Entry, WriteOptions as StoreWriteOptions } from '../../../store/store.ts'
-import type { Attributes } from '../../admission/chain.ts'
 import { decodeBody } from '../../request/decode.ts'
 import { negotiateOutput } from '../../request/negotiation.ts'
 import { type WriteOptions, writeOptions } from '../../request/options.ts'
@@ -19,7 +18,7 @@ import { formOf } from '../../response/form.ts'
 import { entryAnswer, objectAnswer } from '../../response/object.ts'
 import { contextOf, type ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
-import { admit, complete, type Steps, writeOf } from '../pipeline.ts'
+import { admit, complete, type Steps, type Write, writeOf } from '../pipeline.ts'
 import { decodeMetadata, encodeStored, storeKey } from '../stored.ts'
 import { noteOwners } from './field-managers.ts'
 import { metadataFaults } from './metadata-validation.ts'
@@ -71,11 +70,7 @@ async function createObject(
 }
 
 /** Generated names are random: one that is taken is no reason to give up at once. */
-async function guaranteedName(
-  write: Attributes,
-  object: AnyObject,
-  base: string,
-): Promise<Written> {
+async function guaranteedName(write: Write, object: AnyObject, base: string): Promise<Written> {
   const { random } = write.request.server
   for (let attempt = 1; ; attempt++) {
     const draft = structuredClone(object)
@@ -91,7 +86,7 @@ async function guaranteedName(
 
 /** How a named object comes to be, by a POST, a PUT or an apply. `object` is changed. */
 export function creation(
-  { request, dryRun }: Pick<Attributes, 'request' | 'dryRun'>,
+  { request, dryRun }: Pick<Write, 'request' | 'dryRun'>,
   object: AnyObject,
 ): Steps<Written> {
   const { server, row } = request

@@ -6,7 +6,7 @@
 import type { Service } from '../../../schema/generated/types.ts'
 import { sameValue } from '../../../validation/values.ts'
 import { isExternallyAccessible } from './defaults.ts'
-import { needsHealthCheck } from './validation.ts'
+import { needsHealthCheck } from './traits.ts'
 
 export function clearByType(service: Service, old: Service) {
   const [now, before] = [service.spec, old.spec]

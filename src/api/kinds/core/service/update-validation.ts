@@ -4,7 +4,7 @@
 import type { Service } from '../../../schema/generated/types.ts'
 import type { Faults } from '../../../validation/faults.ts'
 import { checkQualifiedName } from '../../../validation/values.ts'
-import { isHeadless, needsHealthCheck } from './validation.ts'
+import { isHeadless, needsHealthCheck } from './traits.ts'
 
 const CHANGED = 'may not change once set'
 

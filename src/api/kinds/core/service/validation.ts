@@ -16,6 +16,7 @@ import {
 } from '../../../validation/values.ts'
 import { checkClusterIps } from './addresses.ts'
 import { isExternallyAccessible } from './defaults.ts'
+import { isHeadless, needsHealthCheck } from './traits.ts'
 import { checkServiceUpdate } from './update-validation.ts'
 
 const TOPOLOGY_HINTS = 'service.kubernetes.io/topology-aware-hints'
@@ -46,10 +47,6 @@ export function checkService(faults: Faults, service: Service, old: Service | un
   checkPortNumbers(faults, spec.ports ?? [], spec.type)
   checkLoadBalancer(faults, service, old)
   checkTraffic(faults, service)
-}
-
-export function isHeadless({ spec }: Service): boolean {
-  return spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None'
 }
 
 function checkByType(faults: Faults, service: Service) {
@@ -187,11 +184,6 @@ function checkTraffic(faults: Faults, service: Service) {
   if (spec.trafficDistribution === undefined) return
   const known = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
   checkSupported(faults, 'spec.trafficDistribution', spec.trafficDistribution, known)
-}
-
-/** The port for health checks is given out by the server when none is asked for. */
-export function needsHealthCheck({ spec }: Service): boolean {
-  return spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'
 }
 
 export function checkServiceStatus(faults: Faults, { spec, status }: Service, old?: Service) {
