@@ -370,7 +370,8 @@ start() {
   kubeconfig=$(setting write-kubeconfig $FOLDER/kubeconfig.yaml)
   # A configuration that a person has changed since the last start: each start writes these.
   if has_node; then started=$ready; else started=$kubeconfig; fi
-  [ ! -f "$started" ] || [ -z "$(find "$CONFIG" -newer "$started" 2>/dev/null)" ] || changed=yes
+  set -- "$CONFIG" "$(setting private-registry "$FOLDER/registries.yaml")"
+  [ ! -f "$started" ] || [ -z "$(find "$@" -newer "$started" 2>/dev/null)" ] || changed=yes
   if has_systemd; then start_unit; else start_detached; fi
   wait_ready
 }
@@ -457,16 +458,23 @@ last_words() {
     sed -n 's/^kedge: \(.*\)/kedge did not start: \1/p' | tail -n 1 | as_typed
 }
 
-# Options by the names of the variables that were set.
+# Options by the names of the variables that were set, where kedge has them from the configuration
+# that was made of them.
 as_typed() {
   words=$(
-    asked_for | while read -r variable key; do say "s|--$key\\([^a-z-]\\)|$variable\\1|g"; done
+    asked_for | while read -r variable key; do renamed "$key" "$variable"; done
     variable=KEDGE_TOKEN
-    [ -z "${KEDGE_TOKEN_FILE:-}" ] || variable=KEDGE_TOKEN_FILE
-    say "s|--token-file $TOKEN|$variable|g"
-    say "s|--token\\(-file\\)\\{0,1\\}\\([^a-z-]\\)|$variable\\2|g"
+    [ -n "${KEDGE_TOKEN:-}" ] || variable=KEDGE_TOKEN_FILE
+    say "s|\\($CONFIG: \\)\\{0,1\\}\\(--\\)\\{0,1\\}token-file $TOKEN|$variable|g"
+    renamed token-file "$variable"
+    renamed token "$variable"
   )
   sed "$words"
+}
+
+# Prints how sed puts a variable where a message names an option.
+renamed() {
+  for place in "$CONFIG: $1" "--$1"; do say "s|$place\\([^a-z-]\\)|$2\\1|g"; done
 }
 
 finish() {
