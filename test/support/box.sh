@@ -52,11 +52,15 @@ for place in etc usr/local; do
   mkdir -p "$over/upper" "$over/work"
   mount -t overlay -o "lowerdir=/$place,upperdir=$over/upper,workdir=$over/work" overlay "/$place"
 done
+# A kedge of this machine's own is none of the box's.
+rm -rf /etc/kedge /usr/local/bin/kedge
 # Containers need a real file system below theirs, so /var/lib is no overlay; packages stay known.
 mkdir -p "$folder/var/lib/dpkg" "$folder/var/log"
 mount --bind /var/lib/dpkg "$folder/var/lib/dpkg"
 mount --rbind "$folder/var/lib" /var/lib
 mount --bind "$folder/var/log" /var/log
+# What others have mounted there would go when they go, and look as if it were our doing.
+awk '$5 ~ "^/run/" { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
 mount -t tmpfs -o mode=755 tmpfs /run
 
 # A bridge as its only interface: whoever wants to reach the box plugs a cable into it.
