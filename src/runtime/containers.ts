@@ -5,7 +5,6 @@
 // An ended container leaves nothing in containerd: its record and what it wrote are ours, so that
 // no shim stays behind for a pod that waits for its restart.
 
-import { closeSync, constants, existsSync, openSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ContainerError } from '../api/pod/container-error.ts'
@@ -23,6 +22,7 @@ import type { ContainerConfig, ImageSeen } from './contract.ts'
 import type { Ctr } from './ctr.ts'
 import { CtrError } from './ctr.ts'
 import { type ContainerdEvent, exitedAtMs } from './events.ts'
+import { holdInput, keepOutputs } from './fifos.ts'
 import { ContainerLog } from './logs/container-log.ts'
 import { removeLog } from './logs/log-file.ts'
 import { type FifoName, Preparation, SPEC_FILE } from './preparation.ts'
@@ -61,14 +61,12 @@ export type ContainersOptions = {
 
 /** runc's words for a container whose start failed: the exit code that container runtimes show. */
 const START_ERROR_CODE = 128
+/** Of one that was killed before it had started: the pod was deleted meanwhile. */
+const KILLED_CODE = 137
 /** Exit code of a container whose end nobody saw. */
 const UNKNOWN_CODE = 255
 /** How long the event of an exit may lag behind the command that caused it. */
 const EVENT_MS_MAX = 10_000
-/** How long outputs are kept for the next agent. */
-const KEEP_SECONDS = 60
-/** Outputs that one process can hold. */
-const HELD_MAX = 7
 /** How soon a command is repeated that did not reach containerd. */
 const RETRY_MS = 500
 
@@ -162,6 +160,7 @@ export class Containers {
       } catch (error) {
         this.#records.delete(id)
         await this.#preparation.discard(draft)
+        signal.throwIfAborted()
         throw asContainerError(error, 'CreateContainerError')
       }
       return await this.#run({ ...draft, ...(user && { user }) }, signal)
@@ -243,7 +242,11 @@ export class Containers {
   /** Lets go of logs; containers run on. */
   async detach(): Promise<void> {
     await Promise.all(this.#ending.values())
-    this.#keepOutputs()
+    const outputs = [...this.#live.keys()].flatMap((id) => [
+      this.fifo(id, 'out'),
+      this.fifo(id, 'err'),
+    ])
+    keepOutputs(this.#options.processes, outputs)
     await Promise.all([...this.#live.values()].map((live) => live.log.detach()))
     this.#live.clear()
   }
@@ -297,26 +300,55 @@ export class Containers {
     if (this.#live.has(record.id)) live.log.start(false)
   }
 
-  /** The container could not be started: upstream shows that as an end with code 128. */
-  async #failed(draft: ContainerRecord, error: unknown, signal: AbortSignal): Promise<never> {
-    const { ctr, clock, rootfs } = this.#options
-    const message = error instanceof Error ? error.message : String(error)
-    const failure = {
-      reason: 'StartError',
-      message: `failed to create containerd task: ${message}`,
-    }
-    const code = { exitCode: START_ERROR_CODE, exitedAtMs: clock.nowMs() }
+  /**
+   * ctr has failed. What the container itself came to counts: it may have run and ended before ctr
+   * could say so. One that was given up is killed; one that could not be started is shown as an end
+   * with code 128, as upstream does.
+   */
+  async #failed(
+    draft: ContainerRecord,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<ContainerRecord> {
+    const exitedAtMs = this.#options.clock.nowMs()
     await this.#ending.get(draft.id)
-    await this.#save({ ...draft, ...code, state: 'exited', startedAtMs: undefined, failure })
-    this.#live.get(draft.id)?.exited.resolve(START_ERROR_CODE)
-    await this.#live.get(draft.id)?.log.finish()
-    this.#live.delete(draft.id)
-    await ctr.run(['containers', 'rm', draft.id], signal).catch(ignoreMissing)
-    rootfs.unmount(this.#files.folder(draft.id))
-    await removeIfAny(join(this.#fifoRoot(), draft.id))
-    signal.throwIfAborted()
-    this.#options.changed(draft.podUid)
-    throw new ContainerError('RunContainerError', failure.message, { cause: error })
+    const now = this.#records.get(draft.id)
+    if (now?.state === 'exited') {
+      signal.throwIfAborted()
+      return now
+    }
+    const message = `failed to create containerd task: ${error instanceof Error ? error.message : error}`
+    if (signal.aborted) {
+      const end = { exitCode: KILLED_CODE, startedAtMs: draft.createdAtMs, exitedAtMs }
+      await this.#endUnstarted({ ...draft, ...end, state: 'exited' })
+      signal.throwIfAborted()
+    }
+    const failure = { reason: 'StartError', message }
+    const end = { exitCode: START_ERROR_CODE, startedAtMs: undefined, exitedAtMs, failure }
+    await this.#endUnstarted({ ...draft, ...end, state: 'exited' })
+    throw new ContainerError('RunContainerError', message, { cause: error })
+  }
+
+  /** Nothing of it may be left, however far ctr had got. */
+  async #endUnstarted(record: ContainerRecord): Promise<void> {
+    const { id, podUid } = record
+    const { ctr, rootfs, log, changed } = this.#options
+    const live = this.#live.get(id)
+    try {
+      await this.#save(record)
+      await live?.log.finish()
+      await ctr.run(['tasks', 'delete', '--force', id], NEVER).catch(ignoreMissing)
+      await ctr.run(['containers', 'rm', id], NEVER).catch(ignoreMissing)
+    } catch (error) {
+      // The next synchronisation, or the removal of the pod, finds what is left.
+      log.warn('clearing away a container that did not start failed', { id, error })
+    }
+    live?.closeInput()
+    live?.exited.resolve(record.exitCode!)
+    this.#live.delete(id)
+    rootfs.unmount(this.#files.folder(id))
+    await removeIfAny(join(this.#fifoRoot(), id))
+    changed(podUid)
   }
 
   #follow(record: ContainerRecord): Live {
@@ -336,35 +368,6 @@ export class Containers {
     const startedAtMs = record.startedAtMs ?? this.#options.clock.nowMs()
     this.#note({ ...record, pid, state: 'running', startedAtMs })
     this.#options.changed(record.podUid)
-  }
-
-  /**
-   * What a container leaves unread when it ends is lost unless somebody has its output open. So
-   * that nothing is lost while the agent is replaced, sleeping processes hold the outputs for a
-   * while.
-   */
-  #keepOutputs(): void {
-    const fifos = [...this.#live.keys()].flatMap((id) => [
-      this.fifo(id, 'out'),
-      this.fifo(id, 'err'),
-    ])
-    const present = fifos.filter((path) => existsSync(path))
-    for (let i = 0; i < present.length; i += HELD_MAX) {
-      const held = present.slice(i, i + HELD_MAX)
-      // A shell has one digit for descriptors; 0 to 2 are taken.
-      const redirections = held.map((_, at) => `${at + 3}<"$${at + 1}"`).join(' ')
-      const script = `exec sleep ${KEEP_SECONDS} ${redirections}`
-      const argv = [
-        'timeout',
-        String(KEEP_SECONDS),
-        'sh',
-        '-c',
-        script,
-        'kedge-keeps-output',
-        ...held,
-      ]
-      this.#options.processes.startDetached(argv, '/dev/null')
-    }
   }
 
   /** Deletes a task that has stopped; its exit code comes with the event that this causes. */
@@ -396,16 +399,21 @@ export class Containers {
   }
 
   async #cleanUp(id: string, exitCode: number, exitedAtMs: number): Promise<void> {
-    const { cgroups, ctr, rootfs, changed } = this.#options
+    const { cgroups, ctr, rootfs, log, changed } = this.#options
     const { cgroupPath, podUid, tty } = this.#records.get(id)!
     // Before containerd forgets the task, and its cgroup with it.
     const oomKilled = (await readOomKills(cgroups, cgroupPath)) > 0
     const live = this.#live.get(id)
-    await live?.log.finish()
+    // A full disk must not hide the end of a container.
+    const onTrouble = (error: unknown) =>
+      log.error('noting the end of a container failed', { id, error })
+    await live?.log.finish().catch(onTrouble)
     live?.closeInput()
     const now = this.#records.get(id)!
-    const startedAtMs = now.startedAtMs ?? now.createdAtMs
-    await this.#save({ ...now, state: 'exited', startedAtMs, exitCode, exitedAtMs, oomKilled })
+    // ctr came back, and was noted, after a container that was quicker.
+    const startedAtMs = Math.min(now.startedAtMs ?? now.createdAtMs, exitedAtMs)
+    const end = { startedAtMs, exitCode, exitedAtMs, oomKilled }
+    await this.#save({ ...now, ...end, state: 'exited' }).catch(onTrouble)
     this.#live.delete(id)
     live?.exited.resolve(exitCode)
     changed(podUid)
@@ -460,17 +468,6 @@ export class Containers {
 export type Task = { id: string; pid: number; status: string }
 
 const NEVER = new AbortController().signal
-
-/** Keeps an input open until its first client has left; with a terminal there is none to keep. */
-function holdInput(fifo: string): () => void {
-  if (!existsSync(fifo)) return () => {}
-  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
-  let isOpen = true
-  return () => {
-    if (isOpen) closeSync(fd)
-    isOpen = false
-  }
-}
 
 function asContainerError(error: unknown, reason: string): unknown {
   if (error instanceof ContainerError || !(error instanceof Error)) return error

@@ -39,3 +39,9 @@ test.skipIf(reason !== undefined)(
   () => runIsolated('./test/contract/exec.real.ts'),
   300_000,
 )
+
+test.skipIf(reason !== undefined)(
+  'containers that end at any step of their start leave nothing',
+  () => runIsolated('./test/contract/deaths.real.ts'),
+  300_000,
+)

@@ -27,7 +27,7 @@ export function planPod(seen: Seen): PodPlan {
   if (seen.rejection !== undefined) return planStop(draft, seen.rejection)
   const deadlineMs = deadlineAtMs(seen)
   if (deadlineMs <= seen.nowMs) return planStop(draft, PAST_DEADLINE)
-  if (isFinished(seen)) return planStop(draft)
+  if (isFinished(seen) && !owesHook(seen)) return planStop(draft)
   planRun(draft)
   if (deadlineMs !== Infinity) draft.recheckAt(deadlineMs)
   return draft.plan('running')
@@ -78,6 +78,12 @@ function planStop(draft: Draft, ending?: PodPlan['ending']): PodPlan {
   if (volumes !== 'gone') draft.want({ do: 'remove-volumes' })
   const isOver = volumes === 'gone' && busy.size === 0
   return draft.plan(isOver ? 'stopped' : 'stopping', ending)
+}
+
+/** A container has ended whose postStart hook has neither succeeded nor failed. */
+function owesHook({ containers, postStart, sandbox }: Seen): boolean {
+  if (sandbox?.state !== 'ready') return false
+  return containers.some(({ id, state }) => state === 'exited' && postStart.get(id) === 'pending')
 }
 
 /** All regular containers have ended for good, or an init container has failed for good. */

@@ -79,6 +79,11 @@ function planOne(draft: Draft, container: Container, kind: ContainerKind): boole
     return false
   }
   if (seen.busy.has(`start/${container.name}`)) return false
+  if (seen.postStart.get(newest.id) === 'pending') {
+    // It has ended before its hook was run: the hook is tried all the same, fails and says so.
+    draft.want({ do: 'post-start', id: newest.id, container })
+    return false
+  }
   if (newest.state === 'created') planStart(draft, container, kind)
   const end = endOf(seen, container)
   if (end === undefined) return false

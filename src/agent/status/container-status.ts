@@ -50,7 +50,7 @@ function containerStatus(
   before: ContainerStatus | undefined,
 ): ContainerStatus {
   const { seen, plan } = view
-  const [newest, previous] = attemptsOf(seen, container.name)
+  const [newest, previous] = attemptsOf(view, container.name)
   const status =
     newest === undefined
       ? unseenStatus(view, container, list, before)
@@ -64,11 +64,11 @@ function containerStatus(
   return { ...status, ...readiness(seen, container, list, status) }
 }
 
-/** Newest first. A container whose postStart hook has not ended does not count as there. */
-function attemptsOf(seen: Seen, name: string): ContainerSeen[] {
+/** Newest first. While its postStart hook has not ended a container does not count as there. */
+function attemptsOf({ seen, plan }: StatusView, name: string): ContainerSeen[] {
   return seen.containers
     .filter((container) => container.name === name && container.state !== 'created')
-    .filter((container) => seen.postStart.get(container.id) !== 'pending')
+    .filter(({ id }) => plan.phase !== 'running' || seen.postStart.get(id) !== 'pending')
     .toReversed()
     .slice(0, 2)
 }

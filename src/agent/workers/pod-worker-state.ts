@@ -94,7 +94,7 @@ export class PodMemory {
         this.runtime = { ...this.runtime, sandbox: result as SandboxSeen }
         break
       case 'remove-sandbox':
-        this.runtime = NOTHING
+        this.noteObserved(NOTHING)
         break
       case 'find-image':
         this.#images.set(action.container.name, result as ImageSeen)

@@ -229,7 +229,8 @@ export class PodWorker {
     try {
       const result = await this.#deps.perform(job, signal)
       this.#memory.noteDone(action, result)
-      if (action.do === 'stop') this.#mustObserve = true
+      // It may have ended meanwhile.
+      if (action.do === 'stop' || action.do === 'start') this.#mustObserve = true
     } catch (error) {
       if (!isAbort(error, signal)) {
         this.#memory.noteFailed(action, error)
