@@ -180,7 +180,7 @@ function planeComponents(plane: Plane): Component[] {
   }
   const scheduler = createScheduler({
     client: clientFor(SCHEDULER, 'kube-scheduler'),
-    ...{ informers, clock, random, log, hostName: plane.nodeName },
+    ...{ informers, clock, random, log, metrics: plane.metrics, hostName: plane.nodeName },
   })
   const loops = controllers({
     queues: new QueueMetrics(plane.metrics),

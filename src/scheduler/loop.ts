@@ -17,8 +17,10 @@ import { aborted } from '../lib/abort.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Component } from '../lib/component.ts'
 import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import type { Random } from '../lib/random.ts'
 import { Cluster, isFinished } from './cluster.ts'
+import { type Result, schedulerMetrics } from './metrics.ts'
 import { placePod } from './place.ts'
 import { SchedulingQueue } from './queue.ts'
 import { reportFailure, reportSuccess } from './report.ts'
@@ -29,6 +31,7 @@ export type SchedulerDeps = {
   clock: Clock
   random: Random
   log: Log
+  metrics: Metrics
   /** Names this scheduler in its events: default-scheduler-<host>. */
   hostName: string
 }
@@ -55,6 +58,7 @@ class Scheduler {
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
   readonly #namespaces: Informer<Namespace>
+  readonly #attempted: (result: Result, seconds: number) => void
   #isReady = false
   #bindings = 0
   #isScheduled = false
@@ -63,6 +67,7 @@ class Scheduler {
     this.#deps = deps
     this.#signal = signal
     this.#queue = new SchedulingQueue(deps.clock, () => this.#soon())
+    this.#attempted = schedulerMetrics(deps.metrics, () => this.#queue.pending)
     this.#pods = deps.informers.of<Pod>(pods)
     this.#nodes = deps.informers.of<Node>(nodes)
     this.#namespaces = deps.informers.of<Namespace>(namespaces)
@@ -130,10 +135,14 @@ class Scheduler {
 
   #place(pod: Pod, change: number): void {
     const labelsOf = (name: string) => this.#namespaces.lister.get(name)?.metadata.labels ?? {}
+    const { clock } = this.#deps
+    const startedMs = clock.monotonicMs()
     const placement = placePod(pod, this.#cluster.nodes(), {
       namespaceLabels: labelsOf,
       dice: () => this.#deps.random.next(),
     })
+    const seconds = (clock.monotonicMs() - startedMs) / 1000
+    this.#attempted(placement.ok ? 'scheduled' : 'unschedulable', seconds)
     this.#bindings++
     const work = placement.ok
       ? this.#bind(pod, placement.nodeName, change)

@@ -7,6 +7,7 @@
 
 import type { Pod } from '../api/schema/generated/types.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { PendingCounts } from './metrics.ts'
 
 /** As upstream: pods that failed are tried again after 1 s, doubling to 10 s. */
 const BACKOFF = { firstMs: 1000, maxMs: 10_000 }
@@ -53,6 +54,14 @@ export class SchedulingQueue {
   remove(uid: string): void {
     this.#pods.get(uid)?.cancel?.()
     this.#pods.delete(uid)
+  }
+
+  /** How many wait for what. */
+  get pending(): PendingCounts {
+    const states = [...this.#pods.values()].map(({ state }) => state)
+    const count = (wanted: Waiting['state']) => states.filter((state) => state === wanted).length
+    const [active, backoff] = [count('active'), count('backing off')]
+    return { active, backoff, unschedulable: count('waiting') }
   }
 
   has(uid: string): boolean {

@@ -1,0 +1,32 @@
+// What the scheduler says of itself, under upstream's names.
+
+import { exponentialBuckets, type Metrics } from '../lib/metrics.ts'
+
+const PROFILE = 'default-scheduler'
+/** As upstream: from 1 ms on. */
+const SECONDS = exponentialBuckets(0.001, 2, 15)
+
+export type Result = 'scheduled' | 'unschedulable'
+export type PendingCounts = { active: number; backoff: number; unschedulable: number }
+
+/** Returns what is to be told of each attempt. `pending` is asked when somebody looks. */
+export function schedulerMetrics(metrics: Metrics, pending: () => PendingCounts) {
+  const labels = ['profile', 'result']
+  const attempts = metrics.counter({
+    name: 'scheduler_schedule_attempts_total',
+    help: 'Attempts to find a node for a pod.',
+    labels,
+  })
+  const durations = metrics.histogram({
+    name: 'scheduler_scheduling_attempt_duration_seconds',
+    help: 'Time that an attempt took.',
+    labels,
+    buckets: SECONDS,
+  })
+  const waiting = { name: 'scheduler_pending_pods', help: 'Pods that wait.', labels: ['queue'] }
+  metrics.computed('gauge', waiting, () => Object.entries(pending()))
+  return (result: Result, seconds: number) => {
+    attempts.of(PROFILE, result).inc()
+    durations.of(PROFILE, result).observe(seconds)
+  }
+}
