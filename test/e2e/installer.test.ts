@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { testImages } from '../images/recipes.ts'
+import { startRegistry } from '../images/registry.ts'
 import { Box, linkPrograms, plugTogether, type Snapshot, snapshotOf } from '../support/box.ts'
 import { cannotRun, KEDGE, KUBECTL } from '../support/machines.ts'
 
@@ -238,6 +240,23 @@ describe.skipIf(reason !== undefined)(`the installer ${reason ?? ''}`, () => {
     const said = await edge.ok(INSTALL, { env: { INSTALL_KEDGE_BIN: KEDGE } })
     expect(said).toContain('process: started')
     expect(await ids()).toBe(running)
+  }, 90_000)
+
+  test('starts kedge again when registries.yaml has changed, and pulls from the mirror', async () => {
+    const registry = await startRegistry(
+      { folder: join(edge.folder, 'registry'), on: (argv) => edge.argv(argv) },
+      (await testImages()).slice(0, 1),
+    )
+    const stdin = `mirrors: { registry.example.com: { endpoint: ['http://${registry.host}'] } }\n`
+    await edge.ok(['tee', '/etc/kedge/registries.yaml'], { stdin })
+    const said = await edge.ok(INSTALL, { env: { INSTALL_KEDGE_BIN: KEDGE } })
+    expect(said).toContain('process: started')
+    const image = '--image=registry.example.com/kedge-test/busybox:1'
+    const overrides = `--overrides={"spec":{"nodeName":"${edge.name}"}}`
+    await kubectl('run', 'mirrored', image, overrides, '--command', '--', 'sleep', '1000')
+    await kubectl('wait', '--for=condition=Ready', 'pod/mirrored', '--timeout=60s')
+    await edge.shell('kill $(pidof docker-registry)')
+    await registry.stop()
   }, 90_000)
 
   test('builds and starts what is newer than what is there, and no pod notices', async () => {

@@ -54,23 +54,24 @@ export class Box implements AsyncDisposable {
 
   /** Runs a command in the box, in the checkout. */
   run(argv: string[], options: { stdin?: string; env?: Record<string, string> } = {}) {
-    return run(this.#argv(argv, options.env), options)
+    return run(this.argv(argv, options.env), options)
   }
 
   ok(argv: string[], options: { stdin?: string; env?: Record<string, string> } = {}) {
-    return ok(this.#argv(argv, options.env), options)
+    return ok(this.argv(argv, options.env), options)
   }
 
   /** Goes on until it is killed, or the box is taken away. */
   start(argv: string[]): Bun.Subprocess {
-    return Bun.spawn(this.#argv(argv), { stdio: ['ignore', 'ignore', 'inherit'] })
+    return Bun.spawn(this.argv(argv), { stdio: ['ignore', 'ignore', 'inherit'] })
   }
 
   shell(script: string): Promise<string> {
     return this.ok(['sh', '-euc', script])
   }
 
-  #argv(argv: string[], env: Record<string, string> = {}): string[] {
+  /** What runs a command in the box, from here. */
+  argv(argv: string[], env: Record<string, string> = {}): string[] {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     const inside = ['env', '--chdir', CHECKOUT, ...variables, ...argv]
     return ['sh', '-c', ENTER, basename(this.folder), String(this.pid), ...inside]
