@@ -95,6 +95,9 @@ export class SqliteStore implements Store {
     return this.#published
   }
 
+  /** Nobody else writes. */
+  current(): undefined {}
+
   get compactedRevision(): number {
     return this.#parts.ledger.compacted
   }

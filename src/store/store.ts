@@ -4,6 +4,9 @@
 //
 // Revisions are one sequence for all keys and only ever grow, also over restarts. Watchers see
 // every write exactly once, in revision order, and never before it is durable.
+//
+// Reads are synchronous: they are answered by what this process holds. Where several servers write,
+// that may be behind; `current` catches up.
 
 /** One key as it stood at a revision. `value` is the text of an object, without its revision. */
 export type Entry = {
@@ -75,6 +78,12 @@ export interface Store {
   /** The oldest revision that lists and watches can still start from. */
   readonly compactedRevision: number
 
+  /**
+   * Brings what is read here up to everything that was acknowledged anywhere before this call, for
+   * readers who want the newest. Undefined: it is, there is nothing to wait for, as always with a
+   * single server. Rejects when the others cannot be asked.
+   */
+  current(signal: AbortSignal): Promise<void> | undefined
   get(key: string): Entry | undefined
   /** Throws `CompactedError` or `FutureRevisionError` for an `atRevision` that is not kept. */
   list(prefix: string, options?: ListOptions): ListResult

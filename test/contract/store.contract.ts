@@ -50,6 +50,13 @@ function describeWrites(world: World): void {
     expect(store.count('')).toBe(0)
   })
 
+  test('what was acknowledged is read by whoever waits for the newest', async () => {
+    const { store } = world()
+    const made = await store.create('/a', 'one')
+    await store.current(new AbortController().signal)
+    expect(store.get('/a')).toEqual(made.ok ? made.entry : undefined)
+  })
+
   test('a created key is there with its revision', async () => {
     const made = await world().store.create('/a', 'one')
     const entry = { key: '/a', value: 'one', created: 2, revision: 2 }

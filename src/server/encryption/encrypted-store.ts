@@ -35,6 +35,10 @@ export class EncryptedStore implements Store {
     return this.#store.compactedRevision
   }
 
+  current(signal: AbortSignal): Promise<void> | undefined {
+    return this.#store.current(signal)
+  }
+
   get(key: string): Entry | undefined {
     const entry = this.#store.get(key)
     return entry && this.#open(entry)

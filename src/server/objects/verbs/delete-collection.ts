@@ -7,6 +7,8 @@ import { formOf } from '../../response/form.ts'
 import { pageAnswer } from '../../response/list.ts'
 import type { ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
+import { readNewest } from '../newest.ts'
+import { decodeMetadata } from '../stored.ts'
 import { deleteObject } from './delete.ts'
 import { readDeleteOptions } from './delete-body.ts'
 import { readPage } from './list.ts'
@@ -17,9 +19,12 @@ export async function removeCollection(request: ResourceRequest): Promise<Answer
   const selected = listOptions(request.call.query)
   const options = await readDeleteOptions(request)
   const selection = selectionOf(request, selected)
-  const page = readPage(request.server.store, selection, selected)
+  const { continueToken, resourceVersion } = selected
+  const page = await readNewest(request, continueToken || resourceVersion, () =>
+    readPage(request.server.store, selection, selected),
+  )
   for (const entry of page.entries) {
-    const name = entry.key.slice(entry.key.lastIndexOf('/') + 1)
+    const { name = '' } = decodeMetadata(request.row, entry)
     try {
       await deleteObject(request, name, options)
     } catch (error) {

@@ -8,15 +8,19 @@ import { formOf } from '../../response/form.ts'
 import { entryAnswer } from '../../response/object.ts'
 import type { ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
+import { readNewest } from '../newest.ts'
 import { storeKey } from '../stored.ts'
 
-export function get(request: ResourceRequest): Answer {
+export function get(request: ResourceRequest): Answer | Promise<Answer> {
   const { server, call, row, info } = request
   const output = negotiateOutput(call)
-  const asked = parseRevision(call.query.get('resourceVersion') ?? '')
+  const resourceVersion = call.query.get('resourceVersion') ?? ''
+  const asked = parseRevision(resourceVersion)
   // We are never behind, so any revision that exists will do.
   if (asked > server.store.revision) throw tooLargeRevision(asked, server.store.revision)
-  const entry = server.store.get(storeKey(row, info.namespace, info.name))
-  if (entry === undefined) throw notFound(row, info.name)
-  return entryAnswer(200, row, entry, formOf(request, output))
+  return readNewest(request, resourceVersion, () => {
+    const entry = server.store.get(storeKey(row, info.namespace, info.name))
+    if (entry === undefined) throw notFound(row, info.name)
+    return entryAnswer(200, row, entry, formOf(request, output))
+  })
 }

@@ -16,21 +16,24 @@ import { type Page, pageAnswer } from '../../response/list.ts'
 import { wholeListAnswer } from '../../response/whole-list.ts'
 import type { ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
+import { readNewest } from '../newest.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
 import { portionsOf } from './portions.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
-export function list(request: ResourceRequest): Answer {
+export function list(request: ResourceRequest): Answer | Promise<Answer> {
   const form = formOf(request, negotiateOutput(request.call))
   const options = listOptions(request.call.query)
   const selection = selectionOf(request, options)
   const { store } = request.server
-  if (isWhole(options, selection) && isPlain(form)) {
-    const { prefix, matches } = selection
-    checkAsked(store, options)
-    return wholeListAnswer(request.row, portionsOf(store, prefix), matches)
-  }
-  return pageAnswer(request.row, readPage(store, selection, options), form)
+  return readNewest(request, options.continueToken || options.resourceVersion, () => {
+    if (isWhole(options, selection) && isPlain(form)) {
+      const { prefix, matches } = selection
+      checkAsked(store, options)
+      return wholeListAnswer(request.row, portionsOf(store, prefix), matches)
+    }
+    return pageAnswer(request.row, readPage(store, selection, options), form)
+  })
 }
 
 /** Everything, as it stands now. */

@@ -111,8 +111,10 @@ class Watching {
   }
 
   async run(): Promise<void> {
-    const { selection, fromRevision, initial, durationMs } = this.#plan
+    const { selection, options, fromRevision, initial, durationMs } = this.#plan
     const { store, clock } = this.#server
+    // Who names no revision begins with the newest.
+    if (!options.resourceVersion) await store.current(this.#sink.signal)
     this.#sink.signal.addEventListener('abort', () => this.stop(), { once: true })
     this.#timers.push(clock.after(durationMs, () => this.stop()))
     const from = initial ? await this.#sendInitial() : fromRevision || store.revision
