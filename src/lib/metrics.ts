@@ -168,3 +168,14 @@ class HistogramSeries implements Series {
     ]
   }
 }
+
+/** What Prometheus' own clients say of every process. */
+export function processMetrics(metrics: Metrics): void {
+  const plain = (type: 'counter' | 'gauge', name: string, help: string, value: () => number) =>
+    metrics.computed(type, { name, help }, () => [[value()]])
+  plain('gauge', 'process_resident_memory_bytes', 'Memory in use.', () => process.memoryUsage.rss())
+  plain('counter', 'process_cpu_seconds_total', 'Processor time used.', () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6
+  })
+}

@@ -9,6 +9,7 @@ import {
   type Gauge,
   type Histogram,
   type Metrics,
+  processMetrics,
   REQUEST_SECONDS,
 } from '../../lib/metrics.ts'
 import { own } from '../../lib/own.ts'
@@ -155,7 +156,9 @@ export class ServerMetrics implements FlowObserver {
     gauge('kubernetes_build_info', 'What this is.', ['git_version', 'major'], () => [
       [GIT_VERSION, major, 1],
     ])
-    processMetrics(this.#metrics, clock.nowMs() / 1000)
+    processMetrics(this.#metrics)
+    const startedSeconds = clock.nowMs() / 1000
+    gauge('process_start_time_seconds', 'When it started.', [], () => [[startedSeconds]])
   }
 
   text(): Promise<{ type: string; text: string }> {
@@ -213,17 +216,6 @@ function scopeOf({ isResource, namedByPath, namespace }: RequestInfo): string {
   if (!isResource) return ''
   if (namedByPath) return 'resource'
   return namespace === '' ? 'cluster' : 'namespace'
-}
-
-function processMetrics(metrics: Metrics, startedSeconds: number): void {
-  const plain = (type: 'counter' | 'gauge', name: string, help: string, value: () => number) =>
-    metrics.computed(type, { name, help }, () => [[value()]])
-  plain('gauge', 'process_resident_memory_bytes', 'Memory in use.', () => process.memoryUsage.rss())
-  plain('counter', 'process_cpu_seconds_total', 'Processor time used.', () => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1e6
-  })
-  plain('gauge', 'process_start_time_seconds', 'When it started.', () => startedSeconds)
 }
 
 export async function metrics({ metrics: numbers }: { metrics: ServerMetrics }): Promise<Answer> {
