@@ -118,8 +118,11 @@ export function quantityOf(
   return { unscaled: BigInt(units), scale, format }
 }
 
+/** Digits beyond these mean nothing to anybody, and big integers of them are dear. */
+const LETTERS_MAX = 1000
+
 function read(text: string): { quantity: Quantity; isKept: boolean } {
-  const match = FORM.exec(text)
+  const match = text.length > LETTERS_MAX ? null : FORM.exec(text)
   if (text === '' || match === null) throw new QuantityError(WRONG_FORM)
   const [, sign, digits = '', fraction = '', suffix = ''] = match
   const whole = digits.replace(/^0+/, '') || '0'

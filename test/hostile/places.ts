@@ -50,6 +50,56 @@ export function placesOf(type: ObjectType): Place[] {
   }
 }
 
+export type Collection = {
+  path: string
+  /** Puts `size` entries there, as different as their type lets them be. */
+  fill(object: Json, size: number): void
+}
+
+/** Every list and map in an object of some type, each field of each type once. */
+export function collectionsOf(type: ObjectType): Collection[] {
+  const found: Collection[] = []
+  const seen = new Set<Field>()
+  walk(type, '', (object) => object)
+  return found
+
+  function walk(of: ObjectType, at: string, reach: Reach): void {
+    const fields = [...of.fields.values()].filter((field) => !seen.has(field))
+    for (const field of fields) seen.add(field)
+    for (const { name, type } of fields) {
+      const path = `${at}${name}`
+      if (type.is === 'object') walk(type.type, `${path}.`, (o) => childOf(reach(o), name))
+      else if (type.is === 'map') {
+        const fill = (object: Json, size: number) => {
+          for (let i = 0; i < size; i++) childOf(reach(object), name)[`k${i}`] = sample(type.of)
+        }
+        found.push({ path: `${path}{}`, fill })
+      } else if (type.is === 'list') {
+        const fill = (object: Json, size: number) => {
+          const list = listOf(reach(object), name)
+          for (let i = 0; i < size; i++) list.push(entry(type.of, i))
+        }
+        found.push({ path: `${path}[]`, fill })
+        const { of: item } = type
+        if (item.is === 'object') walk(item.type, `${path}[].`, (o) => itemOf(reach(o), name))
+      }
+    }
+  }
+}
+
+/** One of many: its strings and numbers tell it from the others. */
+function entry(type: FieldType, i: number): unknown {
+  if (type.is === 'string') return `a${i}`
+  if (type.is === 'int32' || type.is === 'int64') return i + 1
+  if (type.is !== 'object') return sample(type)
+  const item: Json = {}
+  for (const field of type.type.fields.values()) {
+    if (field.type.is === 'string') item[field.name] = field.enum?.[0] ?? `a${i}`
+    else if (field.required && field.type.is === 'int32') item[field.name] = i + 1
+  }
+  return item
+}
+
 function define(object: Json, key: string, value: unknown): void {
   Object.defineProperty(object, key, {
     value,

@@ -99,9 +99,13 @@ class Walk {
   /** Faults come in the order of the text: of a field's value first, then of its repetition. */
   #repeatedMembers(object: Json, type: ObjectType, members: readonly Member[]) {
     const seen = new Set<string>()
+    const told = new Set<string>()
     for (const [name] of members) {
       if (!seen.has(name)) this.#member(object, name, type)
-      else if (type.fields.has(name)) this.#strictly('duplicate', name)
+      else if (type.fields.has(name) && !told.has(name)) {
+        told.add(name)
+        this.#strictly('duplicate', name)
+      }
       seen.add(name)
     }
   }
@@ -278,8 +282,12 @@ class Walk {
 
   #noteRepeatedKeys(map: Json) {
     const seen = new Set<string>()
+    const told = new Set<string>()
     for (const [key] of this.#repeated?.get(map) ?? []) {
-      if (seen.has(key)) this.#strictly('duplicate', key)
+      if (seen.has(key) && !told.has(key)) {
+        told.add(key)
+        this.#strictly('duplicate', key)
+      }
       seen.add(key)
     }
   }

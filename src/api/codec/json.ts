@@ -256,9 +256,12 @@ function collectDuplicates(
     return
   }
   const seen = new Set<string>()
+  const told = new Set<string>()
   for (const [name, item] of repeated.get(value) ?? Object.entries(value)) {
     const itemPath = path === '' ? name : `${path}.${name}`
-    if (seen.has(name) && found.size < STRICT_FAULTS_MAX) {
+    // Once for each name: to put a path together costs as much as it is long.
+    if (seen.has(name) && !told.has(name) && found.size < STRICT_FAULTS_MAX) {
+      told.add(name)
       found.add(itemPath.slice(0, PATH_LETTERS_MAX))
     }
     seen.add(name)

@@ -5,6 +5,8 @@ const DOMAIN =
 const PATH_PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/
 const TAG = /^\w[\w.-]{0,127}$/
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
+/** A name, a tag and a digest of the lengths that they may have. */
+const LETTERS_MAX = 512
 const IDENTIFIER = /^[a-f0-9]{64}$/
 
 /** What is pulled each time: an image without tag and digest, or with the tag `latest`. */
@@ -14,7 +16,7 @@ export function defaultPullPolicy(image: string | undefined): 'Always' | 'IfNotP
 
 /** `latest` when neither tag nor digest is given; empty for what is no image name. */
 export function imageTag(image: string): string {
-  if (IDENTIFIER.test(image)) return ''
+  if (image.length > LETTERS_MAX || IDENTIFIER.test(image)) return ''
   const [named = '', digest, ...rest] = image.split('@')
   if (rest.length > 0 || (digest !== undefined && !DIGEST.test(digest))) return ''
   const { name, tag } = splitTag(named)

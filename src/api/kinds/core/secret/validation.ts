@@ -13,9 +13,10 @@ const ACCOUNT_NAME = 'kubernetes.io/service-account.name'
 
 /** Text that was sent is written as data, and the text itself is never stored. */
 export function mergeStringData(secret: Secret) {
-  for (const [key, text] of Object.entries(secret.stringData ?? {})) {
-    secret.data = { ...secret.data, [key]: Buffer.from(text).toString('base64') }
-  }
+  const added = Object.entries(secret.stringData ?? {}).map(
+    ([key, text]) => [key, Buffer.from(text).toString('base64')] as const,
+  )
+  if (added.length > 0) secret.data = { ...secret.data, ...Object.fromEntries(added) }
   delete secret.stringData
 }
 
