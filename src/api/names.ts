@@ -164,7 +164,7 @@ function subdomainFaults(value: string, unit: 'characters' | 'bytes'): Faults {
   return [...faults, patternFault(SUBDOMAIN_TEXT, SUBDOMAIN, 'example.com')]
 }
 
-/** Label by label: one pattern for all of them goes back over many of them at a fault in the last. */
+/** Label by label: one pattern for all goes back over many of them at a fault in the last. */
 function isSubdomain(value: string): boolean {
   return value.split('.').every((label) => LABEL_RE.test(label))
 }
