@@ -112,7 +112,10 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
    * as the answer: not kept.
    */
   readonly generationOf: ((object: O) => unknown) | false
-  /** Defaults that the facts do not hold. Runs on create and update, before rules. */
+  /**
+   * Defaults that the facts do not hold. Runs on create and update, before rules. Throws
+   * DecodeError for what upstream's conversion between versions refuses.
+   */
   readonly defaults: (object: O) => void
   /** Sets and drops what the creator may not say (status, most of all). */
   readonly prepareCreate: (object: O, context: RequestContext) => void
@@ -144,6 +147,11 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly columns: readonly Column<O>[]
   /** False when `columns` is all there is, Name included where it belongs. */
   readonly startsWithName: boolean
+  /**
+   * Annotations that are fields of upstream's stored form: they are missing where the metadata of
+   * an object is given alone, as in the rows of tables.
+   */
+  readonly fieldAnnotations: readonly string[]
   /** Conditions of a row in tables: pods that are done. */
   readonly rowConditions: (object: O) => readonly RowCondition[]
   /** An update may leave out metadata.resourceVersion. */
@@ -245,6 +253,7 @@ export function defineResource<O extends KubeObject>(
     selectable: {},
     columns: [],
     startsWithName: true,
+    fieldAnnotations: [],
     rowConditions: () => [],
     unconditionalUpdate: true,
     createOnUpdate: false,

@@ -188,7 +188,7 @@ export const fieldError = {
   invalid: (field: string, value: unknown, detail: string): FieldError => ({
     type: 'FieldValueInvalid',
     field,
-    message: `Invalid value: ${shown(value)}: ${detail}`,
+    message: `Invalid value: ${shown(value)}${detail === '' ? '' : `: ${detail}`}`,
   }),
   typeInvalid: (field: string, value: unknown, detail: string): FieldError => ({
     type: 'FieldValueTypeInvalid',

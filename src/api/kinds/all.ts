@@ -2,8 +2,10 @@
 
 import type { AnyRow } from '../resource.ts'
 import { controllerRevisions } from './apps/controllerrevision/row.ts'
+import { daemonSets } from './apps/daemonset/row.ts'
 import { deployments } from './apps/deployment/row.ts'
 import { replicaSets } from './apps/replicaset/row.ts'
+import { statefulSets } from './apps/statefulset/row.ts'
 import {
   localSubjectAccessReviews,
   selfSubjectAccessReviews,
@@ -36,7 +38,7 @@ import { priorityClasses } from './scheduling/priorityclass/row.ts'
 export const builtInRows: readonly AnyRow[] = [
   ...[bindings, componentStatuses, configMaps, endpoints, events, namespaces, nodes, pods],
   ...[podTemplates, replicationControllers, secrets, serviceAccounts, services],
-  ...[controllerRevisions, deployments, replicaSets],
+  ...[controllerRevisions, daemonSets, deployments, replicaSets, statefulSets],
   ...[selfSubjectReviews, tokenReviews],
   ...[localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews],
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],

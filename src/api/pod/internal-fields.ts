@@ -33,6 +33,7 @@ ContainerPort Name:s HostPort:i ContainerPort:i Protocol:s HostIP:s
 ContainerResizePolicy ResourceName:s RestartPolicy:s
 ContainerRestartRule Action:s ExitCodes:*ContainerRestartRuleOnExitCodes
 ContainerRestartRuleOnExitCodes Operator:s Values:[i]
+DaemonSetUpdateStrategy Type:s RollingUpdate:*RollingUpdateDaemonSet
 DeploymentStrategy Type:s RollingUpdate:*RollingUpdateDeployment
 DownwardAPIProjection Items:[DownwardAPIVolumeFile]
 DownwardAPIVolumeFile Path:s FieldRef:*ObjectFieldSelector ResourceFieldRef:*ResourceFieldSelector
@@ -136,7 +137,9 @@ RBDVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPo
 ResourceClaim Name:s Request:s
 ResourceFieldSelector ContainerName:s Resource:s Divisor:q
 ResourceRequirements Limits:{q} Requests:{q} Claims:[ResourceClaim]
+RollingUpdateDaemonSet MaxUnavailable:x MaxSurge:x
 RollingUpdateDeployment MaxUnavailable:x MaxSurge:x
+RollingUpdateStatefulSetStrategy Partition:i MaxUnavailable:*
 SELinuxOptions User:s Role:s Type:s Level:s
 ScaleIOVolumeSource Gateway:s System:s SecretRef:*LocalObjectReference SSLEnabled=sslEnabled:b
   ProtectionDomain:s StoragePool:s StorageMode:s VolumeName:s FSType=fsType:s ReadOnly:b
@@ -152,6 +155,7 @@ SecurityContext Capabilities:*Capabilities Privileged:*
 ServiceAccountTokenProjection Audience:s ExpirationSeconds:i Path:s
 ServicePort Name:s Protocol:s AppProtocol:* Port:i TargetPort:x NodePort:i
 SleepAction Seconds:i
+StatefulSetUpdateStrategy Type:s RollingUpdate:*RollingUpdateStatefulSetStrategy
 StorageOSVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
   SecretRef:*LocalObjectReference
 Sysctl Name:s Value:s

@@ -29,6 +29,11 @@ export function checkKeptTemplate(
   kind: string,
 ) {
   checkPodTemplate(faults, at, template)
+  checkRestarts(faults, at, template, kind)
+}
+
+/** Pods that are kept alive are started again for ever. */
+export function checkRestarts(faults: Faults, at: string, template: PodTemplateSpec, kind: string) {
   const { restartPolicy, activeDeadlineSeconds } = template.spec ?? {}
   if (restartPolicy !== 'Always') {
     faults.notSupported(`${at}.spec.restartPolicy`, restartPolicy ?? '', ['Always'])

@@ -188,7 +188,8 @@ function overheadWarnings(at: string, { overhead }: PodSpec): string[] {
   return fractionWarnings(`${at}spec.overhead`, overhead, ['memory', 'ephemeral-storage'])
 }
 
-function fractionWarnings(
+/** Amounts of bytes of which a part is no whole byte. */
+export function fractionWarnings(
   at: string,
   list: Readonly<Record<string, string>> | undefined,
   names: readonly string[],

@@ -21,16 +21,16 @@ type Counted = KubeObject & {
 
 /** Desired, Current, Ready, Age: of ReplicaSets and ReplicationControllers. */
 export const replicaColumns: readonly Column<Counted>[] = [
-  countColumn('Desired', 'Pods that are asked for.', ({ spec }) => spec.replicas),
-  countColumn('Current', 'Pods that exist.', ({ status }) => status?.replicas),
-  countColumn('Ready', 'Pods that are ready.', ({ status }) => status?.readyReplicas),
+  countColumn<Counted>('Desired', 'Pods that are asked for.', ({ spec }) => spec.replicas),
+  countColumn<Counted>('Current', 'Pods that exist.', ({ status }) => status?.replicas),
+  countColumn<Counted>('Ready', 'Pods that are ready.', ({ status }) => status?.readyReplicas),
   ageColumn,
 ]
 
-/** Containers, Images and Selector, for -o wide. */
+/** Containers, Images and, where there is one to tell of, Selector: for -o wide. */
 export function templateColumns<O>(
   containersOf: (object: O) => readonly Container[] | undefined,
-  selectorOf: (object: O) => string,
+  selectorOf?: (object: O) => string,
 ): readonly Column<O>[] {
   return [
     textColumn('Containers', 1, 'Names of the containers.', (object) =>
@@ -39,14 +39,14 @@ export function templateColumns<O>(
     textColumn('Images', 1, 'Images of the containers.', (object) =>
       imagesCell(containersOf(object)),
     ),
-    textColumn('Selector', 1, 'Which pods belong to it.', selectorOf),
+    ...(selectorOf ? [textColumn('Selector', 1, 'Which pods belong to it.', selectorOf)] : []),
   ]
 }
 
-function countColumn(
+export function countColumn<O>(
   name: string,
   description: string,
-  count: (object: Counted) => number | undefined,
-): Column<Counted> {
+  count: (object: O) => number | undefined,
+): Column<O> {
   return { name, type: 'integer', priority: 0, description, cell: (object) => count(object) ?? 0 }
 }

@@ -12,6 +12,8 @@ import {
 } from '../validation/labels.ts'
 import { checkNonNegative, IMMUTABLE, sameValue } from '../validation/values.ts'
 
+export const SELECTS_NOT = '`selector` does not match template `labels`'
+
 type SelectingSpec = { selector?: LabelSelector | null; template?: PodTemplateSpec }
 
 /** The selector must be there, select something, and select the pods of the template. */
@@ -36,13 +38,11 @@ export function checkSelectorAndTemplate(faults: Faults, spec: SelectingSpec) {
   const labels = template.metadata?.labels
   // Without a selector nothing is selected; with an empty one everything is.
   if (selector === undefined || !matchesLabels(selector, labels)) {
-    const detail = '`selector` does not match template `labels`'
-    faults.invalid('spec.template.metadata.labels', labels ?? null, detail)
+    faults.invalid('spec.template.metadata.labels', labels ?? null, SELECTS_NOT)
   }
   checkKeptTemplate(faults, 'spec.template', template, 'ReplicaSet')
 }
 
-/** A count, or a percentage of one. */
 export function checkSelectorKept(
   faults: Faults,
   selector: LabelSelector | null | undefined,
@@ -52,6 +52,7 @@ export function checkSelectorKept(
   faults.invalid('spec.selector', shownSelector(selector), IMMUTABLE)
 }
 
+/** A count, or a percentage of one. */
 export function checkIntOrPercent(faults: Faults, at: string, value: number | string) {
   if (typeof value === 'number') checkNonNegative(faults, at, value)
   else faults.invalidAll(at, value, percentFaults(value))
@@ -74,8 +75,16 @@ function percentOf(text: string): number {
 
 type Counts = Readonly<Record<string, number | undefined>>
 
-/** Counts are not negative, and parts not larger than the whole. */
-export function checkCounts(faults: Faults, counts: Counts, partsOfAll: readonly string[]) {
+/**
+ * Counts are not negative, and parts not larger than the whole. `ready` is what messages call the
+ * number of those that are ready.
+ */
+export function checkCounts(
+  faults: Faults,
+  counts: Counts,
+  partsOfAll: readonly string[],
+  ready = 'readyReplicas',
+) {
   for (const [name, count] of Object.entries(counts)) {
     checkNonNegative(faults, `status.${name}`, count)
   }
@@ -86,7 +95,17 @@ export function checkCounts(faults: Faults, counts: Counts, partsOfAll: readonly
     faults.invalid(`status.${part}`, count, 'cannot be greater than status.replicas')
   }
   if (availableReplicas > readyReplicas) {
-    const detail = 'cannot be greater than readyReplicas'
+    const detail = `cannot be greater than ${ready}`
     faults.invalid('status.availableReplicas', availableReplicas, detail)
   }
+}
+
+/** How often names of its revisions collided; such a count never falls. */
+export function checkCollisions(
+  faults: Faults,
+  count: number | undefined,
+  before: number | undefined,
+) {
+  if (before === undefined || (count !== undefined && count >= before)) return
+  faults.invalid('status.collisionCount', count ?? 0, 'cannot be decremented')
 }

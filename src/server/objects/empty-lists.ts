@@ -1,6 +1,6 @@
 // Kinds that are not served yet and that kubectl asks for whether they are or not. There are none
 // of them, and saying so lets kubectl go on, in its own words: `apply` of a kind that nobody knows
-// looks for a definition of it, `cluster-info dump` lists every kind of workload.
+// looks for a definition of it.
 
 import { negotiateOutput } from '../request/negotiation.ts'
 import type { RequestInfo } from '../request/request-info.ts'
@@ -10,7 +10,6 @@ import type { Answer, Call } from '../transport/call.ts'
 
 const KINDS = new Map([
   ['apiextensions.k8s.io/v1/customresourcedefinitions', 'CustomResourceDefinition'],
-  ['apps/v1/daemonsets', 'DaemonSet'],
 ])
 
 /** Undefined for what is no list of these. */

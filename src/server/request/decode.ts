@@ -27,8 +27,14 @@ export async function decodeBody(
   request: ResourceRequest,
   validation: FieldValidation,
 ): Promise<AnyObject> {
-  const object = await decodeTyped(request, request.row, validation)
-  return withDefaults(request.row, object)
+  const { row } = request
+  const object = await decodeTyped(request, row, validation)
+  try {
+    return withDefaults(row, object)
+  } catch (error) {
+    if (error instanceof DecodeError) throw cannotBeHandled(row, row, error.message)
+    throw error
+  }
 }
 
 /** The same for bodies that are no row: Binding, Eviction, the reviews. */
@@ -58,7 +64,7 @@ export async function decodeTyped(
   }
 }
 
-/** Defaults of the facts, then those of the row. */
+/** Defaults of the facts, then those of the row, which may find what decoding could not. */
 export function withDefaults(row: AnyRow, object: AnyObject): AnyObject {
   applyDefaults(object, row.schema())
   row.defaults(object)

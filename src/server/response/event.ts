@@ -25,7 +25,7 @@ export function eventWriter(row: AnyRow, form: Form): EventWriter {
   if (as === undefined && form.output.format === 'protobuf') return protobufWriter(row)
   if (as === undefined) return plainWriter(row)
   if (as.kind === 'Table') return tableWriter(row, form)
-  const project = (object: AnyObject) => JSON.stringify(partialOf(object, as.version))
+  const project = (object: AnyObject) => JSON.stringify(partialOf(row, object, as.version))
   return {
     write: (type, entry) => eventLine(type, project(sharedObject(row, entry))),
     bookmark: (revision, isEnd) =>

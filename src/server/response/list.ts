@@ -33,7 +33,7 @@ export function pageAnswer(row: AnyRow, page: Page, form: Form): Answer {
   if (as?.kind === 'Table') return rendered(200, tableOf(row, objects, meta, form), form)
   if (as?.kind === 'PartialObjectMetadataList') {
     const apiVersion = `meta.k8s.io/${as.version}`
-    const items = objects.map((object) => partialOf(object, as.version))
+    const items = objects.map((object) => partialOf(row, object, as.version))
     const list = { kind: 'PartialObjectMetadataList', apiVersion, metadata: meta, items }
     return rendered(200, list, form)
   }

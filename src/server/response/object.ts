@@ -25,6 +25,6 @@ export function objectAnswer(code: number, row: AnyRow, object: AnyObject, form:
   if (as === undefined) return rendered(code, object, form)
   if (as.kind === 'Table') return rendered(code, tableOf(row, [object], undefined, form), form)
   if (as.kind === 'PartialObjectMetadata')
-    return rendered(code, partialOf(object, as.version), form)
+    return rendered(code, partialOf(row, object, as.version), form)
   throw notAList(row)
 }

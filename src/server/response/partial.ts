@@ -4,12 +4,19 @@ import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
 import { ApiError } from '../../api/status.ts'
 
-export function partialOf(object: AnyObject, version: 'v1' | 'v1beta1') {
+export function partialOf(row: AnyRow, object: AnyObject, version: 'v1' | 'v1beta1') {
   return {
     kind: 'PartialObjectMetadata',
     apiVersion: `meta.k8s.io/${version}`,
-    metadata: object.metadata,
+    metadata: metadataAlone(row, object),
   }
+}
+
+function metadataAlone({ fieldAnnotations }: AnyRow, { metadata }: AnyObject) {
+  const { annotations, ...rest } = metadata
+  if (fieldAnnotations.length === 0 || annotations === undefined) return metadata
+  const kept = Object.entries(annotations).filter(([key]) => !fieldAnnotations.includes(key))
+  return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) }
 }
 
 export function notAList(row: AnyRow): ApiError {

@@ -50,9 +50,13 @@ type RowForm = { include: string; version: 'v1' | 'v1beta1'; nowMs: number }
 function tableRow(row: AnyRow, object: AnyObject, { include, version, nowMs }: RowForm) {
   const cells = row.columns.map((column) => column.cell(object, nowMs))
   const conditions = row.rowConditions(object)
+  const shownObject = () => {
+    if (include === 'None') return null
+    return include === 'Object' ? object : partialOf(row, object, version)
+  }
   return {
     cells: row.startsWithName ? [object.metadata.name ?? '', ...cells] : cells,
     ...(conditions.length === 0 ? {} : { conditions }),
-    object: include === 'None' ? null : include === 'Object' ? object : partialOf(object, version),
+    object: shownObject(),
   }
 }

@@ -33,7 +33,8 @@ export function checkClaimTemplate(
   checkClaimSpec(faults, `${at}.spec`, spec ?? {})
 }
 
-function checkClaimSpec(faults: Faults, at: string, spec: PersistentVolumeClaimSpec) {
+/** The spec of a claim, wherever it stands. */
+export function checkClaimSpec(faults: Faults, at: string, spec: PersistentVolumeClaimSpec) {
   const modes = spec.accessModes ?? []
   if (modes.length === 0) {
     faults.required(`${at}.accessModes`, 'at least 1 access mode is required')

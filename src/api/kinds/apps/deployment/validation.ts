@@ -6,6 +6,7 @@ import type { Faults } from '../../../validation/faults.ts'
 import { checkNonNegative } from '../../../validation/values.ts'
 import {
   checkAtMostAll,
+  checkCollisions,
   checkCounts,
   checkIntOrPercent,
   checkSelectorAndTemplate,
@@ -65,8 +66,5 @@ export function checkDeploymentStatus(
     ...{ availableReplicas, unavailableReplicas, terminatingReplicas, collisionCount },
   }
   checkCounts(faults, counts, ['updatedReplicas', 'readyReplicas', 'availableReplicas'])
-  const before = old?.status?.collisionCount
-  if (before !== undefined && (collisionCount === undefined || collisionCount < before)) {
-    faults.invalid('status.collisionCount', collisionCount ?? 0, 'cannot be decremented')
-  }
+  checkCollisions(faults, collisionCount, old?.status?.collisionCount)
 }
