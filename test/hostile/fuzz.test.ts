@@ -9,3 +9,12 @@ test('made-up input is refused or taken, and never stumbled over', async () => {
   expect(finds).toEqual([])
   expect(tries).toBe(TRIES)
 }, 120_000)
+
+/** Seeds that found something once. */
+const FOUND = [5_874_176, 5_891_361]
+
+test('what was found once stays mended', async () => {
+  for (const seed of FOUND) {
+    expect((await fuzz({ seed, until: (tries) => tries >= 1 })).finds).toEqual([])
+  }
+})

@@ -4,6 +4,7 @@
 // sets, or clean up. Each step changes a ReplicaSet, which wakes the Deployment for the next one.
 
 import type { Deployment, ReplicaSet } from '../../api/schema/generated/types.ts'
+import { own } from '../../lib/own.ts'
 import {
   type Annotations,
   byCreation,
@@ -185,7 +186,7 @@ function planProportions(deployment: Deployment, active: readonly ReplicaSet[]):
   return largestFirst.flatMap((rs, i) => {
     const annotations = sizeAnnotations(deployment)
     const isTold = Object.entries(annotations).every(
-      ([name, value]) => rs.metadata.annotations?.[name] === value,
+      ([name, value]) => own(rs.metadata.annotations, name) === value,
     )
     return isTold && sizes[i] === replicasOf(rs) ? [] : [{ rs, replicas: sizes[i]!, annotations }]
   })

@@ -3,6 +3,7 @@
 
 import { deployments } from '../../api/kinds/apps/deployment/row.ts'
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/schema/generated/types.ts'
+import { own } from '../../lib/own.ts'
 import { ownerReference } from './claims.ts'
 
 const HASH_LABEL = 'pod-template-hash'
@@ -112,7 +113,7 @@ export function maxAnnotation(rs: ReplicaSet): number | undefined {
 }
 
 function countOf({ metadata }: ReplicaSet, annotation: string): number | undefined {
-  const text = metadata.annotations?.[annotation]
+  const text = own(metadata.annotations, annotation)
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
 }
 

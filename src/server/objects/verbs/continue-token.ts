@@ -15,7 +15,11 @@ export function encodeContinue(prefix: string, lastKey: string, revision: number
 }
 
 export function decodeContinue(prefix: string, token: string): Continue {
-  const { v, rv, start } = parse(token)
+  const { v, rv, start } = parse(token) ?? {}
+  const misfit = [v, start].find((word) => word !== undefined && typeof word !== 'string')
+  if (misfit !== undefined || (rv !== undefined && typeof rv !== 'number')) {
+    throw notValid(': a field of the token is of a wrong type')
+  }
   if (v !== VERSION) {
     throw notValid(`: server does not recognize this encoded version ${v ?? ''}`)
   }

@@ -172,3 +172,12 @@ test('a list that is large comes in pieces, and is complete and of one revision'
   const text = gunzipSync(await packed.arrayBuffer()).toString()
   expect(namesIn(JSON.parse(text))).toEqual([...names.slice(0, -1), 'm99'])
 })
+
+test.each(['null', '1', '[]', '{"v":{}}', '{"v":"meta.k8s.io/v1","rv":1,"start":1}'])(
+  'the continue token %p is refused',
+  async (text) => {
+    await using server = await testServer()
+    const token = Buffer.from(text).toString('base64url')
+    expect((await server.call('GET', `/api/v1/namespaces?continue=${token}`)).code).toBe(400)
+  },
+)
