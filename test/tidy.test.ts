@@ -31,6 +31,52 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   build: [],
 }
 
+// Within a folder: its rooms and single files, the lowest first. What comes later may import what
+// comes earlier, never the other way. The last entry, '', is all that is not named.
+const ORDER: Record<string, readonly string[]> = {
+  lib: ['', 'net', 'linux'],
+  api: ['schema', '', 'codec', 'patch', 'validation', 'table', 'node', 'pod', 'workload', 'kinds'],
+  server: [
+    ...['contract.ts', 'request/query.ts', 'transport/call.ts', 'storage', 'response/yaml.ts'],
+    ...['request', 'response'],
+    ...['authz', 'authn', 'flowcontrol', 'admission', 'streams', 'transport', 'encryption'],
+    ...['objects/hooks.ts', 'objects/services', 'nonresource/peers.ts', 'nonresource/version.ts'],
+    ...[
+      'nonresource/metrics.ts',
+      'server.ts',
+      'objects',
+      'discovery',
+      'nonresource',
+      'bootstrap',
+      '',
+    ],
+  ],
+  runtime: ['contract.ts', 'ctr.ts', 'spec', 'cgroups', 'logs', 'images', ''],
+  network: ['', 'pods', 'services'],
+  controllers: [
+    'conditions.ts',
+    'pods.ts',
+    'workloads',
+    'endpoints',
+    'nodes',
+    'garbage',
+    'identity',
+    '',
+  ],
+  agent: [
+    'settings.ts',
+    'resources.ts',
+    'pod-text.ts',
+    'exec.ts',
+    'plan',
+    'probes',
+    'status',
+    'node',
+    'http',
+    '',
+  ],
+}
+
 // Third-party and system modules, by folder. Modules of `node:` that only compute are free for all.
 const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
@@ -143,12 +189,26 @@ function checkImports(path: string, text: string) {
       const permission = MAY_IMPORT[folder]?.find((one) => one === imported || one === file)
       if (permission !== undefined) seen.add(`${folder} ${permission}`)
       else if (imported !== folder) report(`src/${path}`, 1, `${folder} may not import ${file}`)
+      else checkOrder(folder, path, `${file}.ts`)
     } else {
       seen.add(`${folder} ${target}`)
       if (FREE.includes(target!) || MAY_USE[folder]?.includes(target!)) continue
       report(`src/${path}`, 1, `${folder} may not use ${target}`)
     }
   }
+}
+
+function checkOrder(folder: string, path: string, target: string) {
+  const order = ORDER[folder]
+  if (order === undefined) return
+  const place = (file: string) => {
+    const within = file.slice(folder.length + 1)
+    const isIn = (entry: string) => within === entry || within.startsWith(`${entry}/`)
+    const named = order.filter((entry) => entry !== '' && isIn(entry))
+    return order.indexOf(named.toSorted((a, b) => b.length - a.length)[0] ?? '')
+  }
+  if (place(target) <= place(path)) return
+  report(`src/${path}`, 1, `is below ${target} in the order of ${folder}/ and may not import it`)
 }
 
 function checkBanned(path: string, text: string) {

@@ -4,7 +4,6 @@
 //
 // `handle` is the short way for resources; Hono routes the rest, and the calls of this process.
 
-import type { Duplex } from 'node:stream'
 import { type Context, Hono } from 'hono'
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import { services } from '../api/kinds/core/service/row.ts'
@@ -21,7 +20,6 @@ import { NodeKeys, withNodeKeys } from './authn/node-keys.ts'
 import { ServiceAccountUsers } from './authn/service-accounts.ts'
 import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
 import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
-import { bindingHooks, roleHooks } from './authz/escalation.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
@@ -40,7 +38,7 @@ import { indexPage, onlyGet } from './nonresource/index-page.ts'
 import { metrics, ServerMetrics } from './nonresource/metrics.ts'
 import { Peers } from './nonresource/peers.ts'
 import { version } from './nonresource/version.ts'
-import { Following } from './objects/follow.ts'
+import { bindingHooks, roleHooks } from './objects/escalation.ts'
 import type { KindHooks } from './objects/hooks.ts'
 import { namespaceHooks } from './objects/namespace-hooks.ts'
 import { ServiceAddresses } from './objects/services/addresses.ts'
@@ -50,16 +48,15 @@ import { type RequestInfo, requestInfo } from './request/request-info.ts'
 import { badPath, errorAnswer, pageNotFound, toApiError } from './response/errors.ts'
 import { finish } from './response/finish.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
+import { Following } from './storage/follow.ts'
 import { storeObjects } from './streams/store-objects.ts'
+import type { CallHandler } from './transport/call.ts'
 import { type Answer, type Call, decodePath, isPush } from './transport/call.ts'
 import { callOf, responseOf } from './transport/fetch-call.ts'
-import { upgrade } from './transport/upgrade.ts'
+import { upgrade } from './upgrade.ts'
 
-export interface ServerApp extends App {
-  /** One request, without the detour over Request and Response. Never throws. */
-  handle(call: Call): Promise<Answer>
-  /** A connection that asks to be upgraded; refusals are answers on the socket. */
-  upgrade(call: Call, socket: Duplex, head: Uint8Array): Promise<void>
+/** `handle` is `fetch` without the detour over Request and Response. */
+export interface ServerApp extends App, CallHandler {
   /** Follows the store until `signal` aborts or the store closes; to be run beside the app. */
   run(signal: AbortSignal): Promise<void>
   /** Takes a name for the node in this process; false when it belongs to another machine. */

@@ -18,8 +18,8 @@ import type { Random } from '../../lib/random.ts'
 import { NODE_KEYS, nodeKeysName, parseNodeKeys } from '../../pki/node-keys.ts'
 import type { Store } from '../../store/store.ts'
 import { nodeNameOf } from '../authz/node.ts'
-import { readObject } from '../objects/reader.ts'
-import { encodeStored, storeKey } from '../objects/stored.ts'
+import { readObject } from '../storage/reader.ts'
+import { encodeStored, storeKey } from '../storage/stored.ts'
 import type { CredentialCheck } from './authenticator.ts'
 
 /** The newest and the one before: a node may end between getting a certificate and keeping it. */

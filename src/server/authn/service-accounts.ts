@@ -15,7 +15,7 @@ import type {
   ServiceAccountTokens,
 } from '../../pki/service-account.ts'
 import type { Store } from '../../store/store.ts'
-import { readObject, type Where } from '../objects/reader.ts'
+import { readObject, type Where } from '../storage/reader.ts'
 import { authenticated } from './authenticator.ts'
 import { CREDENTIAL_ID } from './certificates.ts'
 import type { TokenUsers } from './tokens.ts'

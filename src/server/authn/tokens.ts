@@ -8,7 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { own } from '../../lib/own.ts'
 import { isSameSecret } from '../../pki/tokens.ts'
 import type { Store } from '../../store/store.ts'
-import { readObject } from '../objects/reader.ts'
+import { readObject } from '../storage/reader.ts'
 import { authenticated, type CredentialCheck } from './authenticator.ts'
 
 /** Undefined for a token that is nobody's. */

@@ -13,7 +13,7 @@ import type {
   RoleBinding,
 } from '../../api/schema/generated/types.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../objects/follow.ts'
+import type { Follower } from '../storage/follow.ts'
 import type { Access, AccessCheck, Decision } from './authorizer.ts'
 import { allows } from './rules.ts'
 

@@ -2,9 +2,9 @@
 
 import type { Registry } from '../../api/registry.ts'
 import type { Store } from '../../store/store.ts'
-import { storePrefix } from '../objects/stored.ts'
 import type { Query } from '../request/query.ts'
 import type { RequestInfo } from '../request/request-info.ts'
+import { storePrefix } from '../storage/stored.ts'
 
 /** Upstream's: objects of a list for each seat, and the most that any list takes. */
 const OBJECTS_PER_SEAT = 100

@@ -4,7 +4,7 @@ import { nodes } from '../../api/kinds/core/node/row.ts'
 import type { Node } from '../../api/schema/generated/types.ts'
 import type { PeerLine } from '../../protocol/peers.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../objects/follow.ts'
+import type { Follower } from '../storage/follow.ts'
 import type { Answer, Push, Sink } from '../transport/call.ts'
 
 const encoder = new TextEncoder()

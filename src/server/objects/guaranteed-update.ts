@@ -6,7 +6,7 @@ import type { AnyRow, ResourceRow } from '../../api/resource.ts'
 import { type ApiError, conflict, notFound } from '../../api/status.ts'
 import type { Entry } from '../../store/store.ts'
 import type { ResourceRequest } from '../server.ts'
-import { decodeStored, encodeStored, storeKey } from './stored.ts'
+import { decodeStored, encodeStored, storeKey } from '../storage/stored.ts'
 
 /** A write that loses more races than this has no chance. */
 const ATTEMPTS_MAX = 100

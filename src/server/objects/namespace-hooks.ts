@@ -7,8 +7,8 @@ import type { Namespace } from '../../api/schema/generated/types.ts'
 import { formatTime } from '../../api/time.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { DeleteOptions } from '../request/options.ts'
+import { asAny } from '../storage/reader.ts'
 import type { KindHooks } from './hooks.ts'
-import { asAny } from './reader.ts'
 import { FOREGROUND, ORPHAN, planDeletion } from './verbs/plan-deletion.ts'
 
 export function namespaceHooks(clock: Clock): KindHooks {

@@ -5,8 +5,8 @@ import type { AnyObject } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf, pathOf, qualifiedResource } from '../../api/resource.ts'
 import { createCsr } from '../../pki/csr.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../admission/chain.ts'
+import { encodeStored, storeKey } from '../storage/stored.ts'
 import { callOf } from '../transport/fetch-call.ts'
-import { encodeStored, storeKey } from './stored.ts'
 
 type Stage = 'admit' | 'validate'
 

@@ -6,17 +6,21 @@ import { JsonSyntaxError, type ParsedJson, parseJson } from '../../api/codec/jso
 import { ProtobufError, readEnvelopedBody } from '../../api/codec/protobuf-read.ts'
 import type { AnyObject } from '../../api/object.ts'
 import { isObject } from '../../api/patch/value.ts'
+import type { Registry } from '../../api/registry.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import { applyDefaults } from '../../api/schema/defaults.ts'
 import { objectType } from '../../api/schema/schema.ts'
 import { type ApiError, badRequest } from '../../api/status.ts'
 import { parseYaml } from '../response/yaml.ts'
-import type { ResourceRequest } from '../server.ts'
 import { BODY_BYTES_MAX } from '../transport/call.ts'
+import type { AdmittedResource } from './admitted.ts'
 import { type Format, inputFormat } from './negotiation.ts'
 import type { FieldValidation } from './options.ts'
 
 /** The type that a body must be of: a row, or the body of an action. */
+/** A request with a body, and where the kinds that there are can be looked up. */
+type Decoded = AdmittedResource & { readonly server: { readonly registry: Registry } }
+
 export type BodyType = Pick<AnyRow, 'group' | 'version' | 'kind' | 'type'>
 
 const utf8 = new TextDecoder()
@@ -24,7 +28,7 @@ const utf8 = new TextDecoder()
 /** The body as an object of the row's kind, with defaults. Strict faults are warned of or thrown.
  */
 export async function decodeBody(
-  request: ResourceRequest,
+  request: Decoded,
   validation: FieldValidation,
 ): Promise<AnyObject> {
   const { row } = request
@@ -39,7 +43,7 @@ export async function decodeBody(
 
 /** The same for bodies that are no row: Binding, Eviction, the reviews. */
 export async function decodeTyped(
-  request: ResourceRequest,
+  request: Decoded,
   type: BodyType,
   validation: FieldValidation,
 ): Promise<AnyObject> {
@@ -72,7 +76,7 @@ export function withDefaults(row: AnyRow, object: AnyObject): AnyObject {
 }
 
 function report(
-  request: ResourceRequest,
+  request: Decoded,
   faults: StrictFaults,
   validation: FieldValidation,
   faulty: (why: string) => ApiError,
@@ -152,7 +156,7 @@ function jsonType(value: unknown): string {
   return typeof value === 'string' ? 'string' : typeof value === 'object' ? 'object' : 'number'
 }
 
-function checkKind({ server }: ResourceRequest, kind: Kind, type: BodyType): void {
+function checkKind({ server }: Decoded, kind: Kind, type: BodyType): void {
   if (kind.kind === type.kind && kind.group === type.group && kind.version === type.version) return
   const known = server.registry.findKind(kind.group, kind.version, kind.kind)
   const quoted = (text: string) => JSON.stringify(text)

@@ -2,8 +2,8 @@
 
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import type { Entry } from '../../store/store.ts'
-import { decodeStored, itemText } from '../objects/stored.ts'
 import { MEDIA_TYPES } from '../request/negotiation.ts'
+import { decodeStored, itemText } from '../storage/stored.ts'
 import type { Answer } from '../transport/call.ts'
 import type { ListMeta } from './form.ts'
 import { type Form, rendered } from './form.ts'

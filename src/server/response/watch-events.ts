@@ -4,7 +4,7 @@
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
 import type { Entry, StoreEvent } from '../../store/store.ts'
-import { decodeMetadata, decodeStored, objectText } from '../objects/stored.ts'
+import { decodeMetadata, decodeStored, objectText } from '../storage/stored.ts'
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 

@@ -4,8 +4,8 @@
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import type { Entry, ListResult } from '../../store/store.ts'
 import { nextTurn } from '../../store/turn.ts'
-import { itemText } from '../objects/stored.ts'
 import { MEDIA_TYPES } from '../request/negotiation.ts'
+import { itemText } from '../storage/stored.ts'
 import type { Answer, Sink } from '../transport/call.ts'
 
 /** What fits into this many characters is sent in one piece, with its length. */

@@ -3,6 +3,7 @@
 //   node:http2 listener ─► Call ─┐                    ┌─► Answer ─► socket
 //   app.fetch(Request)  ─► Call ─┴─► the same chain ─┴─► Answer ─► Response
 
+import type { Duplex } from 'node:stream'
 import { ApiError } from '../../api/status.ts'
 import type { RequestEnv } from '../contract.ts'
 import type { Query } from '../request/query.ts'
@@ -90,4 +91,12 @@ export function decodePath(rawPath: string): string | undefined {
     // The path is malformed; the caller answers 400.
     return undefined
   }
+}
+
+/** What connections are served by. */
+export interface CallHandler {
+  /** Never throws. */
+  handle(call: Call): Promise<Answer>
+  /** A connection that asks to be upgraded; refusals are answers on the socket. */
+  upgrade(call: Call, socket: Duplex, head: Uint8Array): Promise<void>
 }

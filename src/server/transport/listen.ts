@@ -9,9 +9,9 @@ import { getRequestListener } from '@hono/node-server'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { UserError } from '../../lib/user-error.ts'
-import type { ServerApp } from '../app.ts'
 import { type ClientCas, PeerCertificates, type PeerSocket } from '../authn/client-certificate.ts'
-import type { RequestEnv } from '../contract.ts'
+import type { App, RequestEnv } from '../contract.ts'
+import type { CallHandler } from './call.ts'
 import { type Answer, decodePath } from './call.ts'
 import { Connections } from './connections.ts'
 import { SocketCall, type SocketRequest, writeAnswer } from './socket-call.ts'
@@ -22,7 +22,7 @@ import { limitReading, whenWritten } from './written.ts'
 export type ServingCertificate = { certificatePem: string; privateKeyPem: string }
 
 export type ListenOptions = {
-  app: ServerApp
+  app: App & CallHandler
   /** Every interface: '::'. */
   host: string
   /** 0 takes any free one. */

@@ -3,7 +3,7 @@
 
 import { isSidecar } from '../../../api/pod/containers.ts'
 import type { Node, Pod } from '../../../api/schema/generated/types.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import { type AdmissionPlugin, refused } from '../chain.ts'
 import { hasNewSpec } from './pod-resize.ts'
 

@@ -4,7 +4,7 @@
 import { namespaces } from '../../../api/kinds/core/namespace/row.ts'
 import type { Namespace } from '../../../api/schema/generated/types.ts'
 import { ApiError, notFound } from '../../../api/status.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
 
 const IMMORTAL = ['default', 'kube-public', 'kube-system']

@@ -15,7 +15,7 @@ import { SIGNER } from '../../../pki/signer.ts'
 import type { Access } from '../../authz/authorizer.ts'
 import { nodeNameOf } from '../../authz/node.ts'
 import { apiReferenceOf } from '../../authz/pod-references.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
 
 const MIRROR = 'kubernetes.io/config.mirror'

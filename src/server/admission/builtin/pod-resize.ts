@@ -11,7 +11,7 @@ import {
 import type { Node, Pod } from '../../../api/schema/generated/types.ts'
 import { ApiError } from '../../../api/status.ts'
 import { own } from '../../../lib/own.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
 
 export function podResize(nodes: KindCache<Node>): AdmissionPlugin {

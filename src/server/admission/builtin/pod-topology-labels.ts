@@ -3,7 +3,7 @@
 
 import type { Binding, Node, ObjectMeta, Pod } from '../../../api/schema/generated/types.ts'
 import { own } from '../../../lib/own.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import type { AdmissionPlugin } from '../chain.ts'
 
 const COPIED = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region']

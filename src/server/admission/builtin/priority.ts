@@ -3,7 +3,7 @@
 
 import type { Pod, PriorityClass } from '../../../api/schema/generated/types.ts'
 import { forbidden } from '../../../api/status.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
 
 const PREEMPT = 'PreemptLowerPriority'

@@ -5,7 +5,7 @@ import type { Container, Pod, ServiceAccount, Volume } from '../../../api/schema
 import type { Clock } from '../../../lib/clock.ts'
 import { type Random, randomSuffix } from '../../../lib/random.ts'
 import { referencesOf } from '../../authz/pod-references.ts'
-import type { KindCache } from '../../objects/reader.ts'
+import type { KindCache } from '../../storage/reader.ts'
 import { type AdmissionPlugin, type Attributes, refused } from '../chain.ts'
 import { debugSecretFault, enforcesSecrets, secretFault } from './mountable-secrets.ts'
 

@@ -19,7 +19,7 @@ import { formatTime } from '../../../api/time.ts'
 import type { BoundObject, TokenDraft } from '../../../pki/service-account.ts'
 import type { BodyType } from '../../request/decode.ts'
 import type { ResourceRequest } from '../../server.ts'
-import { readObject } from '../reader.ts'
+import { readObject } from '../../storage/reader.ts'
 import type { Action } from './action.ts'
 
 const TOKEN_REQUEST: BodyType = {

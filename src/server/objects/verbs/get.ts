@@ -7,9 +7,9 @@ import { tooLargeRevision } from '../../response/errors.ts'
 import { formOf } from '../../response/form.ts'
 import { entryAnswer } from '../../response/object.ts'
 import type { ResourceRequest } from '../../server.ts'
+import { storeKey } from '../../storage/stored.ts'
 import type { Answer } from '../../transport/call.ts'
 import { readNewest } from '../newest.ts'
-import { storeKey } from '../stored.ts'
 
 export function get(request: ResourceRequest): Answer | Promise<Answer> {
   const { server, call, row, info } = request

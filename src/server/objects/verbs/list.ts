@@ -15,10 +15,10 @@ import { type Form, formOf } from '../../response/form.ts'
 import { type Page, pageAnswer } from '../../response/list.ts'
 import { wholeListAnswer } from '../../response/whole-list.ts'
 import type { ResourceRequest } from '../../server.ts'
+import { portionsOf } from '../../storage/portions.ts'
 import type { Answer } from '../../transport/call.ts'
 import { readNewest } from '../newest.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
-import { portionsOf } from './portions.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
 export function list(request: ResourceRequest): Answer | Promise<Answer> {

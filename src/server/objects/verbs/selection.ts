@@ -14,7 +14,7 @@ import { own } from '../../../lib/own.ts'
 import type { Entry } from '../../../store/store.ts'
 import { sharedLabels, sharedObject } from '../../response/watch-events.ts'
 import type { ResourceRequest } from '../../server.ts'
-import { keyPart, storeKey, storePrefix } from '../stored.ts'
+import { keyPart, storeKey, storePrefix } from '../../storage/stored.ts'
 
 export type Selection = {
   readonly prefix: string

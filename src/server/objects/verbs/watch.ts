@@ -16,8 +16,8 @@ import { type EventWriter, eventWriter } from '../../response/event.ts'
 import { formOf } from '../../response/form.ts'
 import { seenByAll, seenThrough } from '../../response/watch-events.ts'
 import type { ResourceRequest, Server } from '../../server.ts'
+import { portionsOf } from '../../storage/portions.ts'
 import type { Answer, Sink } from '../../transport/call.ts'
-import { portionsOf } from './portions.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
 const BOOKMARK_MS = 60_000

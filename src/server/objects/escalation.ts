@@ -11,11 +11,11 @@ import type {
   RoleBinding,
 } from '../../api/schema/generated/types.ts'
 import { forbidden, notFound } from '../../api/status.ts'
-import type { KindHooks, Undo } from '../objects/hooks.ts'
+import type { Authorizer } from '../authz/authorizer.ts'
+import type { Rbac } from '../authz/rbac.ts'
+import { describeRule, uncovered } from '../authz/rules.ts'
 import type { AdmittedResource } from '../request/admitted.ts'
-import type { Authorizer } from './authorizer.ts'
-import type { Rbac } from './rbac.ts'
-import { describeRule, uncovered } from './rules.ts'
+import type { KindHooks, Undo } from './hooks.ts'
 
 const GROUP = 'rbac.authorization.k8s.io'
 const MASTERS = 'system:masters'

@@ -1,7 +1,7 @@
 // A kind at one revision, read in portions: many may read large kinds at once, and what each holds
 // in memory stays small. The store forgets nothing that is younger than minutes.
 
-import type { ListResult, Store } from '../../../store/store.ts'
+import type { ListResult, Store } from '../../store/store.ts'
 
 /** About how many characters a portion is meant to have, and the most objects. */
 const PORTION_CHARS = 256 * 1024
