@@ -132,6 +132,7 @@ const BANNED = [
     except: /^kit\/labels\.ts$/,
     use: 'own of lib/own.ts, for keys that somebody else chose,',
   },
+  { text: /\.\.\.\{/, except: /^$/, use: 'the fields themselves' },
   { text: /\bprocess\.exit\(/, except: /^main\.ts$/, use: 'an error' },
   { text: /\bprocess\.env\b/, except: /^daemon\/config\.ts$/, use: 'the configuration' },
   { text: /\bconsole\.(log|error|warn)\(/, except: /^$/, use: 'a Log, or the output passed in' },

@@ -203,8 +203,15 @@ function worthKeeping(pod: Pod): Pod {
   const { phase, reason, message, startTime, podIP, podIPs } = pod.status ?? {}
   const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = pod.status ?? {}
   const status = {
-    ...{ phase, reason, message, startTime, podIP, podIPs },
-    ...{ containerStatuses, initContainerStatuses, ephemeralContainerStatuses },
+    phase,
+    reason,
+    message,
+    startTime,
+    podIP,
+    podIPs,
+    containerStatuses,
+    initContainerStatuses,
+    ephemeralContainerStatuses,
   }
   return { ...pod, metadata, status: JSON.parse(JSON.stringify(status)) }
 }

@@ -151,8 +151,11 @@ async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<
 function connectServer(server: TunnelServer, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({
-      ...{ host: server.host, port: server.port, ca: server.caPem },
-      ...{ cert: server.certificatePem, key: server.privateKeyPem },
+      host: server.host,
+      port: server.port,
+      ca: server.caPem,
+      cert: server.certificatePem,
+      key: server.privateKeyPem,
       ALPNProtocols: ['http/1.1'],
     })
     const onAbort = () => {

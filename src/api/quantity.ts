@@ -27,10 +27,24 @@ const FORM = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/
 const SIMPLE = /^([1-9][0-9]{0,7})([numkMG]|[KMG]i|)$/
 
 const DECIMAL: Readonly<Record<string, number>> = {
-  ...{ n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 },
+  n: -9,
+  u: -6,
+  m: -3,
+  '': 0,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
 }
 const BINARY: Readonly<Record<string, number>> = {
-  ...{ Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 },
+  Ki: 10,
+  Mi: 20,
+  Gi: 30,
+  Ti: 40,
+  Pi: 50,
+  Ei: 60,
 }
 const DECIMAL_SUFFIXES = Object.keys(DECIMAL).toSorted((a, b) => DECIMAL[a]! - DECIMAL[b]!)
 const BINARY_SUFFIXES = ['', ...Object.keys(BINARY)]

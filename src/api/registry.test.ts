@@ -4,7 +4,9 @@ import { defineResource } from './resource.ts'
 
 const row = (group: string, version: string, plural: string) =>
   defineResource({
-    ...{ group, version, plural },
+    group,
+    version,
+    plural,
     kind: plural.slice(0, -1),
     type: 'io.k8s.api.core.v1.ConfigMap',
     storagePrefix: `${group}.${version}/${plural}`,

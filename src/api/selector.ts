@@ -72,7 +72,10 @@ export function requirementsOfMap(
 }
 
 const OPERATORS_OF_OBJECTS: Readonly<Record<string, Operator>> = {
-  ...{ In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' },
+  In: 'in',
+  NotIn: 'notin',
+  Exists: 'exists',
+  DoesNotExist: '!',
 }
 
 function meets({ operator, values }: Requirement, value: string | undefined): boolean {
@@ -154,8 +157,17 @@ function aggregate(faults: readonly string[]): string {
 }
 
 const WORDS: Readonly<Record<string, Kind>> = {
-  ...{ ')': ')', ',': ',', '!': '!', '==': '==', '=': '=', '>': 'gt', in: 'in', '<': 'lt' },
-  ...{ '!=': '!=', notin: 'notin', '(': '(' },
+  ')': ')',
+  ',': ',',
+  '!': '!',
+  '==': '==',
+  '=': '=',
+  '>': 'gt',
+  in: 'in',
+  '<': 'lt',
+  '!=': '!=',
+  notin: 'notin',
+  '(': '(',
 }
 
 type Kind = '(' | ')' | ',' | 'identifier' | 'end' | 'error' | Operator

@@ -71,7 +71,14 @@ export async function runAgent(settings: Settings, signal: AbortSignal): Promise
   const client = createClient(transport)
   const informers = new InformerSet({ client, clock, random, log })
   const node = await createNode({
-    ...{ environment, settings, cluster, nodeName, nodeIp, client, transport, informers },
+    environment,
+    settings,
+    cluster,
+    nodeName,
+    nodeIp,
+    client,
+    transport,
+    informers,
   })
   const components = [
     tunnel(environment, joining.url, holder, node.serve),

@@ -85,9 +85,12 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   if (memoryProblem !== undefined) log.warn(memoryProblem)
   const runtime = createRuntime(options, await loadRegistries(options.settings))
   const { nft, guard, flows } = runtime
+  const shared = { informers, processes, clock, random, log, nodeName }
   const events = new EventSink({ client, clock, log })
   const follow = new FollowNodes({
-    ...{ network: runtime.network, guard, clock, log, nodeName },
+    ...shared,
+    network: runtime.network,
+    guard,
     peers: new PeerFeed({ transport: options.transport, clock, random, log }),
     clusterCidrs: [cluster.clusterCidr],
     wasConfigured: existsSync(networkDirOf(options.settings)),
@@ -95,7 +98,9 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
   })
   const nodeSettings = nodeSettingsOf(options, machine)
   const agent: Agent = new Agent({
-    ...{ client, informers, clock, random, log, machine },
+    ...shared,
+    client,
+    machine,
     recorder: events.recorder('kubelet', nodeName),
     runtime: runtime.runtime,
     images: runtime.images,
@@ -105,13 +110,12 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
     settings: nodeSettings,
     checks: [() => follow.problem],
   })
-  const stats = (signal: AbortSignal) =>
-    statsSummary({ pods: agent, runtime: runtime.runtime, clock, nodeName }, signal)
+  const served = { ...shared, pods: agent, runtime: runtime.runtime }
   const http = {
-    ...{ pods: agent, runtime: runtime.runtime, clock, log, stats },
+    ...served,
+    stats: (signal: AbortSignal) => statsSummary(served, signal),
     logsPath: nodeSettings.logsFolder,
   }
-  const shared = { informers, processes, clock, random, log, nodeName }
   const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
   const components: Component[] = [
     readyFile(options),
@@ -125,8 +129,11 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
     follow,
     createProxy({ ...shared, ranges, nft, guard, flows }),
     createDns({
-      ...{ ...shared, address: cluster.clusterDns, serviceRange: cluster.serviceCidr },
-      ...{ nodeIp: options.nodeIp, domain: cluster.clusterDomain },
+      ...shared,
+      address: cluster.clusterDns,
+      serviceRange: cluster.serviceCidr,
+      nodeIp: options.nodeIp,
+      domain: cluster.clusterDomain,
       resolvConfPath: nodeSettings.resolvConfPath,
     }),
   ]
@@ -147,7 +154,9 @@ export function createImages(
   const paths = pathsOf(settings)
   const pty = systemPty(clock)
   const containerd = new Containerd({
-    ...{ processes, clock, log },
+    processes,
+    clock,
+    log,
     ...(settings['containerd-address'] ? { address: settings['containerd-address'] } : {}),
     rootDir: paths.agent.containerd,
     stateDir: paths.run.containerd,
@@ -174,7 +183,10 @@ function createRuntime(options: NodeOptions, registries: Registries) {
   const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
   const flows = new FlowKeeper({ processes, clock, log, ownAddresses, ranges })
   const network = new NodeNetwork({
-    ...{ processes, nft, flows, log },
+    processes,
+    nft,
+    flows,
+    log,
     serviceCidr: cluster.serviceCidr,
     hostFiles: systemHostFiles(join(networkDirOf(settings), 'host-settings')),
     runDir: networkDirOf(settings),
@@ -182,7 +194,15 @@ function createRuntime(options: NodeOptions, registries: Registries) {
   })
   const isUsual = settings['pod-log-dir'] === POD_LOGS_DEFAULT
   const runtime = new CtrRuntime({
-    ...{ processes, pty, syscalls, clock, random, log, containerd, images, network },
+    processes,
+    pty,
+    syscalls,
+    clock,
+    random,
+    log,
+    containerd,
+    images,
+    network,
     stateDir: join(paths.agent.root, 'runtime'),
     runDir: paths.run.root,
     linksDir: isUsual ? CONTAINER_LOGS : undefined,

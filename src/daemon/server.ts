@@ -111,14 +111,22 @@ async function createPlane(options: PlaneOptions) {
     names: serverNames(settings, [hostname(), nodeName], [nodeIp, advertiseAddress]),
     serviceIp: formatIp(addressAt(serviceCidr, 1)),
     domain: settings['cluster-domain'],
-    ...{ clock, random },
+    clock,
+    random,
   })
   const tunnels = new Tunnels({ clock, log })
   const [first, last] = settings['service-node-port-range'].split('-').map(Number)
   const registry = createRegistry(builtInRows)
   const metrics = new Metrics()
   const app = createApp({
-    ...{ store, registry, clock, random, log, metrics, nodes: tunnels, tunnels },
+    store,
+    registry,
+    clock,
+    random,
+    log,
+    metrics,
+    nodes: tunnels,
+    tunnels,
     checks: [{ name: 'informer-sync', fault: () => overdueText(informers) }],
     pki: {
       clusterCaPem: pki.ca.certificatePem,
@@ -143,8 +151,17 @@ async function createPlane(options: PlaneOptions) {
   informers.countIn(metrics)
   return {
     ...options,
-    ...{ pki, app, registry, metrics, tunnels, transportFor, clientFor, admin, informers },
-    ...{ serviceCidr, advertiseAddress },
+    pki,
+    app,
+    registry,
+    metrics,
+    tunnels,
+    transportFor,
+    clientFor,
+    admin,
+    informers,
+    serviceCidr,
+    advertiseAddress,
   }
 }
 
@@ -180,11 +197,22 @@ function planeComponents(plane: Plane): Component[] {
   }
   const scheduler = createScheduler({
     client: clientFor(SCHEDULER, 'kube-scheduler'),
-    ...{ informers, clock, random, log, metrics: plane.metrics, hostName: plane.nodeName },
+    informers,
+    clock,
+    random,
+    log,
+    metrics: plane.metrics,
+    hostName: plane.nodeName,
   })
   const loops = controllers({
     queues: new QueueMetrics(plane.metrics),
-    ...{ informers, clientAs, events, clock, random, log, kinds: kindsOf(registry) },
+    informers,
+    clientAs,
+    events,
+    clock,
+    random,
+    log,
+    kinds: kindsOf(registry),
     rootCa: () => pki.ca.certificatePem,
     signCsr: (wish) => signCsr(wish, { authority: pki.ca, clock, random }),
     clusterCidrs: [parseCidr(settings['cluster-cidr'])!],
@@ -245,7 +273,9 @@ function listener(plane: Plane): Component {
   const { clock, log, random } = environment
   const start = async (signal: AbortSignal) => {
     const listening: Listening = await listen({
-      ...{ app, clock, log },
+      app,
+      clock,
+      log,
       host: settings['bind-address'],
       port: settings['https-listen-port'],
       certificate: pki.credential('server'),

@@ -62,8 +62,10 @@ async function connect(from: string) {
   const replies: Packet[] = []
   let isClosed = false
   let wake = () => {}
+  // The types do not know of `localAddress`.
+  const to = { hostname: '127.0.0.1', port, localAddress: from }
   const socket = await Bun.connect({
-    ...{ hostname: '127.0.0.1', port, localAddress: from },
+    ...to,
     socket: {
       data(_socket, chunk) {
         for (const message of frames.read(chunk)) replies.push(decode(Buffer.from(message)))

@@ -8,7 +8,10 @@ const NAME = 'web.shop.svc.cluster.local'
 const opt = { type: 'OPT', name: '.', udpPayloadSize: 1232, options: [] } as unknown as OptAnswer
 const plain = encode({ type: 'query', id: 9, questions: [{ type: 'A', name: NAME }] })
 const withEdns = encode({
-  ...{ type: 'query', id: 9, flags: 256, questions: [{ type: 'SRV', name: NAME }] },
+  type: 'query',
+  id: 9,
+  flags: 256,
+  questions: [{ type: 'SRV', name: NAME }],
   additionals: [opt],
 })
 

@@ -30,8 +30,11 @@ const aMap = (name: string): ConfigMap => ({
 
 const ownedBy = (map: ConfigMap) => [
   {
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', controller: true },
-    ...{ name: map.metadata.name!, uid: map.metadata.uid! },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    controller: true,
+    name: map.metadata.name!,
+    uid: map.metadata.uid!,
   },
 ]
 
@@ -125,7 +128,9 @@ describe('the loop of controllers', () => {
       async (map, { list, writer, enqueue }, signal) => {
         if (list(secrets).ownedBy(map).length >= 10) return
         const metadata = {
-          ...{ generateName: 's-', namespace: 'default', ownerReferences: ownedBy(map) },
+          generateName: 's-',
+          namespace: 'default',
+          ownerReferences: ownedBy(map),
         }
         enqueue('default/a')
         await writer.create<Secret>(secrets, { metadata }, signal)

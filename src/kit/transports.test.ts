@@ -44,7 +44,9 @@ function listen(server: TestServer, options: { webSocket: boolean }) {
       const body = request.body === null ? undefined : await request.text()
       const stop = new AbortController()
       const inner = new Request(`http://kedge.internal${pathname}${search}`, {
-        ...{ method: request.method, headers: request.headers, signal: stop.signal },
+        method: request.method,
+        headers: request.headers,
+        signal: stop.signal,
         ...(body === undefined ? {} : { body }),
       })
       const answer = await server.app.fetch(inner, { user: ADMIN })
@@ -196,7 +198,9 @@ describe('a stream whose peer vanished', () => {
     const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     const simulated = new SimClock()
     const options = {
-      ...{ url: `ws://127.0.0.1:${listener.port}/`, headers: {}, clock: simulated },
+      url: `ws://127.0.0.1:${listener.port}/`,
+      headers: {},
+      clock: simulated,
       tls: { ca: '' },
     }
     const first = messagesOf(options, never).next()

@@ -67,7 +67,7 @@ describe('what we issue, as openssl reads it', () => {
 
   test('the serial number is 16 bytes from the outside, and positive', async () => {
     const bytes = Uint8Array.from({ length: 16 }, () => 0xfe)
-    const fixed = { ...{ next: () => 0, uuid: () => '' }, bytes: () => bytes }
+    const fixed = { next: () => 0, uuid: () => '', bytes: () => bytes }
     const pem = await issueCertificate(draft, { selfKey: caKey }, fixed)
     expect(await shown(pem, '-serial')).toBe(`serial=${'FE'.repeat(16)}\n`)
   })
@@ -145,7 +145,8 @@ describe('who a certificate names', () => {
       const pem = await issue({ subject: { organizations: [], ...subject } })
       const { commonName, organizations } = readCertificate(pem)
       expect({ commonName, organizations: organizations.toSorted() }).toEqual({
-        ...{ commonName: subject.commonName, organizations: subject.organizations!.toSorted() },
+        commonName: subject.commonName,
+        organizations: subject.organizations!.toSorted(),
       })
     }
   })
@@ -156,7 +157,8 @@ describe('who a certificate names', () => {
     const sets = [{ CN: text('a') }, { O: [...text('x'), ...text('y')] }, { O: text('z') }]
     const subject = new Uint8Array(new Name([...sets, { CN: text('b\nCN=c') }]).toArrayBuffer())
     expect(readCertificate(await issue({ subject }))).toMatchObject({
-      ...{ commonName: 'b\nCN=c', organizations: ['x', 'y', 'z'] },
+      commonName: 'b\nCN=c',
+      organizations: ['x', 'y', 'z'],
     })
   })
 
@@ -212,7 +214,10 @@ describe('a request', () => {
     )
     expect(found).toMatchObject({ commonName: 'system:node:far', organizations: ['system:nodes'] })
     expect(found.names).toEqual({
-      ...{ dns: ['far'], ips: ['192.168.1.9'], emailCount: 1, uriCount: 1 },
+      dns: ['far'],
+      ips: ['192.168.1.9'],
+      emailCount: 1,
+      uriCount: 1,
     })
   })
 

@@ -187,7 +187,9 @@ describe('renewal', () => {
     const renewed: string[] = []
     const stop = new AbortController()
     const component = pkiRenewal(pki, {
-      ...{ clock, random: base.random, log: silentLog },
+      clock,
+      random: base.random,
+      log: silentLog,
       onRenewed: (name) => void renewed.push(name),
     })
     const { done } = await component.start(stop.signal)

@@ -180,7 +180,12 @@ export class CtrRuntime implements Runtime, Component {
     if (record?.state !== 'running') throw containerGone(id)
     const { processes, pty, clock, random, runDir } = this.#options
     const parts = {
-      ...{ processes, pty, clock, random, cgroups, runc: 'runc' },
+      processes,
+      pty,
+      clock,
+      random,
+      cgroups,
+      runc: 'runc',
       runcRoot: join(this.#runcRoot(), NAMESPACE),
       runDir: join(runDir, 'exec'),
     }
@@ -232,13 +237,19 @@ export class CtrRuntime implements Runtime, Component {
     const rootfs = new Rootfs({ ...this.#options, ctr, linksDir: join(runDir, 'layers') })
     const sandboxes = new Sandboxes({
       ...this.#options,
-      ...{ ctr, host, cgroups },
+      ctr,
+      host,
+      cgroups,
       stateDir: join(stateDir, 'sandboxes'),
       runDir: join(runDir, 'pods'),
     })
     const containers = new Containers({
       ...this.#options,
-      ...{ ctr, host, cgroups, rootfs, sandboxes },
+      ctr,
+      host,
+      cgroups,
+      rootfs,
+      sandboxes,
       stateDir,
       runDir,
       runcRoot: this.#runcRoot(),

@@ -36,10 +36,20 @@ export function draftRecord(config: ContainerConfig, wish: DraftWish): Container
   const { id, chainId, linksDir, nowMs } = wish
   const link = `${podName}_${podNamespace}_${container.name}-${id}.log`
   return {
-    ...{ id, podUid, podName, podNamespace, name: container.name, kind, attempt, chainId },
+    id,
+    podUid,
+    podName,
+    podNamespace,
+    name: container.name,
+    kind,
+    attempt,
+    chainId,
     state: 'created',
     createdAtMs: nowMs,
-    ...{ startedAtMs: undefined, exitedAtMs: undefined, exitCode: undefined, signal: undefined },
+    startedAtMs: undefined,
+    exitedAtMs: undefined,
+    exitCode: undefined,
+    signal: undefined,
     oomKilled: false,
     image: container.image ?? image.name,
     imageId: image.repoDigests[0] ?? image.id,
@@ -120,8 +130,21 @@ export function seenOf(record: ContainerRecord): ContainerSeen {
   const { id, podUid, name, kind, attempt, state, createdAtMs, startedAtMs, exitedAtMs } = record
   const { exitCode, signal, oomKilled, image, imageId, failure, user } = record
   return {
-    ...{ id, podUid, name, kind, attempt, state, createdAtMs, startedAtMs, exitedAtMs },
-    ...{ exitCode, signal, oomKilled, image, imageId, failure },
+    id,
+    podUid,
+    name,
+    kind,
+    attempt,
+    state,
+    createdAtMs,
+    startedAtMs,
+    exitedAtMs,
+    exitCode,
+    signal,
+    oomKilled,
+    image,
+    imageId,
+    failure,
     ...(user && { user }),
   }
 }

@@ -180,7 +180,11 @@ export function parseMountCommand(command: string): SnapshotMount {
 
 function parseOptions(options: readonly string[]): { flags: number; data: string } {
   const known: Record<string, number> = {
-    ...{ ro: MS_RDONLY, rw: 0, bind: MS_BIND, rbind: MS_BIND | MS_REC, nodev: MS_NODEV },
+    ro: MS_RDONLY,
+    rw: 0,
+    bind: MS_BIND,
+    rbind: MS_BIND | MS_REC,
+    nodev: MS_NODEV,
   }
   const flags = options.reduce((all, option) => all | (own(known, option) ?? 0), 0)
   return { flags, data: options.filter((option) => own(known, option) === undefined).join(',') }

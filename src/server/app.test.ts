@@ -10,7 +10,9 @@ test('an object can be made, read, changed and deleted', async () => {
   const created = await server.call('POST', CONFIGMAPS, { body: map('a', { k: 'v' }) })
   expect(created.code).toBe(201)
   expect(created.json).toMatchObject({
-    ...{ kind: 'ConfigMap', apiVersion: 'v1', data: { k: 'v' } },
+    kind: 'ConfigMap',
+    apiVersion: 'v1',
+    data: { k: 'v' },
     metadata: { name: 'a', namespace: 'default' },
   })
   expect((await server.call('GET', `${CONFIGMAPS}/a`)).json).toEqual(created.json)
@@ -32,7 +34,9 @@ test('an object can be made, read, changed and deleted', async () => {
   const deleted = await server.call('DELETE', `${CONFIGMAPS}/a`)
   expect(deleted.json).toMatchObject({ status: 'Success', details: { name: 'a' } })
   expect((await server.call('GET', `${CONFIGMAPS}/a`)).json).toMatchObject({
-    ...{ reason: 'NotFound', message: 'configmaps "a" not found', code: 404 },
+    reason: 'NotFound',
+    message: 'configmaps "a" not found',
+    code: 404,
   })
 })
 

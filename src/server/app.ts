@@ -107,7 +107,11 @@ function serverOf(deps: ServerDeps, following: Following): Server {
   ]
   for (const follower of followers) following.add(follower)
   const serviceAccounts = new ServiceAccountUsers({
-    ...{ store, clock, issuer, tokens: deps.pki.tokens, audiences: [issuer] },
+    store,
+    clock,
+    issuer,
+    tokens: deps.pki.tokens,
+    audiences: [issuer],
   })
   const bootstrapTokens = new BootstrapTokenUsers(store, clock)
   const metrics = new ServerMetrics(deps.metrics)
@@ -120,7 +124,11 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     lasting: new Lasting(),
     unread: new Unread(),
     peers,
-    ...{ issuer, rbac, serviceAccounts, bootstrapTokens, nodeKeys },
+    issuer,
+    rbac,
+    serviceAccounts,
+    bootstrapTokens,
+    nodeKeys,
     serviceAddresses: addresses,
     authenticator: new Authenticator([
       ...[frontProxyUsers, withNodeKeys(nodeKeys, certificateUsers)],
@@ -137,7 +145,10 @@ function serverOf(deps: ServerDeps, following: Following): Server {
       ),
     ]),
     streams: {
-      ...{ clock, nodes: deps.nodes, log: deps.log, random: () => deps.random.next() },
+      clock,
+      nodes: deps.nodes,
+      log: deps.log,
+      random: () => deps.random.next(),
       objects: storeObjects(store, deps.registry),
     },
   }

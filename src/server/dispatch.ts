@@ -19,7 +19,13 @@ import type { Handler, ResourceRequest, Server } from './server.ts'
 import type { Answer } from './transport/call.ts'
 
 const VERBS: Record<string, Handler> = {
-  ...{ get, list, watch, create, update, patch, delete: remove },
+  get,
+  list,
+  watch,
+  create,
+  update,
+  patch,
+  delete: remove,
   deletecollection: removeCollection,
 }
 

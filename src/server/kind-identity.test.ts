@@ -14,15 +14,21 @@ const asVersion = (apiVersion: string) => (object: KubeObject) => ({ ...object, 
 
 const inX = defineResource({
   ...named,
-  ...{ group: 'x.io', version: 'v1', storagePrefix: 'x.io/services' },
+  group: 'x.io',
+  version: 'v1',
+  storagePrefix: 'x.io/services',
 })
 const inY = defineResource({
   ...named,
-  ...{ group: 'y.io', version: 'v1', storagePrefix: 'y.io/services' },
+  group: 'y.io',
+  version: 'v1',
+  storagePrefix: 'y.io/services',
 })
 const inX2 = defineResource({
   ...named,
-  ...{ group: 'x.io', version: 'v2', storagePrefix: 'x.io/services' },
+  group: 'x.io',
+  version: 'v2',
+  storagePrefix: 'x.io/services',
   toStored: asVersion('x.io/v1'),
   fromStored: asVersion('x.io/v2'),
 })

@@ -3,10 +3,16 @@ import { Recent } from './recent.ts'
 import type { Entry, StoreEvent } from './store.ts'
 
 const entry = (key: string, value: string, revision = 1): Entry => ({
-  ...{ key, value, created: 1, revision },
+  key,
+  value,
+  created: 1,
+  revision,
 })
 const put = (put: Entry): StoreEvent => ({
-  ...{ type: 'put', revision: put.revision, entry: put, previous: undefined },
+  type: 'put',
+  revision: put.revision,
+  entry: put,
+  previous: undefined,
 })
 
 test('an entry is read once, and follows what is written', () => {

@@ -3,7 +3,10 @@ import { type Portion, planRetention } from './retention.ts'
 
 const options = { keepMs: 1_000, charsMax: 100 }
 const portion = (lastMs: number, chars: number): Portion => ({
-  ...{ firstMs: lastMs, lastMs, lastRevision: lastMs, chars },
+  firstMs: lastMs,
+  lastMs,
+  lastRevision: lastMs,
+  chars,
 })
 
 test('what is older than the bound is forgotten, and the next look is when more will be', () => {

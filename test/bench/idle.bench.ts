@@ -97,8 +97,15 @@ function rowsOf(name: string, ours: Rest, theirs: Rest | { missing: string }): R
     const peer = 'missing' in theirs ? null : theirs[value]
     const ratio = peer === null || peer === 0 ? null : ours[value] / peer
     return {
-      ...{ name: `${name}: ${what}`, ours: ours[value], peer, ratio, target, unit },
-      ...{ better: 'lower' as const, spread: null, isAbsolute },
+      name: `${name}: ${what}`,
+      ours: ours[value],
+      peer,
+      ratio,
+      target,
+      unit,
+      better: 'lower' as const,
+      spread: null,
+      isAbsolute,
       ...('missing' in theirs ? { note: theirs.missing } : {}),
     }
   }

@@ -68,8 +68,11 @@ function againstCtr(own: PodLoad, { server }: OwnCluster): Promise<Row[]> {
   return compare(
     [
       {
-        ...{ name: 'create to Running / ctr run -d', value: 'startMs', unit: 'ms' },
-        ...{ target: 2.5, better: 'lower' },
+        name: 'create to Running / ctr run -d',
+        value: 'startMs',
+        unit: 'ms',
+        target: 2.5,
+        better: 'lower',
       },
     ],
     { ours: () => own.oneByOne(SINGLES), peer: floor, rounds: ROUNDS },

@@ -80,7 +80,12 @@ async function startNode(): Promise<Node> {
     new Set(Object.values(networkInterfaces()).flatMap((all) => all!.map((one) => one.address)))
   const flows = new FlowKeeper({ processes, clock, log, ownAddresses, ranges })
   const network = new NodeNetwork({
-    ...{ processes, nft: runner, flows, log, serviceCidr: SERVICES, userConfigDir: undefined },
+    processes,
+    nft: runner,
+    flows,
+    log,
+    serviceCidr: SERVICES,
+    userConfigDir: undefined,
     hostFiles: systemHostFiles(join(folder, 'run/host-settings')),
     runDir: join(folder, 'run'),
   })
@@ -92,12 +97,25 @@ async function startNode(): Promise<Node> {
     run: async (onChange: () => void) => onChange(),
   }
   const follow = new FollowNodes({
-    ...{ peers, network, guard, clock, log, nodeName: 'n', clusterCidrs: [CLUSTER] },
+    peers,
+    network,
+    guard,
+    clock,
+    log,
+    nodeName: 'n',
+    clusterCidrs: [CLUSTER],
     wasConfigured: false,
     onChange: () => {},
   })
   const proxy = createProxy({
-    ...{ informers, nft: runner, guard, flows, clock, log, nodeName: 'n', ranges },
+    informers,
+    nft: runner,
+    guard,
+    flows,
+    clock,
+    log,
+    nodeName: 'n',
+    ranges,
   })
   const stop = new AbortController()
   const running: Promise<void>[] = []
@@ -171,7 +189,8 @@ function startClient(netns: string) {
       console.log(answer)
     }`
   const child = Bun.spawn(inside(netns, process.execPath, '-e', code), {
-    ...{ stdin: 'pipe', stdout: 'pipe' },
+    stdin: 'pipe',
+    stdout: 'pipe',
   })
   children.push(child)
   const reader = child.stdout.getReader()
@@ -237,7 +256,8 @@ describe('localhost', () => {
 
   beforeAll(async () => {
     victim = await Bun.udpSocket({
-      ...{ hostname: '0.0.0.0', port: PORT },
+      hostname: '0.0.0.0',
+      port: PORT,
       socket: { data: (_socket, bytes) => void heard.push(bytes.toString().trim()) },
     })
     // A neighbour whose own localhost leads to us.

@@ -32,7 +32,8 @@ export function aPod(world: RuntimeWorld, script: string, more: Partial<Containe
   const uid = `0000000${podCount}-aaaa-bbbb-cccc-${String(process.pid).padStart(12, '0')}`
   const named = { name: 'main', image: 'kedge-test/busybox:1' }
   const container: Container = {
-    ...{ ...named, terminationMessagePath: '/dev/termination-log' },
+    ...named,
+    terminationMessagePath: '/dev/termination-log',
     ...more,
   }
   const pod: Pod = {

@@ -29,7 +29,12 @@ async function start(script: string, { container = {}, spec = {} }: Wish = {}) {
   const configured = { ...config(), pod: whole }
   const { id } = await world.runtime.startContainer(configured, signal)
   return {
-    ...{ uid, id, ip: made.ips[0]!, logPath: configured.logPath, pod: whole, sandbox },
+    uid,
+    id,
+    ip: made.ips[0]!,
+    logPath: configured.logPath,
+    pod: whole,
+    sandbox,
     log: () => plain(readFileSync(configured.logPath, 'utf8')),
     exited: () => untilExited(world.runtime, uid, id),
     remove: () => world.runtime.removeSandbox(uid, signal),

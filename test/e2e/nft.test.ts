@@ -41,7 +41,9 @@ function plan(spec: ServiceSpec, ips: string[], previous?: Ruleset): Ruleset {
     },
     addressType: 'IPv4',
     ports: (spec.ports ?? []).map(({ name, protocol }) => ({
-      ...{ port: 8080, ...(protocol && { protocol }), ...(name && { name }) },
+      port: 8080,
+      ...(protocol && { protocol }),
+      ...(name && { name }),
     })),
     endpoints: ips.map((ip) => ({ addresses: [ip], nodeName: 'n', conditions: { ready: true } })),
   }
@@ -123,7 +125,10 @@ describe.skipIf(!canRun)('rules in the kernel', () => {
   test('a Service of both protocols serves both at one port, with and without affinity', async () => {
     for (const sessionAffinity of ['None', 'ClientIP']) {
       const ports = ['TCP', 'UDP'].map((protocol) => ({
-        ...{ name: protocol.toLowerCase(), protocol, port: 80, nodePort: 30080 },
+        name: protocol.toLowerCase(),
+        protocol,
+        port: 80,
+        nodePort: 30080,
       }))
       await load(planTableOf(plan({ ports, sessionAffinity }, both)))
       expect(await ask('client', 'http://10.43.0.5')).toMatch(/^(one|two) /)

@@ -177,9 +177,14 @@ const PATCHES = [
 
 const apply = (spec: object, live: object | undefined) =>
   applyConfiguration({
-    ...{ manager: 'm', apiVersion: 'v1', subresource: '', nowMs: 0, force: true },
+    manager: 'm',
+    apiVersion: 'v1',
+    subresource: '',
+    nowMs: 0,
+    force: true,
     live: live as never,
-    ...{ config: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec }, kind: 'Pod' },
+    config: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec },
+    kind: 'Pod',
     objectType: objectType('io.k8s.api.core.v1.Pod'),
   } as never)
 

@@ -69,14 +69,19 @@ export function world(process = new FakeProcess()) {
   const clock = new SimClock()
   const seen = { id: 'c1', name: 'c', state: 'running', attempt: 0 }
   const node = {
-    ...{ clock, log: silentLog, logsPath: '/nowhere', stats: async () => ({}) },
+    clock,
+    log: silentLog,
+    logsPath: '/nowhere',
+    stats: async () => ({}),
     pods: {
       known: async () => {},
       find: (_: string, name: string) => (name === 'p' ? POD : undefined),
       list: () => [POD],
     },
     runtime: {
-      ...{ exec: start, attach: start, onChange: () => () => {} },
+      exec: start,
+      attach: start,
+      onChange: () => () => {},
       observe: async () => ({ sandbox: undefined, containers: [seen] }),
       dialPort: () => Promise.reject(new Error('not here')),
     },

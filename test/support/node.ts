@@ -126,7 +126,11 @@ export class TestNode implements AsyncDisposable {
     const informers = new InformerSet({ client, clock, random, log, freeze: true })
     const sink = new EventSink({ client, clock, log })
     this.agent = new Agent({
-      ...{ client, informers, clock, random, log },
+      client,
+      informers,
+      clock,
+      random,
+      log,
       recorder: sink.recorder('kubelet', this.#settings.nodeName),
       runtime: this.runtime,
       images: this.images,

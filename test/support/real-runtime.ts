@@ -27,7 +27,9 @@ async function startAgentPart(folder: string, level: Level) {
   const [clock, random, processes] = [new SystemClock(), new SystemRandom(), new SystemProcesses()]
   const log = createLog({ clock, level, format: 'text', write: (line) => console.error(line) })
   const containerd = new Containerd({
-    ...{ processes, clock, log },
+    processes,
+    clock,
+    log,
     rootDir: join(folder, 'lib/containerd'),
     stateDir: join(folder, 'run/containerd'),
   })
@@ -40,7 +42,9 @@ async function startAgentPart(folder: string, level: Level) {
     hostsDir: join(folder, 'run/registries'),
   })
   const network = new NodeNetwork({
-    ...{ processes, log, userConfigDir: undefined },
+    processes,
+    log,
+    userConfigDir: undefined,
     nft: createNft({ processes, random }),
     flows: { translates: () => {} },
     hostFiles: systemHostFiles(join(folder, 'run/network/host-settings')),
@@ -48,7 +52,14 @@ async function startAgentPart(folder: string, level: Level) {
     runDir: join(folder, 'run/network'),
   })
   const runtime = new CtrRuntime({
-    ...{ processes, pty, clock, random, log, containerd, images, network },
+    processes,
+    pty,
+    clock,
+    random,
+    log,
+    containerd,
+    images,
+    network,
     syscalls: new LinuxSyscalls(),
     stateDir: join(folder, 'lib/runtime'),
     runDir: join(folder, 'run'),
@@ -66,7 +77,10 @@ async function startAgentPart(folder: string, level: Level) {
   }
   await network.configure(settings, stop.signal)
   return {
-    ...{ runtime, images, network, containerd },
+    runtime,
+    images,
+    network,
+    containerd,
     async stop() {
       stop.abort()
       await done.catch(() => {}) // Reported by what waits for it.
@@ -84,7 +98,9 @@ export async function startRealRuntime({ level = 'error' as Level } = {}) {
   await part.images.import(archive, signal)
   const image = (await part.images.find('kedge-test/busybox:1', signal))!
   return {
-    ...{ folder, cgroupParent, image },
+    folder,
+    cgroupParent,
+    image,
     get runtime() {
       return part.runtime
     },

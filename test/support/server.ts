@@ -89,7 +89,10 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const store = options.store ?? (await openStore({ path: ':memory:', clock }))
   const registry = createRegistry(options.rows ?? builtInRows)
   const deps: ServerDeps = {
-    ...{ store, registry, clock, metrics: new Metrics() },
+    store,
+    registry,
+    clock,
+    metrics: new Metrics(),
     random: options.random ?? new SeededRandom(1),
     log: options.log ?? silentLog,
     nodes: options.nodes ?? NO_NODES,
@@ -115,7 +118,11 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     await running
   }
   return {
-    ...{ app, store, registry, deps, close },
+    app,
+    store,
+    registry,
+    deps,
+    close,
     call: (method, path, call = {}) =>
       send(app, method, path, { user: options.user ?? ADMIN, ...call }),
     watch: (path, call = {}) => watch(app, path, { user: options.user ?? ADMIN, ...call }),

@@ -43,7 +43,9 @@ function world(options: { isKnown?: boolean } = {}) {
   if (options.isKnown !== false) known.resolve()
   const seen = { id: 'c1', name: 'c', state: 'running', attempt: 0 }
   const node = {
-    ...{ clock: new SimClock(Date.UTC(2026, 0, 1, 0, 0, 10)), log: silentLog, logsPath: root },
+    clock: new SimClock(Date.UTC(2026, 0, 1, 0, 0, 10)),
+    log: silentLog,
+    logsPath: root,
     pods: {
       known: () => known.promise,
       find: (_: string, name: string) => (name === 'p' ? POD : undefined),

@@ -82,7 +82,9 @@ describe('the status of a node', () => {
     const conditions = conditionsOf(viewOf({ load }))
     expect(conditions.MemoryPressure).toMatchObject({ status: 'True' })
     expect(conditions.DiskPressure).toMatchObject({
-      ...{ status: 'True', reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' },
+      status: 'True',
+      reason: 'KubeletHasDiskPressure',
+      message: 'kubelet has disk pressure',
     })
     expect(conditions.PIDPressure).toMatchObject({ status: 'False' })
   })

@@ -22,7 +22,9 @@ test('nothing new is nothing to send', () => {
 test('only what differs is sent, and what is gone is named', () => {
   const { podIP: _, ...rest } = base
   expect(patchFor({ ...rest, phase: 'Failed', reason: 'Evicted' })).toEqual({
-    ...{ phase: 'Failed', reason: 'Evicted', podIP: null },
+    phase: 'Failed',
+    reason: 'Evicted',
+    podIP: null,
   })
 })
 

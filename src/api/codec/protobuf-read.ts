@@ -133,7 +133,9 @@ class MessageReader {
     // Assignment would set the prototype for a key that a person may well choose.
     Object.defineProperty(map, key, {
       value: value ?? emptyEntry(type),
-      ...{ enumerable: true, writable: true, configurable: true },
+      enumerable: true,
+      writable: true,
+      configurable: true,
     })
     return map
   }

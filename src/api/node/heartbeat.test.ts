@@ -15,11 +15,11 @@ const node: Node = {
     capacity: { cpu: '4' },
     conditions: [
       {
-        ...{ type: 'Ready', status: 'True', reason: 'KubeletReady' },
-        ...{
-          lastHeartbeatTime: '2026-01-01T00:00:00Z',
-          lastTransitionTime: '2026-01-01T00:00:00Z',
-        },
+        type: 'Ready',
+        status: 'True',
+        reason: 'KubeletReady',
+        lastHeartbeatTime: '2026-01-01T00:00:00Z',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
       },
     ],
   },

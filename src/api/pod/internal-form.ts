@@ -21,7 +21,11 @@ export function internalForm(type: string, value: object): Json {
 export function internalPodSpec(spec: PodSpec): Json {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers } = spec
   const securityContext = {
-    ...{ hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostUsers },
+    hostNetwork,
+    hostPID,
+    hostIPC,
+    shareProcessNamespace,
+    hostUsers,
     ...spec.securityContext,
   }
   return internalForm('PodSpec', { ...spec, securityContext })

@@ -9,9 +9,14 @@ test('a type knows its fields, list keys, patch keys and numbers', () => {
   if (spec.is !== 'object') throw new Error('spec is an object')
   const containers = spec.type.fields.get('containers')!
   expect(containers).toMatchObject({
-    ...{ required: true, alwaysWritten: true, pointer: false, protobufNumber: 2 },
-    ...{ listType: 'map', listMapKeys: ['name'] },
-    ...{ patchStrategy: ['merge'], patchMergeKey: 'name' },
+    required: true,
+    alwaysWritten: true,
+    pointer: false,
+    protobufNumber: 2,
+    listType: 'map',
+    listMapKeys: ['name'],
+    patchStrategy: ['merge'],
+    patchMergeKey: 'name',
   })
   expect(spec.type.fields.get('restartPolicy')!.enum).toEqual(['Always', 'Never', 'OnFailure'])
 })
@@ -19,7 +24,10 @@ test('a type knows its fields, list keys, patch keys and numbers', () => {
 test('fields of embedded structs know the message that holds them', () => {
   const probe = objectType('io.k8s.api.core.v1.Probe')
   expect(probe.fields.get('httpGet')).toMatchObject({
-    ...{ protobufNumber: 2, protobufWithin: [1], embeddedIn: ['ProbeHandler'], pointer: true },
+    protobufNumber: 2,
+    protobufWithin: [1],
+    embeddedIn: ['ProbeHandler'],
+    pointer: true,
   })
 })
 

@@ -49,7 +49,8 @@ export function shownSelector(selector: LabelSelector | undefined | null) {
     ...(matchLabels && { matchLabels: sortedByKey(matchLabels) }),
     ...(matchExpressions && {
       matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
-        ...{ key, operator },
+        key,
+        operator,
         ...(values && { values }),
       })),
     }),

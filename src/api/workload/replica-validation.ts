@@ -49,8 +49,12 @@ export function checkReplicaSetStatus(
   const { observedGeneration } = status ?? {}
   const terminating = (status as ReplicaSet['status'])?.terminatingReplicas
   const counts = {
-    ...{ replicas, fullyLabeledReplicas, readyReplicas, availableReplicas, observedGeneration },
-    ...{ terminatingReplicas: terminating },
+    replicas,
+    fullyLabeledReplicas,
+    readyReplicas,
+    availableReplicas,
+    observedGeneration,
+    terminatingReplicas: terminating,
   }
   checkCounts(faults, counts, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'])
 }

@@ -60,8 +60,12 @@ describe('a Service with a selector', () => {
     expect(slice!.metadata.name).toMatch(/^web-[a-z0-9]{5}$/)
     expect(slice!.metadata.ownerReferences).toEqual([
       {
-        ...{ apiVersion: 'v1', kind: 'Service', name: 'web', uid: service.metadata.uid! },
-        ...{ controller: true, blockOwnerDeletion: true },
+        apiVersion: 'v1',
+        kind: 'Service',
+        name: 'web',
+        uid: service.metadata.uid!,
+        controller: true,
+        blockOwnerDeletion: true,
       },
     ])
     const object = await cluster.get(endpoints, 'web')
@@ -131,7 +135,9 @@ describe('a Service with a selector', () => {
     await cluster.remove(pods, 'a', { gracePeriodSeconds: 30 })
     const [slice] = await slicesOf(cluster, 'web')
     expect(slice!.endpoints![0]!.conditions).toEqual({
-      ...{ ready: false, serving: true, terminating: true },
+      ready: false,
+      serving: true,
+      terminating: true,
     })
     expect((await cluster.get(endpoints, 'web'))!.subsets).toBeUndefined()
     await cluster.remove(pods, 'a', { gracePeriodSeconds: 0 })
@@ -190,7 +196,8 @@ describe('a Service without a selector', () => {
       [NAME]: 'db',
     })
     expect(slice!.metadata.ownerReferences![0]).toMatchObject({
-      ...{ kind: 'Endpoints', uid: object.metadata.uid },
+      kind: 'Endpoints',
+      uid: object.metadata.uid,
     })
     expect(await cluster.writesOfOneMorePass()).toEqual([])
     await cluster.change(endpoints, 'db', ({ metadata }) => {
@@ -273,7 +280,9 @@ describe('planSubsets', () => {
       containers: [{ name: 'c', ports: [{ name: 'named', containerPort: portNumber }] }],
     },
     status: {
-      ...{ phase: 'Running', podIP: ip, podIPs: [{ ip }] },
+      phase: 'Running',
+      podIP: ip,
+      podIPs: [{ ip }],
       conditions: [{ type: 'Ready', status: 'True' }],
     },
   })

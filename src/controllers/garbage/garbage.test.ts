@@ -28,7 +28,11 @@ async function aCluster(): Promise<TestCluster> {
 
 function ownedBy(...owners: ConfigMap[]): { ownerReferences: OwnerReference[] } {
   const ownerReferences = owners.map(({ metadata: { name = '', uid = '' } }) => ({
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', name, uid, blockOwnerDeletion: true },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    name,
+    uid,
+    blockOwnerDeletion: true,
   }))
   return { ownerReferences }
 }

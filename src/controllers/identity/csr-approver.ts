@@ -55,8 +55,11 @@ async function mayHave(
 ): Promise<boolean> {
   const { username = '', uid = '', groups = [], extra = {} } = spec
   const resourceAttributes = {
-    ...{ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' },
-    ...{ verb: 'create', version: '*', subresource },
+    group: 'certificates.k8s.io',
+    resource: 'certificatesigningrequests',
+    verb: 'create',
+    version: '*',
+    subresource,
   }
   const review: SubjectAccessReview = {
     metadata: {},

@@ -59,7 +59,9 @@ describe('a request for a certificate', () => {
     await cluster.create(certificateSigningRequests, await aRequest())
     const { status } = (await cluster.get(certificateSigningRequests, 'csr-a'))!
     expect(status!.conditions![0]).toMatchObject({
-      ...{ type: 'Approved', status: 'True', reason: 'AutoApproved' },
+      type: 'Approved',
+      status: 'True',
+      reason: 'AutoApproved',
       message: 'Auto approving kubelet client certificate after SubjectAccessReview.',
     })
     const certificate = Buffer.from(status!.certificate!, 'base64').toString()
@@ -142,7 +144,9 @@ describe('a bootstrap token', () => {
   test('is removed the moment it expires', async () => {
     await using cluster = await TestCluster.start({ controllers: [tokenCleanerController] })
     const stringData = (expiration: string) => ({
-      ...{ 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', expiration },
+      'token-id': 'abcdef',
+      'token-secret': '0123456789abcdef',
+      expiration,
     })
     const type = 'bootstrap.kubernetes.io/token'
     const metadata = { name: 'bootstrap-token-abcdef', namespace: 'kube-system' }
@@ -159,7 +163,9 @@ describe('a bootstrap token', () => {
 
 describe('an aggregated ClusterRole', () => {
   const rule = (resource: string): PolicyRule => ({
-    ...{ apiGroups: [''], resources: [resource], verbs: ['get'] },
+    apiGroups: [''],
+    resources: [resource],
+    verbs: ['get'],
   })
   const part = (name: string, rules: PolicyRule[], to = 'true'): ClusterRole => ({
     metadata: { name, labels: { 'to-whole': to } },
@@ -193,7 +199,8 @@ describe('a Secret that asks for a token', () => {
   const type = 'kubernetes.io/service-account-token'
   const aSecret = (account: string) => ({
     metadata: {
-      ...{ name: 'token', namespace: 'default' },
+      name: 'token',
+      namespace: 'default',
       annotations: { 'kubernetes.io/service-account.name': account },
     },
     type,

@@ -93,8 +93,10 @@ async function tokenFor(
 ): Promise<string> {
   const { name = '', namespace } = account.metadata
   const boundObjectRef = {
-    ...{ kind: 'Secret', apiVersion: 'v1' },
-    ...{ name: metadata.name ?? '', uid: metadata.uid ?? '' },
+    kind: 'Secret',
+    apiVersion: 'v1',
+    name: metadata.name ?? '',
+    uid: metadata.uid ?? '',
   }
   const spec = { audiences: [], expirationSeconds: LIFE_SECONDS, boundObjectRef }
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {}, spec }

@@ -50,13 +50,18 @@ export function unknownConditions(node: Node, nowMs: number): NodeCondition[] {
     if (old === undefined) {
       const lastHeartbeatTime = node.metadata.creationTimestamp ?? lastTransitionTime
       conditions.push({
-        ...{ type, status: 'Unknown', lastHeartbeatTime, lastTransitionTime },
+        type,
+        status: 'Unknown',
+        lastHeartbeatTime,
+        lastTransitionTime,
         reason: 'NodeStatusNeverUpdated',
         message: 'Kubelet never posted node status.',
       })
     } else if (old.status !== 'Unknown') {
       conditions[index] = {
-        ...{ ...old, status: 'Unknown', lastTransitionTime },
+        ...old,
+        status: 'Unknown',
+        lastTransitionTime,
         reason: 'NodeStatusUnknown',
         message: 'Kubelet stopped posting node status.',
       }

@@ -239,7 +239,9 @@ describe('taints', () => {
     const taint = (key: string) => ({ key, effect: 'NoExecute' })
     const aPod = (tolerations: Toleration[]) => ({ spec: { tolerations } }) as Pod
     const forTime = (key: string, tolerationSeconds?: number) => ({
-      ...{ key, operator: 'Exists', effect: 'NoExecute' },
+      key,
+      operator: 'Exists',
+      effect: 'NoExecute',
       ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
     })
     expect(toleratedSeconds(aPod([]), [taint('a')])).toBe(0)

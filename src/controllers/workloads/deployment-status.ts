@@ -135,7 +135,10 @@ function planProgress(
     ? `ReplicaSet "${newSet.metadata.name}"`
     : `Deployment "${deployment.metadata.name}"`
   const draft = (status: string, reason: string, what: string) => ({
-    ...{ type: 'Progressing', status, reason, message: `${subject} ${what}` },
+    type: 'Progressing',
+    status,
+    reason,
+    message: `${subject} ${what}`,
   })
   if (isComplete(deployment, counts)) {
     const done = draft('True', 'NewReplicaSetAvailable', 'has successfully progressed.')

@@ -30,12 +30,15 @@ function aPod({ name, node = 'a', phase = 'Running', ageMs = 1000, ...more }: Po
       : { type: 'Ready', status: 'True', lastTransitionTime: formatTime(NOW_MS - readyForMs) }
   return {
     metadata: {
-      ...{ name, uid: name, creationTimestamp: formatTime(NOW_MS - ageMs) },
+      name,
+      uid: name,
+      creationTimestamp: formatTime(NOW_MS - ageMs),
       ...(cost ? { annotations: { 'controller.kubernetes.io/pod-deletion-cost': cost } } : {}),
     },
     spec: { containers: [], ...(node ? { nodeName: node } : {}) },
     status: {
-      ...{ phase, conditions: [ready] },
+      phase,
+      conditions: [ready],
       containerStatuses: [
         { name: 'c', restartCount: restarts, image: '', imageID: '', ready: true },
       ],
@@ -126,7 +129,9 @@ function aDeployment(spec: Partial<Deployment['spec']> = {}): Deployment {
   return {
     metadata: { name: 'web', namespace: 'default', uid: 'd', generation: 1 },
     spec: {
-      ...{ replicas: 3, selector: { matchLabels: { app: 'web' } }, template: template('new') },
+      replicas: 3,
+      selector: { matchLabels: { app: 'web' } },
+      template: template('new'),
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } },
       ...spec,
     },
@@ -142,11 +147,9 @@ function aSet(
   const size = String(deployment.spec.replicas)
   return {
     metadata: {
-      ...{
-        name: `web-${image}`,
-        uid: image,
-        creationTimestamp: `2026-01-01T00:00:0${ORDER[image]}Z`,
-      },
+      name: `web-${image}`,
+      uid: image,
+      creationTimestamp: `2026-01-01T00:00:0${ORDER[image]}Z`,
       annotations: {
         'deployment.kubernetes.io/desired-replicas': size,
         'deployment.kubernetes.io/max-replicas': String(

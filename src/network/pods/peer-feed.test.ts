@@ -6,7 +6,9 @@ import { planSettings } from './follow-nodes.ts'
 import { PeerFeed } from './peer-feed.ts'
 
 const peer = (name: string, podCidr: string, ip = '192.0.2.1') => ({
-  ...{ name, internalIps: [ip], podCidrs: [podCidr] },
+  name,
+  internalIps: [ip],
+  podCidrs: [podCidr],
 })
 const line = (name: string) => JSON.stringify({ type: 'PEER', ...peer(name, '10.42.0.0/24') })
 const SYNCED = '{"type":"SYNCED"}'

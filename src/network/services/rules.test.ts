@@ -214,7 +214,9 @@ test('translations say every frontend with all who may answer there', () => {
   expect(translationsOf(plan)).toEqual([
     { protocol: 'udp', address: '10.43.0.5', port: 53, backends: [here] },
     {
-      ...{ protocol: 'udp', address: undefined, port: 30053 },
+      protocol: 'udp',
+      address: undefined,
+      port: 30053,
       backends: [here, { ip: '10.42.1.2', port: 8080 }, here],
     },
   ])

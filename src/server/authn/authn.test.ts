@@ -5,7 +5,9 @@ import type { RequestEnv } from '../contract.ts'
 
 const ADMIN_CERTIFICATE: RequestEnv = {
   clientCertificate: {
-    ...{ commonName: 'ann', organizations: ['system:masters', 'dev'], issuedBy: 'client' },
+    commonName: 'ann',
+    organizations: ['system:masters', 'dev'],
+    issuedBy: 'client',
     sha256: 'ab12',
   },
 }
@@ -16,7 +18,8 @@ const PROXY_CERTIFICATE: RequestEnv = {
 /** Who the server takes the caller for, as SelfSubjectReview says; else the code of an error. */
 async function whoIs(server: TestServer, headers: Record<string, string>, env: RequestEnv = {}) {
   const request = new Request('http://test/apis/authentication.k8s.io/v1/selfsubjectreviews', {
-    ...{ method: 'POST', body: '{}' },
+    method: 'POST',
+    body: '{}',
     headers: { 'content-type': 'application/json', ...headers },
   })
   const response = await server.app.fetch(request, env)
@@ -45,11 +48,15 @@ test('a client certificate names a user and groups', async () => {
 test('the headers of a proxy count with its certificate alone', async () => {
   await using server = await testServer()
   const headers = {
-    ...{ 'x-remote-user': 'ben', 'x-remote-group': 'dev', 'x-remote-uid': '7' },
+    'x-remote-user': 'ben',
+    'x-remote-group': 'dev',
+    'x-remote-uid': '7',
     'x-remote-extra-acme.com%2Fteam': 'blue',
   }
   expect(await whoIs(server, headers, PROXY_CERTIFICATE)).toEqual({
-    ...{ username: 'ben', uid: '7', groups: ['dev', 'system:authenticated'] },
+    username: 'ben',
+    uid: '7',
+    groups: ['dev', 'system:authenticated'],
     extra: { 'acme.com/team': ['blue'] },
   })
   expect(await whoIs(server, headers, ADMIN_CERTIFICATE)).toMatchObject({ username: 'ann' })
@@ -75,7 +82,7 @@ test("a service account's token is good as long as what it is bound to stands", 
   await using server = await testServer({ clock })
   const base = '/api/v1/namespaces/default'
   const account = await create(server, `${base}/serviceaccounts`, { metadata: { name: 'robot' } })
-  const spec = { ...{ serviceAccountName: 'robot', nodeName: 'n' } }
+  const spec = { serviceAccountName: 'robot', nodeName: 'n' }
   const containers = [{ name: 'c', image: 'i' }]
   const pod = await create(server, `${base}/pods`, {
     metadata: { name: 'p' },
@@ -87,7 +94,8 @@ test("a service account's token is good as long as what it is bound to stands", 
 
   const user = await whoIs(server, bearer(status.token))
   expect(user).toMatchObject({
-    ...{ username: 'system:serviceaccount:default:robot', uid: account.metadata.uid },
+    username: 'system:serviceaccount:default:robot',
+    uid: account.metadata.uid,
     groups: [
       ...['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
     ],
@@ -137,13 +145,16 @@ test('a bootstrap token is a Secret that says what it may be used for', async ()
   await using server = await testServer({ clock })
   const secrets = '/api/v1/namespaces/kube-system/secrets'
   const data = {
-    ...{ 'token-id': 'abcdef', 'token-secret': '0123456789abcdef' },
-    ...{ 'usage-bootstrap-authentication': 'true', expiration: '2026-01-02T00:00:00Z' },
+    'token-id': 'abcdef',
+    'token-secret': '0123456789abcdef',
+    'usage-bootstrap-authentication': 'true',
+    expiration: '2026-01-02T00:00:00Z',
     'auth-extra-groups': 'system:bootstrappers:edge',
   }
   await create(server, secrets, {
     metadata: { name: 'bootstrap-token-abcdef' },
-    ...{ type: 'bootstrap.kubernetes.io/token', stringData: data },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: data,
   })
   expect(await whoIs(server, bearer('abcdef.0123456789abcdef'))).toEqual({
     username: 'system:bootstrap:abcdef',
@@ -167,12 +178,15 @@ test('a Secret that does not allow it is no key', async () => {
   for (const [index, fault] of faults.entries()) {
     const id = `abcde${index}`
     const data = {
-      ...{ 'token-id': id, 'token-secret': '0123456789abcdef' },
-      ...{ 'usage-bootstrap-authentication': 'true', ...fault },
+      'token-id': id,
+      'token-secret': '0123456789abcdef',
+      'usage-bootstrap-authentication': 'true',
+      ...fault,
     }
     await create(server, secrets, {
       metadata: { name: `bootstrap-token-${id}` },
-      ...{ type: 'bootstrap.kubernetes.io/token', stringData: data },
+      type: 'bootstrap.kubernetes.io/token',
+      stringData: data,
     })
     expect([fault, await whoIs(server, bearer(`${id}.0123456789abcdef`))]).toEqual([fault, 401])
   }
@@ -188,7 +202,9 @@ test('who may, speaks for others', async () => {
   })
   const team = { 'impersonate-group': 'dev', 'impersonate-extra-scopes': 'view' }
   expect(await as({ 'impersonate-user': 'cat', ...team, 'impersonate-uid': '9' })).toEqual({
-    ...{ username: 'cat', uid: '9', groups: ['dev', 'system:authenticated'] },
+    username: 'cat',
+    uid: '9',
+    groups: ['dev', 'system:authenticated'],
     extra: { scopes: ['view'] },
   })
   expect(await as({ 'impersonate-user': 'system:serviceaccount:default:robot' })).toEqual({

@@ -91,8 +91,15 @@ function* questions(user: UserInfo, wanted: Wanted, mode: Mode | undefined): Gen
   const about = (resource: string, name: string, group: string, namespace = ''): Access => {
     const [plural = '', subresource = ''] = resource.split('#')
     return {
-      ...{ user, verb, isResource: true, group, version: 'v1', resource: plural },
-      ...{ subresource, namespace, name },
+      user,
+      verb,
+      isResource: true,
+      group,
+      version: 'v1',
+      resource: plural,
+      subresource,
+      namespace,
+      name,
     }
   }
   const group = mode === undefined ? '' : AUTHENTICATION

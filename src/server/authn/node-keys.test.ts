@@ -17,7 +17,10 @@ async function aBox(name: string) {
   const { csr } = await createCsr({ commonName, organizations: ['system:nodes'] })
   const publicKeySha256 = keyFingerprint((await readCsr(csr)).publicKey)
   const certificate: RequestEnv['clientCertificate'] = {
-    ...{ commonName, organizations: ['system:nodes'], issuedBy: 'client', publicKeySha256 },
+    commonName,
+    organizations: ['system:nodes'],
+    issuedBy: 'client',
+    publicKeySha256,
   }
   return { name, csr, certificate }
 }

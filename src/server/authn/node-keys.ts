@@ -97,7 +97,9 @@ export class NodeKeys {
       return (await store.update(key, text, entry.revision)).ok
     }
     const metadata = {
-      ...{ name: nodeKeysName(node), namespace: NODE_KEYS.namespace, uid: random.uuid() },
+      name: nodeKeysName(node),
+      namespace: NODE_KEYS.namespace,
+      uid: random.uuid(),
       creationTimestamp: formatTime(clock.nowMs()),
       labels: { [NODE_KEYS.label]: 'true' },
     }

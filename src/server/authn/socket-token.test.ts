@@ -14,7 +14,11 @@ function callOf(protocols: string, more: Record<string, string> = {}): Call {
     ...more,
   }
   return {
-    ...{ method: 'GET', rawPath: '/x', path: '/x', query: new Query(''), env: {} },
+    method: 'GET',
+    rawPath: '/x',
+    path: '/x',
+    query: new Query(''),
+    env: {},
     header: (name: string) => headers[name],
     headers: () => Object.entries(headers),
     body: async () => Buffer.from(''),

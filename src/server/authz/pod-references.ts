@@ -37,8 +37,13 @@ function addEnvironment({ env = [], envFrom = [] }: Container, add: Add): void {
 
 /** Sources that name a Secret of the pod's namespace in a field of their own. */
 const SECRET_FIELDS = {
-  ...{ cephfs: 'secretRef', cinder: 'secretRef', flexVolume: 'secretRef', iscsi: 'secretRef' },
-  ...{ rbd: 'secretRef', scaleIO: 'secretRef', storageos: 'secretRef' },
+  cephfs: 'secretRef',
+  cinder: 'secretRef',
+  flexVolume: 'secretRef',
+  iscsi: 'secretRef',
+  rbd: 'secretRef',
+  scaleIO: 'secretRef',
+  storageos: 'secretRef',
   csi: 'nodePublishSecretRef',
 } as const
 

@@ -30,8 +30,15 @@ const reader = { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods', 'p
 
 function access(more: object = {}, username = 'jane', groups: string[] = ['devs']): Access {
   return {
-    ...{ user: { username, groups }, verb: 'get', isResource: true, group: '', version: 'v1' },
-    ...{ resource: 'pods', subresource: '', namespace: 'shop', name: 'web' },
+    user: { username, groups },
+    verb: 'get',
+    isResource: true,
+    group: '',
+    version: 'v1',
+    resource: 'pods',
+    subresource: '',
+    namespace: 'shop',
+    name: 'web',
     ...more,
   } as Access
 }

@@ -68,7 +68,9 @@ function aggregatedAnswer(
 ): Answer {
   const { body, etag } = aggregatedDocument(registry, which)
   const headers = {
-    ...{ 'cache-control': 'public', etag, vary: 'Accept' },
+    'cache-control': 'public',
+    etag,
+    vary: 'Accept',
     'content-type': AGGREGATED_TYPE,
   }
   if (call.header('if-none-match') === etag) return { code: 304, headers, body: '' }

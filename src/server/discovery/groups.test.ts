@@ -9,9 +9,14 @@ const ALL = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'up
 const PART = ['get', 'patch', 'update']
 
 const deployments = defineResource({
-  ...{ group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments' },
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
   type: 'io.k8s.api.apps.v1.Deployment',
-  ...{ shortNames: ['deploy'], categories: ['all'], status: true },
+  shortNames: ['deploy'],
+  categories: ['all'],
+  status: true,
   scale: {
     specReplicas: 'spec.replicas',
     statusReplicas: 'status.replicas',
@@ -19,27 +24,46 @@ const deployments = defineResource({
   },
 })
 const bindings = defineResource({
-  ...{ group: '', version: 'v1', kind: 'Binding', plural: 'bindings', verbs: ['create'] },
+  group: '',
+  version: 'v1',
+  kind: 'Binding',
+  plural: 'bindings',
+  verbs: ['create'],
   type: 'io.k8s.api.core.v1.Binding',
 })
 const registry = createRegistry([deployments, bindings])
 
 test('a list of resources names every resource and its sub-resources', () => {
   const apps = registry.groups().find(({ name }) => name === 'apps')!
-  expect(apiResourceList(registry, 'apps', apps.versions[0]!)).toEqual({
-    ...{ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'apps/v1' },
+  expect<unknown>(apiResourceList(registry, 'apps', apps.versions[0]!)).toEqual({
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: 'apps/v1',
     resources: [
       {
-        ...{ name: 'deployments', singularName: 'deployment', namespaced: true },
-        ...{ kind: 'Deployment', verbs: ALL, shortNames: ['deploy'], categories: ['all'] },
+        name: 'deployments',
+        singularName: 'deployment',
+        namespaced: true,
+        kind: 'Deployment',
+        verbs: ALL,
+        shortNames: ['deploy'],
+        categories: ['all'],
         storageVersionHash: '8aSe+NMegvE=',
       },
       {
-        ...{ name: 'deployments/scale', singularName: '', namespaced: true, verbs: PART },
-        ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },
+        name: 'deployments/scale',
+        singularName: '',
+        namespaced: true,
+        verbs: PART,
+        group: 'autoscaling',
+        version: 'v1',
+        kind: 'Scale',
       },
       {
-        ...{ name: 'deployments/status', singularName: '', namespaced: true, verbs: PART },
+        name: 'deployments/status',
+        singularName: '',
+        namespaced: true,
+        verbs: PART,
         kind: 'Deployment',
       },
     ],
@@ -49,11 +73,15 @@ test('a list of resources names every resource and its sub-resources', () => {
 test('the core group lists no version of its own, and unstored kinds no hash', () => {
   const core = registry.groups()[0]!
   expect(apiResourceList(registry, '', core.versions[0]!)).toEqual({
-    ...{ kind: 'APIResourceList', groupVersion: 'v1' },
+    kind: 'APIResourceList',
+    groupVersion: 'v1',
     resources: [
       {
-        ...{ name: 'bindings', singularName: 'binding', namespaced: true },
-        ...{ kind: 'Binding', verbs: ['create'] },
+        name: 'bindings',
+        singularName: 'binding',
+        namespaced: true,
+        kind: 'Binding',
+        verbs: ['create'],
       },
     ],
   })
@@ -75,19 +103,26 @@ test('aggregated discovery has everything in two documents', () => {
     metadata: { name: 'apps' },
     versions: [
       {
-        ...{ version: 'v1', freshness: 'Current' },
+        version: 'v1',
+        freshness: 'Current',
         resources: [
           {
-            ...{ resource: 'deployments', singularResource: 'deployment', scope: 'Namespaced' },
+            resource: 'deployments',
+            singularResource: 'deployment',
+            scope: 'Namespaced',
             responseKind: { group: '', version: '', kind: 'Deployment' },
-            ...{ verbs: ALL, shortNames: ['deploy'], categories: ['all'] },
+            verbs: ALL,
+            shortNames: ['deploy'],
+            categories: ['all'],
             subresources: [
               {
-                ...{ subresource: 'scale', verbs: PART },
+                subresource: 'scale',
+                verbs: PART,
                 responseKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
               },
               {
-                ...{ subresource: 'status', verbs: PART },
+                subresource: 'status',
+                verbs: PART,
                 responseKind: { group: '', version: '', kind: 'Deployment' },
               },
             ],

@@ -247,8 +247,15 @@ class RowOperations {
 
   #base(method: Operation['method'], action: string, id: string): Operation {
     return {
-      ...{ method, id, action, tag: this.#tag, kind: this.#kind, parameters: [] },
-      ...{ body: undefined, codes: [], answers: undefined },
+      method,
+      id,
+      action,
+      tag: this.#tag,
+      kind: this.#kind,
+      parameters: [],
+      body: undefined,
+      codes: [],
+      answers: undefined,
     }
   }
 
@@ -260,7 +267,12 @@ class RowOperations {
 }
 
 const METHODS: Readonly<Record<string, Operation['method']>> = {
-  ...{ get: 'get', create: 'post', post: 'post', update: 'put', patch: 'patch', delete: 'delete' },
+  get: 'get',
+  create: 'post',
+  post: 'post',
+  update: 'put',
+  patch: 'patch',
+  delete: 'delete',
 }
 
 function optionParameters(options: ObjectType | undefined): Parameter[] {

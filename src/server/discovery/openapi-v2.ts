@@ -54,7 +54,9 @@ function pathSchema({ parameters, operations }: PathItem): Schema {
 function operationSchema(operation: Operation): Schema {
   const { method, tag, id, parameters, body, codes, action, kind, answers } = operation
   const bodyParameter = body && {
-    ...{ name: 'body', in: 'body', ...(body.required ? { required: true } : {}) },
+    name: 'body',
+    in: 'body',
+    ...(body.required ? { required: true } : {}),
     schema: reference(body.type, 'v2'),
   }
   const schema = answers === undefined ? { type: 'string' } : reference(answers, 'v2')
@@ -76,7 +78,10 @@ function operationSchema(operation: Operation): Schema {
 
 function parameterSchema({ name, in: place, type }: Parameter): Schema {
   return {
-    ...{ name, in: place, type, uniqueItems: true },
+    name,
+    in: place,
+    type,
+    uniqueItems: true,
     ...(place === 'path' ? { required: true } : {}),
   }
 }

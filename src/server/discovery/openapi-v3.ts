@@ -23,8 +23,10 @@ const REASONS: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 2
 
 export const INFO = { title: 'Kubernetes', version: '1.36' }
 export const BEARER_TOKEN = {
-  ...{ type: 'apiKey', description: 'Bearer Token authentication' },
-  ...{ name: 'authorization', in: 'header' },
+  type: 'apiKey',
+  description: 'Bearer Token authentication',
+  name: 'authorization',
+  in: 'header',
 }
 
 /** `api/v1`, `apis/apps/v1`: how the index calls the document of a group version. */

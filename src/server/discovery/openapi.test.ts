@@ -8,11 +8,18 @@ import { openApiV2 } from './openapi-v2.ts'
 import { openApiV3 } from './openapi-v3.ts'
 
 const configMaps = defineResource({
-  ...{ group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps' },
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
   type: 'io.k8s.api.core.v1.ConfigMap',
 })
 const deployments = defineResource({
-  ...{ group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', status: true },
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  status: true,
   type: 'io.k8s.api.apps.v1.Deployment',
 })
 const registry = createRegistry([configMaps, deployments])
@@ -34,7 +41,9 @@ function v3(group: string) {
 function ask(path: string, headers: Record<string, string> = {}) {
   const [plain = '', query = ''] = path.split('?')
   const call = {
-    ...{ method: 'GET', path: plain, query: new Query(query) },
+    method: 'GET',
+    path: plain,
+    query: new Query(query),
     header: (name: string) => headers[name],
   } as unknown as Call
   return openApiDocument(call, registry, NOW_MS)

@@ -32,7 +32,11 @@ const random = new SeededRandom(7)
 
 const encrypted = () =>
   openEncrypted({
-    ...{ open, keysPath: join(dir, 'keys.json'), prefixes: ['secrets/'], random, log: silentLog },
+    open,
+    keysPath: join(dir, 'keys.json'),
+    prefixes: ['secrets/'],
+    random,
+    log: silentLog,
   })
 
 /** The files in which one of `forms` stands. */

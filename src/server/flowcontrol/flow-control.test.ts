@@ -176,7 +176,9 @@ test('who waits too long, or goes away, is turned away and leaves no trace', asy
   expect(seen).toEqual(['cancelled'])
   await clock.advance(1_000)
   await expect(late).rejects.toMatchObject({
-    ...{ code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds: 1 } },
+    code: 429,
+    reason: 'TooManyRequests',
+    details: { retryAfterSeconds: 1 },
     message: 'Too many requests, please try again later.',
   })
   expect(seen).toEqual(['cancelled', 'time-out'])

@@ -51,7 +51,8 @@ test('the issuer says who it is and shows its keys to service accounts', async (
   const issuer = 'https://kubernetes.default.svc.cluster.local'
   const discovery = await server.call('GET', '/.well-known/openid-configuration', { user })
   expect(discovery.json).toMatchObject({
-    ...{ issuer, jwks_uri: 'https://192.0.2.1:6443/openid/v1/jwks' },
+    issuer,
+    jwks_uri: 'https://192.0.2.1:6443/openid/v1/jwks',
   })
   const keys = await server.call('GET', '/openid/v1/jwks', { user })
   expect(JSON.parse(keys.text).keys).toHaveLength(1)

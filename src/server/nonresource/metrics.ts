@@ -64,16 +64,20 @@ export class ServerMetrics implements FlowObserver {
     const times = [...WHAT, 'dry_run']
     this.#total = counter('apiserver_request_total', 'Requests answered.', [...times, 'code'])
     this.#seconds = metrics.histogram({
-      ...{ name: 'apiserver_request_duration_seconds', help: 'Time until answered.' },
-      ...{ labels: times, buckets: REQUEST_SECONDS },
+      name: 'apiserver_request_duration_seconds',
+      help: 'Time until answered.',
+      labels: times,
+      buckets: REQUEST_SECONDS,
     })
     const lasting = { name: 'apiserver_longrunning_requests', help: 'Watches and streams.' }
     this.#lasting = metrics.gauge({ ...lasting, labels: WHAT })
     const kind = ['group', 'version', 'resource']
     this.#events = counter('apiserver_watch_events_total', 'Events sent to watches.', kind)
     this.#eventBytes = metrics.histogram({
-      ...{ name: 'apiserver_watch_events_sizes', help: 'Bytes of events sent to watches.' },
-      ...{ labels: kind, buckets: EVENT_BYTES },
+      name: 'apiserver_watch_events_sizes',
+      help: 'Bytes of events sent to watches.',
+      labels: kind,
+      buckets: EVENT_BYTES,
     })
     const flow = ['priority_level', 'flow_schema']
     const [began, refused] = ['dispatched', 'rejected'].map(
@@ -83,7 +87,8 @@ export class ServerMetrics implements FlowObserver {
     this.#rejected = counter(refused!, 'Requests that got none.', [...flow, 'reason'])
     this.#waitSeconds = metrics.histogram({
       name: 'apiserver_flowcontrol_request_wait_duration_seconds',
-      ...{ help: 'Time that requests waited for seats.', labels: [...flow, 'execute'] },
+      help: 'Time that requests waited for seats.',
+      labels: [...flow, 'execute'],
       buckets: WAIT_SECONDS,
     })
   }

@@ -25,7 +25,10 @@ test('a node is told names, addresses and ranges of all nodes, and what changes'
   await Bun.sleep(0)
   const watch = await server.watch('/kedge/v1/peers', { user: NODE })
   const peer = (name: string, podCidr: string, internalIps: string[] = []) => ({
-    ...{ type: 'PEER', name, internalIps, podCidrs: [podCidr] },
+    type: 'PEER',
+    name,
+    internalIps,
+    podCidrs: [podCidr],
   })
   expect(await watch.next()).toEqual(peer('a', '10.42.0.0/24'))
   expect(await watch.next()).toEqual({ type: 'SYNCED' })

@@ -11,10 +11,18 @@ export const GIT_VERSION = `v${KUBERNETES_VERSION}+kedge${VERSION}`
 
 export function version(): Answer {
   const info = {
-    ...{ major: MAJOR, minor: MINOR, emulationMajor: MAJOR, emulationMinor: MINOR },
-    ...{ minCompatibilityMajor: '1', minCompatibilityMinor: '35' },
-    ...{ gitVersion: GIT_VERSION, gitCommit: '', gitTreeState: 'clean' },
-    ...{ buildDate: '1970-01-01T00:00:00Z', goVersion: `bun${Bun.version}`, compiler: 'bun' },
+    major: MAJOR,
+    minor: MINOR,
+    emulationMajor: MAJOR,
+    emulationMinor: MINOR,
+    minCompatibilityMajor: '1',
+    minCompatibilityMinor: '35',
+    gitVersion: GIT_VERSION,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: `bun${Bun.version}`,
+    compiler: 'bun',
     platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
   }
   const headers = { 'content-type': 'application/json' }

@@ -17,7 +17,8 @@ async function serverWithOlga(...rules: object[]): Promise<TestServer> {
   const metadata = { name: 'olga' }
   const role = { metadata, rules: [writesRbac, ...rules] }
   const binding = {
-    ...{ metadata, subjects: [{ kind: 'User', name: 'olga' }] },
+    metadata,
+    subjects: [{ kind: 'User', name: 'olga' }],
     roleRef: roleRef('Role', 'olga'),
   }
   expect((await server.call('POST', `${HERE}/roles`, { body: role })).code).toBe(201)

@@ -105,8 +105,15 @@ function mayOnRole(
   name: string,
 ): boolean {
   return rights.authorizer.decide({
-    ...{ user, verb, isResource: true, group: GROUP, version: 'v1', resource },
-    ...{ subresource: '', namespace: info.namespace, name },
+    user,
+    verb,
+    isResource: true,
+    group: GROUP,
+    version: 'v1',
+    resource,
+    subresource: '',
+    namespace: info.namespace,
+    name,
   }).allowed
 }
 

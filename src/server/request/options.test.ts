@@ -41,10 +41,13 @@ test('wrong options of writes are named', () => {
 test('a deletion takes its options from the body when there is one', () => {
   const query = new Query('gracePeriodSeconds=5&propagationPolicy=Orphan')
   expect(deleteOptions(query, undefined)).toMatchObject({
-    ...{ gracePeriodSeconds: 5, propagationPolicy: 'Orphan', dryRun: false },
+    gracePeriodSeconds: 5,
+    propagationPolicy: 'Orphan',
+    dryRun: false,
   })
   expect(deleteOptions(query, { preconditions: { uid: 'u' } })).toMatchObject({
-    ...{ gracePeriodSeconds: undefined, preconditions: { uid: 'u' } },
+    gracePeriodSeconds: undefined,
+    preconditions: { uid: 'u' },
   })
   expect(messageOf(() => deleteOptions(query, { propagationPolicy: 'x' }))).toContain(
     'Unsupported value: "x": supported values: "Foreground", "Background", "Orphan", "nil"',

@@ -39,14 +39,19 @@ export type ListOptions = {
 const FIELD_MANAGER_BYTES_MAX = 128
 
 const NO_WRITE_OPTIONS: WriteOptions = {
-  ...{ dryRun: false, fieldManager: '', fieldValidation: 'Warn', force: false },
+  dryRun: false,
+  fieldManager: '',
+  fieldValidation: 'Warn',
+  force: false,
 }
 
 export type WriteVerb = 'create' | 'update' | 'patch' | 'apply'
 
 const OPTIONS_KIND: Record<WriteVerb, string> = {
-  ...{ create: 'CreateOptions', update: 'UpdateOptions' },
-  ...{ patch: 'PatchOptions', apply: 'PatchOptions' },
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+  apply: 'PatchOptions',
 }
 
 export function writeOptions(query: Query, verb: WriteVerb): WriteOptions {

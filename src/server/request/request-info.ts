@@ -39,8 +39,18 @@ const VERBS: Record<string, string> = {
 
 export function requestInfo(method: string, path: string, query: Query): RequestInfo {
   const info: RequestInfo = {
-    ...{ isResource: false, path, verb: method.toLowerCase(), prefix: '', group: '', version: '' },
-    ...{ namespace: '', resource: '', subresource: '', name: '', namedByPath: false, rest: '' },
+    isResource: false,
+    path,
+    verb: method.toLowerCase(),
+    prefix: '',
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    namedByPath: false,
+    rest: '',
   }
   let parts = splitPath(path)
   if (parts.length < 3 || (parts[0] !== 'api' && parts[0] !== 'apis')) return info

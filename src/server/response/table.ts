@@ -15,7 +15,10 @@ export type Table = {
 }
 
 const NAME_COLUMN = {
-  ...{ name: 'Name', type: 'string', format: 'name', priority: 0 },
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  priority: 0,
   description: 'The name, unique within its kind and namespace.',
 }
 
@@ -34,7 +37,11 @@ export function tableOf(
   }
   const version = form.output.as?.version ?? 'v1'
   const columns = row.columns.map(({ name, type, format = '', description = '', priority }) => ({
-    ...{ name, type, format, description, priority },
+    name,
+    type,
+    format,
+    description,
+    priority,
   }))
   return {
     kind: 'Table',

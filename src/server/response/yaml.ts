@@ -291,6 +291,10 @@ function allowedShare(nodes: number): number {
 export function renderYaml(value: unknown): string {
   const plain = JSON.parse(JSON.stringify(value))
   return dump(plain, {
-    ...{ sortKeys: true, noRefs: true, lineWidth: -1, seqNoIndent: true, quoteStyle: 'double' },
+    sortKeys: true,
+    noRefs: true,
+    lineWidth: -1,
+    seqNoIndent: true,
+    quoteStyle: 'double',
   })
 }

@@ -57,7 +57,10 @@ function world(answer: string, { isConnected = true } = {}) {
   const tunnels = new Tunnels({ clock, log: silentLog })
   if (isConnected) tunnels.setLocal({ name: 'n', dial, dialAddress: dial })
   const deps = {
-    ...{ nodes: tunnels, clock, log: silentLog, random: () => 0 },
+    nodes: tunnels,
+    clock,
+    log: silentLog,
+    random: () => 0,
     objects: { pod: () => POD, node: () => ({}) },
   } as unknown as StreamDeps
   return { deps, asked, clock }
@@ -69,7 +72,11 @@ function callOf(method: string, url: string, fields: Fields = {}): Call {
   const [rawPath = '', raw = ''] = url.split('?')
   const headers: Record<string, string> = { authorization: 'secret', ...fields.headers }
   return {
-    ...{ method, rawPath, path: decodeURIComponent(rawPath), query: new Query(raw), env: {} },
+    method,
+    rawPath,
+    path: decodeURIComponent(rawPath),
+    query: new Query(raw),
+    env: {},
     header: (name: string) => headers[name],
     headers: () => Object.entries(headers),
     body: async () => Buffer.from(fields.body ?? ''),

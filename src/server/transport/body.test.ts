@@ -22,8 +22,11 @@ const HEARD_MEGABYTES_MAX = 60
 const sources = { clock: new SystemClock(), random: new SystemRandom() }
 const key = generateKey()
 const draft = {
-  ...{ subject: { commonName: 'cluster' }, publicKey: key.public, isAuthority: true },
-  ...{ validity: authorityValidity(sources.clock.nowMs()), usages: ['cert sign'] },
+  subject: { commonName: 'cluster' },
+  publicKey: key.public,
+  isAuthority: true,
+  validity: authorityValidity(sources.clock.nowMs()),
+  usages: ['cert sign'],
 }
 const certificatePem = await issueCertificate(draft, { selfKey: key }, sources.random)
 const ca = { certificatePem, key }
@@ -38,9 +41,13 @@ let listening: Listening
 beforeAll(async () => {
   server = await testServer()
   listening = await listen({
-    ...{ app: server.app, host: '127.0.0.1', port: 0, certificate: serving },
+    app: server.app,
+    host: '127.0.0.1',
+    port: 0,
+    certificate: serving,
     cas: { client: certificatePem, frontProxy: '' },
-    ...{ clock: sources.clock, log: silentLog },
+    clock: sources.clock,
+    log: silentLog,
   })
 })
 afterAll(async () => {
@@ -65,7 +72,12 @@ async function sendUntil(target: Writable, isAnswered: () => boolean): Promise<n
 
 async function overHttp1(path: string, method: string): Promise<Heard> {
   const request = requestHttps({
-    ...{ ...client, host: '127.0.0.1', port: listening.port, path, method, agent: false },
+    ...client,
+    host: '127.0.0.1',
+    port: listening.port,
+    path,
+    method,
+    agent: false,
     headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
   })
   let code = 0
@@ -124,7 +136,11 @@ test.each(PATHS)('an endless body to %s is answered while it comes, over HTTP/2'
 test('a body that says it is too long is refused before it comes', async () => {
   const code = await new Promise((resolve, reject) => {
     const request = requestHttps({
-      ...{ ...client, host: '127.0.0.1', port: listening.port, agent: false, method: 'POST' },
+      ...client,
+      host: '127.0.0.1',
+      port: listening.port,
+      agent: false,
+      method: 'POST',
       path: '/api/v1/namespaces/default/configmaps',
       headers: { 'content-type': 'application/json', 'content-length': '99999999' },
     })

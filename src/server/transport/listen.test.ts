@@ -24,8 +24,10 @@ const MAPS = '/api/v1/namespaces/default/configmaps'
 async function authority(commonName: string): Promise<Authority> {
   const key = generateKey()
   const draft = {
-    ...{ subject: { commonName }, publicKey: key.public },
-    ...{ validity: authorityValidity(sources.clock.nowMs()), isAuthority: true },
+    subject: { commonName },
+    publicKey: key.public,
+    validity: authorityValidity(sources.clock.nowMs()),
+    isAuthority: true,
     usages: ['digital signature', 'cert sign'],
   }
   return { certificatePem: await issueCertificate(draft, { selfKey: key }, sources.random), key }
@@ -53,9 +55,13 @@ afterAll(async () => {
 
 function optionsFor(port: number) {
   return {
-    ...{ app: server.app, host: '127.0.0.1', port, certificate: serving },
+    app: server.app,
+    host: '127.0.0.1',
+    port,
+    certificate: serving,
     cas: { client: ca.certificatePem, frontProxy: frontProxyCa.certificatePem },
-    ...{ clock: sources.clock, log: silentLog },
+    clock: sources.clock,
+    log: silentLog,
   }
 }
 
@@ -73,7 +79,11 @@ function ask(path: string, asked: Asked = {}) {
   const { method = 'GET', credential, headers = {}, body, port = listening.port } = asked
   return new Promise<Answered>((resolve, reject) => {
     const request = requestHttps({
-      ...{ host: '127.0.0.1', port, path, method, ca: ca.certificatePem },
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      ca: ca.certificatePem,
       headers: { 'content-type': 'application/json', ...headers },
       ...(credential ? { cert: credential.certificatePem, key: credential.privateKeyPem } : {}),
       agent: false,
@@ -97,7 +107,8 @@ function ask(path: string, asked: Asked = {}) {
 async function askTogether(paths: readonly string[], credential: Credential): Promise<string[]> {
   const session = connectHttp2(`https://127.0.0.1:${listening.port}`, {
     ca: ca.certificatePem,
-    ...{ cert: credential.certificatePem, key: credential.privateKeyPem },
+    cert: credential.certificatePem,
+    key: credential.privateKeyPem,
   })
   const one = (path: string) =>
     new Promise<string>((resolve, reject) => {
@@ -155,8 +166,13 @@ test('a certificate counts when an authority of the cluster issued it', async ()
 test('a watch delivers while it lasts, and its reader may leave', async () => {
   const seen = await new Promise<string>((resolve, reject) => {
     const request = requestHttps({
-      ...{ host: '127.0.0.1', port: listening.port, path: `${MAPS}?watch=1`, agent: false },
-      ...{ ca: ca.certificatePem, cert: ann.certificatePem, key: ann.privateKeyPem },
+      host: '127.0.0.1',
+      port: listening.port,
+      path: `${MAPS}?watch=1`,
+      agent: false,
+      ca: ca.certificatePem,
+      cert: ann.certificatePem,
+      key: ann.privateKeyPem,
     })
     request.on('error', reject)
     request.on('response', (response) => {
@@ -236,10 +252,13 @@ describe('whoever is slow on purpose', () => {
   const post = {
     ':method': 'POST',
     ':path': '/apis/authentication.k8s.io/v1/selfsubjectreviews',
-    ...{ 'content-type': 'application/json', 'content-length': '1000' },
+    'content-type': 'application/json',
+    'content-length': '1000',
   }
   const tlsOf = (credential: Credential) => ({
-    ...{ ca: ca.certificatePem, cert: credential.certificatePem, key: credential.privateKeyPem },
+    ca: ca.certificatePem,
+    cert: credential.certificatePem,
+    key: credential.privateKeyPem,
   })
   const person = (commonName: string, ...organizations: string[]) =>
     issueCredential({ subject: { commonName, organizations } }, ca, sources)

@@ -53,8 +53,11 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   const { certificate, cas } = options
   const peers = new PeerCertificates(cas)
   const server = createSecureServer({
-    ...{ allowHTTP1: true, requestCert: true, rejectUnauthorized: false },
-    ...{ cert: certificate.certificatePem, key: certificate.privateKeyPem },
+    allowHTTP1: true,
+    requestCert: true,
+    rejectUnauthorized: false,
+    cert: certificate.certificatePem,
+    key: certificate.privateKeyPem,
     settings: { maxConcurrentStreams: STREAMS_MAX },
     ca: [cas.client, cas.frontProxy].filter((pem) => pem !== ''),
   })

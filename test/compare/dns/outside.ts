@@ -11,7 +11,7 @@ export function outside(bytes: Uint8Array): Uint8Array {
   const rcode = address === undefined ? 3 : 0
   const isKnown = address !== undefined && type === 'A'
   return encode({
-    ...{ type: 'response', id: query.id ?? 0, questions: query.questions ?? [] },
+    type: 'response', id: query.id ?? 0, questions: query.questions ?? [],
     flags: 256 | 128 | rcode,
     answers: isKnown ? [{ type: 'A', name, ttl: 60, data: address }] : [],
   })

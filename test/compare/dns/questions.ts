@@ -57,14 +57,14 @@ const CHECKING_DISABLED = 16
 function ask(name: string, type: string, title: string, more: More = {}): Asked {
   const { over = 'udp', flags = RECURSION_DESIRED, edns } = more
   const opt = edns && {
-    ...{ type: 'OPT', name: '.', udpPayloadSize: edns.size, extendedRcode: 0 },
+    type: 'OPT', name: '.', udpPayloadSize: edns.size, extendedRcode: 0,
     ednsVersion: edns.version ?? 0,
     flags: edns.isDnssecOk ? 32_768 : 0,
     options: edns.options ? [{ code: 10, data: Buffer.from('12345678') }] : [],
   }
   const question = { name, type, class: more.class ?? 'IN' }
   const bytes = encode({
-    ...{ type: 'query', id: 4711, flags, questions: [question as { name: string; type: 'A' }] },
+    type: 'query', id: 4711, flags, questions: [question as { name: string; type: 'A' }],
     additionals: opt ? [opt as unknown as OptAnswer] : [],
   })
   return { title: `${name} ${type}${title}`, over, bytes }

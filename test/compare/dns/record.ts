@@ -40,7 +40,7 @@ for (const { path, body } of WORLD) {
   if (code !== 201) throw new Error(`${path}: ${text}`)
 }
 const api = Bun.serve({
-  ...{ hostname: '127.0.0.1', port: API_PORT, idleTimeout: 0 },
+  hostname: '127.0.0.1', port: API_PORT, idleTimeout: 0,
   fetch: (request) => server.app.fetch(request, { user: ADMIN }),
 })
 await resolveOutside()
@@ -99,7 +99,7 @@ async function overTcp(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   const reply = Promise.withResolvers<Uint8Array | undefined>()
   const frames = new FrameReader()
   const socket = await Bun.connect({
-    ...{ hostname: ADDRESS, port: 53 },
+    hostname: ADDRESS, port: 53,
     socket: {
       data(_socket, chunk) {
         for (const message of frames.read(chunk)) reply.resolve(message)
@@ -115,13 +115,13 @@ async function overTcp(bytes: Uint8Array): Promise<Uint8Array | undefined> {
 async function resolveOutside(): Promise<void> {
   const hostname = '127.0.0.1'
   await Bun.udpSocket({
-    ...{ hostname, port: RESOLVER_PORT },
+    hostname, port: RESOLVER_PORT,
     socket: {
       data: (socket, bytes, port, address) => void socket.send(outside(bytes), port, address),
     },
   })
   Bun.listen<FrameReader>({
-    ...{ hostname, port: RESOLVER_PORT },
+    hostname, port: RESOLVER_PORT,
     socket: {
       open: (socket) => {
         socket.data = new FrameReader()

@@ -60,7 +60,9 @@ function imagesTests(get: () => Cluster): void {
     const { spec = {}, ...container } = more as { spec?: object }
     const nodeSelector = { 'kubernetes.io/hostname': 'edge' }
     const pod = {
-      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name } },
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
       spec: { nodeSelector, containers: [{ name: 'web', image, ...container }], ...spec },
     }
     await own()(['create', '-f', '-'], JSON.stringify(pod))

@@ -14,9 +14,13 @@ export function longPod(folder: string): object[] {
     { name: 'all', mountPath: '/all', readOnly: true },
   ]
   const main = {
-    ...{ name: 'main', image: IMAGE, command: sh(UNTIL_TOLD), volumeMounts: mounts },
+    name: 'main',
+    image: IMAGE,
+    command: sh(UNTIL_TOLD),
+    volumeMounts: mounts,
     securityContext: {
-      ...{ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
       capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
     },
     lifecycle: {
@@ -37,21 +41,34 @@ export function longPod(folder: string): object[] {
   const shared = [{ name: 'shared', mountPath: '/shared' }]
   const initContainers = [
     {
-      ...{ name: 'first', image: IMAGE, volumeMounts: shared },
+      name: 'first',
+      image: IMAGE,
+      volumeMounts: shared,
       command: sh('echo from init > /shared/first'),
     },
     {
-      ...{ name: 'beside', image: IMAGE, volumeMounts: shared, restartPolicy: 'Always' },
+      name: 'beside',
+      image: IMAGE,
+      volumeMounts: shared,
+      restartPolicy: 'Always',
       command: sh(`test -f /shared/first && echo beat > /shared/beat; ${UNTIL_TOLD}`),
       startupProbe: { exec: { command: ['test', '-f', '/shared/beat'] }, periodSeconds: 1 },
     },
   ]
   const pod = {
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'long', labels: { app: 'long' } } },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'long', labels: { app: 'long' } },
     spec: {
-      ...{ nodeSelector: HERE, initContainers, containers: [main], volumes: volumes(folder) },
+      nodeSelector: HERE,
+      initContainers,
+      containers: [main],
+      volumes: volumes(folder),
       securityContext: {
-        ...{ runAsUser: 1000, runAsGroup: 3000, fsGroup: 2000, supplementalGroups: [4000] },
+        runAsUser: 1000,
+        runAsGroup: 3000,
+        fsGroup: 2000,
+        supplementalGroups: [4000],
         seccompProfile: { type: 'RuntimeDefault' },
       },
     },
@@ -85,7 +102,10 @@ function volumes(folder: string): object[] {
 /** Runs a script; without a liveness probe only once. */
 export function shortPod(name: string, script: string, livenessProbe?: object): object {
   const container = {
-    ...{ name, image: IMAGE, command: sh(script), livenessProbe },
+    name,
+    image: IMAGE,
+    command: sh(script),
+    livenessProbe,
     terminationMessagePolicy: 'FallbackToLogsOnError',
   }
   const restartPolicy = livenessProbe === undefined ? 'Never' : 'Always'
@@ -96,7 +116,9 @@ export function shortPod(name: string, script: string, livenessProbe?: object): 
 /** Serves /tmp at 8080, and is Ready by this probe. */
 export function probedPod(name: string, probe: object, more: object = {}): object {
   const container = {
-    ...{ name: 'web', image: IMAGE, command: sh(`httpd -p 8080 -h /; ${UNTIL_TOLD}`) },
+    name: 'web',
+    image: IMAGE,
+    command: sh(`httpd -p 8080 -h /; ${UNTIL_TOLD}`),
     readinessProbe: { ...probe, periodSeconds: 1, failureThreshold: 1 },
   }
   const spec = { containers: [container], nodeSelector: HERE, ...more }
@@ -107,9 +129,13 @@ export function probedPod(name: string, probe: object, more: object = {}): objec
 export function headlessPods(): object[] {
   const labels = { app: 'named' }
   const pod = (name: string, node: string) => ({
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels } },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels },
     spec: {
-      ...{ hostname: name, subdomain: 'named', containers: [container] },
+      hostname: name,
+      subdomain: 'named',
+      containers: [container],
       nodeSelector: { 'kubernetes.io/hostname': node },
     },
   })

@@ -111,7 +111,9 @@ function podsTests(get: () => Cluster): void {
     await kubectl('wait', 'pod/bad', '--for=jsonpath={.status.phase}=Failed', '--timeout=60s')
     const { status } = await own().json(['get', 'pod', 'bad'])
     expect(status.containerStatuses[0].state.terminated).toMatchObject({
-      ...{ exitCode: 3, reason: 'Error', message: 'last words\n' },
+      exitCode: 3,
+      reason: 'Error',
+      message: 'last words\n',
     })
     expect(await kubectl('get', 'pods')).toMatch(/bad +0\/1 +Error +0 /)
     expect(await kubectl('get', 'pods')).toMatch(/good +0\/1 +Completed +0 /)

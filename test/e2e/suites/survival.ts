@@ -177,12 +177,15 @@ async function startPollers(cluster: Cluster, kubectl: Cluster['kubectl']): Prom
   chmodSync(path, 0o777)
   for (const name of ['server', 'edge']) {
     const container = {
-      ...{ name: 'poll', image: 'kedge-test/busybox:1', command: ['sh', '-c', script] },
+      name: 'poll',
+      image: 'kedge-test/busybox:1',
+      command: ['sh', '-c', script],
       env: [{ name: 'NODE', value: name }],
       volumeMounts: [{ name: 'answers', mountPath: '/answers' }],
     }
     const spec = {
-      ...{ containers: [container], terminationGracePeriodSeconds: 0 },
+      containers: [container],
+      terminationGracePeriodSeconds: 0,
       nodeSelector: { 'kubernetes.io/hostname': name },
       volumes: [{ name: 'answers', hostPath: { path } }],
     }

@@ -10,17 +10,22 @@ const writer = { manager: 'm', apiVersion: 'v1', subresource: '', nowMs, resetFi
 
 test('the creator of a pod owns what it set and what was filled in, as upstream writes it', () => {
   const updated = {
-    ...{ apiVersion: 'v1', kind: 'Pod' },
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: { name: 'p', namespace: 'd', labels: { a: 'b' } },
     spec: {
       containers: [
         {
-          ...{ name: 'x', image: 'i', resources: { requests: { cpu: '100m' } } },
+          name: 'x',
+          image: 'i',
+          resources: { requests: { cpu: '100m' } },
           env: [{ name: 'A', value: '1' }],
           ports: [443, 80, 9].map((containerPort) => ({ containerPort, protocol: 'TCP' })),
         },
       ],
-      ...{ securityContext: {}, tolerations: [{ key: 'a' }], nodeSelector: { a: 'b' } },
+      securityContext: {},
+      tolerations: [{ key: 'a' }],
+      nodeSelector: { a: 'b' },
       volumes: [{ name: 'e', emptyDir: {} }],
     },
     status: { phase: 'Pending' },
@@ -33,7 +38,8 @@ test('the creator of a pod owns what it set and what was filled in, as upstream 
   const container = {
     '.': {},
     'f:env': { '.': {}, 'k:{"name":"A"}': { '.': {}, 'f:name': {}, 'f:value': {} } },
-    ...{ 'f:image': {}, 'f:name': {} },
+    'f:image': {},
+    'f:name': {},
     'f:ports': { '.': {}, [port(9)]: portFields, [port(80)]: portFields, [port(443)]: portFields },
     'f:resources': { '.': {}, 'f:requests': { '.': {}, 'f:cpu': {} } },
   }
@@ -41,7 +47,9 @@ test('the creator of a pod owns what it set and what was filled in, as upstream 
     'f:metadata': { 'f:labels': { '.': {}, 'f:a': {} } },
     'f:spec': {
       'f:containers': { 'k:{"name":"x"}': container },
-      ...{ 'f:nodeSelector': {}, 'f:securityContext': {}, 'f:tolerations': {} },
+      'f:nodeSelector': {},
+      'f:securityContext': {},
+      'f:tolerations': {},
       'f:volumes': { '.': {}, 'k:{"name":"e"}': { '.': {}, 'f:emptyDir': {}, 'f:name': {} } },
     },
   }
@@ -60,8 +68,13 @@ test('the creator of a pod owns what it set and what was filled in, as upstream 
 const configMap = (managedFields: unknown, data: object): KubeObject =>
   ({ metadata: { name: 'c', uid: 'u', managedFields }, data }) as unknown as KubeObject
 const owned = (manager: string, fieldsV1: object, more: object = {}) => ({
-  ...{ manager, operation: 'Update', apiVersion: 'v1', time: '2026-01-01T00:00:00Z' },
-  ...{ fieldsType: 'FieldsV1', fieldsV1, ...more },
+  manager,
+  operation: 'Update',
+  apiVersion: 'v1',
+  time: '2026-01-01T00:00:00Z',
+  fieldsType: 'FieldsV1',
+  fieldsV1,
+  ...more,
 })
 const objectTypeOf = objectType('io.k8s.api.core.v1.ConfigMap')
 const stored = [owned('old', { 'f:data': { '.': {}, 'f:a': {} } })]

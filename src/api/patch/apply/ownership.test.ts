@@ -14,10 +14,23 @@ const number: FieldType = { is: 'int64' }
 
 function field(name: string, type: FieldType, more: Partial<Field> = {}): Field {
   return {
-    ...{ name, type, required: false, pointer: false, alwaysWritten: false, atomicMap: false },
-    ...{ listType: undefined, listMapKeys: [], patchStrategy: [], patchMergeKey: undefined },
-    ...{ enum: undefined, default: undefined, protobufNumber: 0, protobufWithin: [] },
-    ...{ goType: undefined, embeddedIn: [], ...more },
+    name,
+    type,
+    required: false,
+    pointer: false,
+    alwaysWritten: false,
+    atomicMap: false,
+    listType: undefined,
+    listMapKeys: [],
+    patchStrategy: [],
+    patchMergeKey: undefined,
+    enum: undefined,
+    default: undefined,
+    protobufNumber: 0,
+    protobufWithin: [],
+    goType: undefined,
+    embeddedIn: [],
+    ...more,
   }
 }
 

@@ -54,7 +54,9 @@ export class ServiceAddresses implements Follower {
     }
     this.#claims = claims
     this.#worker = new ReleaseWorker({
-      ...{ claims, clock, log },
+      claims,
+      clock,
+      log,
       uses: () => [...this.#known].map(([key, uses]) => ({ service: nameIn(key), uses })),
       addressOf: (offset) => formatIp(addressAt(settings.serviceCidr, offset)),
       isAddressUsed: (offset) => !this.#addresses.isUnused(offset),
@@ -129,7 +131,10 @@ export class ServiceAddresses implements Follower {
     if (errors.length > 0) throw refused(service, errors)
     const { namespace = '', name = '' } = service.metadata
     const holding = new Holding(this.#addresses, this.#ports, {
-      ...{ ...this.#settings, claims: this.#claims, service: { namespace, name }, dryRun },
+      ...this.#settings,
+      claims: this.#claims,
+      service: { namespace, name },
+      dryRun,
       owner: storeKey(services, namespace, name),
     })
     try {

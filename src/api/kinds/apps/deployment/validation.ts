@@ -62,8 +62,14 @@ export function checkDeploymentStatus(
   const { availableReplicas, unavailableReplicas, terminatingReplicas } = status ?? {}
   const { collisionCount } = status ?? {}
   const counts = {
-    ...{ observedGeneration, replicas, updatedReplicas, readyReplicas },
-    ...{ availableReplicas, unavailableReplicas, terminatingReplicas, collisionCount },
+    observedGeneration,
+    replicas,
+    updatedReplicas,
+    readyReplicas,
+    availableReplicas,
+    unavailableReplicas,
+    terminatingReplicas,
+    collisionCount,
   }
   checkCounts(faults, counts, ['updatedReplicas', 'readyReplicas', 'availableReplicas'])
   checkCollisions(faults, collisionCount, old?.status?.collisionCount)
