@@ -68,6 +68,8 @@ function versionLine(): string {
 function shaped(command: Command): Command {
   return command
     .exitOverride()
+    // A long name leaves less room for what it means, but room.
+    .configureHelp({ minWidthToWrap: 20 })
     .helpCommand(false)
     .helpOption('-h, --help', 'print this')
     .allowExcessArguments(false)
