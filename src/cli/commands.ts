@@ -64,11 +64,10 @@ function versionLine(): string {
   return COMMIT === '' ? `kedge ${VERSION}` : `kedge ${VERSION} (${COMMIT})`
 }
 
-/** What all commands have in common. */
+/** What all commands have in common. A long option leaves less room for its words, but room. */
 function shaped(command: Command): Command {
   return command
     .exitOverride()
-    // A long name leaves less room for what it means, but room.
     .configureHelp({ minWidthToWrap: 20 })
     .helpCommand(false)
     .helpOption('-h, --help', 'print this')

@@ -135,7 +135,7 @@ describe("a node's name", () => {
 
   test('may be as long as names are', async () => {
     await using server = await testServer()
-    const name = Array(4).fill('a'.repeat(60)).join('.') + '.bbbbbbb'
+    const name = `${Array(4).fill('a'.repeat(60)).join('.')}.bbbbbbb`
     expect((await join(server, await aBox(name))).code).toBe(201)
     expect((await join(server, await aBox(name))).code).toBe(403)
   })
