@@ -82,7 +82,7 @@ const FREE = ['node:path', 'node:crypto', 'node:zlib', 'node:util']
 const MAY_USE: Record<string, readonly string[]> = {
   lib: [
     ...['bun:ffi', 'node:fs', 'node:fs/promises', 'node:http', 'node:net', 'node:os'],
-    ...['node:stream', 'prom-client', 'ws-real'],
+    ...['node:stream', 'node:tls', 'prom-client', 'ws-real'],
   ],
   api: [],
   pki: ['@peculiar/x509', 'reflect-metadata'],

@@ -3,12 +3,12 @@
 //
 //   dial ──► hand-shake ──► carry streams ──► broken ──► wait a little longer each time ──► dial
 
-import { connect as connectTcp } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { Backoff } from '../lib/backoff.ts'
 import type { ByteStream } from '../lib/byte-stream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
+import { openTcp, openTls, type Target } from '../lib/net/dial.ts'
 import { dialError, joinHostPort } from '../lib/net/dial-error.ts'
 import { Mux } from '../lib/net/mux.ts'
 import { joinStreams } from '../lib/net/pipe.ts'
@@ -95,32 +95,13 @@ export async function carryTunnel(
 }
 
 /** A TCP connection from this node. */
-export function dialAddress(
-  { host, port }: { host: string; port: number },
-  signal: AbortSignal,
-): Promise<ByteStream> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host, port, allowHalfOpen: true })
-    const onAbort = () => socket.destroy(asError(signal.reason))
-    signal.addEventListener('abort', onAbort, { once: true })
-    const settle = () => {
-      signal.removeEventListener('abort', onAbort)
-      socket.off('error', onError)
-    }
-    const onError = (error: Error) => {
-      settle()
-      reject(dialError(host, port, error))
-    }
-    socket.once('error', onError)
-    socket.once('connect', () => {
-      settle()
-      socket.setNoDelay(true)
-      resolve(socketStream(socket))
-    })
+export async function dialAddress(target: Target, signal: AbortSignal): Promise<ByteStream> {
+  const socket = await openTcp(target, signal).catch((error) => {
+    signal.throwIfAborted()
+    throw dialError(target.host, target.port, error)
   })
+  return socketStream(socket)
 }
-
-const asError = (reason: unknown) => (reason instanceof Error ? reason : new Error(String(reason)))
 
 /** Connects, proves who this node is, and asks for the tunnel. */
 async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<WebSocketStream> {
@@ -131,7 +112,8 @@ async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<
   const until = AbortSignal.any([signal, limit.signal])
   try {
     const server = options.server()
-    const socket = await connectServer(server, until)
+    const identity = { ca: server.caPem, cert: server.certificatePem, key: server.privateKeyPem }
+    const socket = await openTls(server, identity, until)
     const onAbort = () => socket.destroy()
     until.addEventListener('abort', onAbort, { once: true })
     try {
@@ -146,35 +128,6 @@ async function openTunnel(options: TunnelOptions, signal: AbortSignal): Promise<
   } finally {
     cancel()
   }
-}
-
-function connectServer(server: TunnelServer, signal: AbortSignal): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTls({
-      host: server.host,
-      port: server.port,
-      ca: server.caPem,
-      cert: server.certificatePem,
-      key: server.privateKeyPem,
-      ALPNProtocols: ['http/1.1'],
-    })
-    const onAbort = () => {
-      socket.destroy()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    const onError = (error: Error) => {
-      signal.removeEventListener('abort', onAbort)
-      reject(error)
-    }
-    socket.once('error', onError)
-    socket.once('secureConnect', () => {
-      signal.removeEventListener('abort', onAbort)
-      socket.off('error', onError)
-      socket.setNoDelay(true)
-      resolve(socket)
-    })
-  })
 }
 
 function handshake(socket: TLSSocket, { host, port }: TunnelServer): Promise<WebSocketStream> {

@@ -1,10 +1,14 @@
-// A WebSocket as a sequence of texts.
+// A WebSocket as a sequence of texts, read only as fast as they are asked for.
 
 import type { Clock } from '../lib/clock.ts'
+import { timeLimit } from '../lib/clock.ts'
+import { openTcp, openTls, type TlsIdentity } from '../lib/net/dial.ts'
+import { connectWebSocket, type WebSocketStream } from '../lib/net/websocket.ts'
 
 export type StreamOptions = {
+  /** `https://host:port/path`, or `http:` */
   url: string
-  tls: { ca: string; cert?: string; key?: string }
+  tls: TlsIdentity
   headers: Record<string, string>
   clock: Clock
 }
@@ -14,13 +18,15 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError'
 }
 
-/**
- * A peer that vanished with its network closes nothing. A ping that nothing follows for as long
- * again tells: news is at most one such time late.
- */
+/** Twice this long may pass until it is seen that a peer vanished. */
 const PING_MS = 30_000
 /** An answer to the handshake that takes longer never comes. */
 const OPEN_MS_MAX = 30_000
+/**
+ * An object of 3 MiB may hold nothing but characters that JSON writes with six, and names its
+ * field managers besides.
+ */
+const MESSAGE_BYTES_MAX = 32 * 1024 * 1024
 
 /**
  * The texts that come, until the other side closes. Throws RefusedError when it never opened, and
@@ -30,93 +36,69 @@ export async function* messagesOf(
   options: StreamOptions,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  signal.throwIfAborted()
-  const inbox = new Inbox()
-  const socket = new WebSocket(options.url, { headers: options.headers, tls: options.tls })
-  const stopWatching = listen(socket, inbox, options.clock)
-  const onAbort = () => {
-    inbox.finish(signal.reason)
-    socket.close()
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
+  const socket = await open(options, signal)
+  socket.endWhenSilent(options.clock, PING_MS)
+  const leave = () => void socket.close(1000, '')
+  signal.addEventListener('abort', leave, { once: true })
   try {
     for (;;) {
-      const text = await inbox.next()
-      if (text === undefined) return
-      yield text
+      const message = await received(socket)
+      signal.throwIfAborted()
+      if (message === undefined) break
+      yield textOf(message.data)
     }
   } finally {
-    signal.removeEventListener('abort', onAbort)
-    stopWatching()
-    socket.close()
+    signal.removeEventListener('abort', leave)
+    leave()
   }
+  const { code, reason } = socket.closedWith ?? { code: GONE_AWAY, reason: '' }
+  if (code === GOOD_BYE || code === GONE_AWAY) return
+  throw new Error(`read stream: closed with ${code} ${reason}`)
 }
 
-/** Feeds `inbox` from `socket`, and ends it when the peer falls silent. Returns the way to stop. */
-function listen(socket: WebSocket, inbox: Inbox, clock: Clock): () => void {
-  let isOpen = false
-  let isAlive = true
-  let cancel = clock.after(OPEN_MS_MAX, () => {
-    inbox.finish(new RefusedError('open stream: no answer'))
-    socket.terminate()
-  })
-  const check = () => {
-    if (!isAlive) {
-      inbox.finish(new Error('read stream: the other side fell silent'))
-      socket.terminate()
-      return
+/** RFC 6455, 7.4.1. */
+const GOOD_BYE = 1000
+const GONE_AWAY = 1001
+
+async function open(options: StreamOptions, signal: AbortSignal): Promise<WebSocketStream> {
+  signal.throwIfAborted()
+  const url = new URL(options.url)
+  const isSecure = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const target = { host, port: Number(url.port || (isSecure ? 443 : 80)) }
+  const limit = timeLimit(options.clock, OPEN_MS_MAX, signal)
+  try {
+    const dialing = isSecure
+      ? openTls(target, options.tls, limit.signal)
+      : openTcp(target, limit.signal)
+    const socket = await dialing
+    const leave = () => socket.destroy()
+    limit.signal.addEventListener('abort', leave, { once: true })
+    try {
+      return await connectWebSocket(socket, {
+        authority: url.host,
+        path: url.pathname + url.search,
+        headers: options.headers,
+        encrypted: isSecure,
+        messageBytesMax: MESSAGE_BYTES_MAX,
+      })
+    } finally {
+      limit.signal.removeEventListener('abort', leave)
     }
-    isAlive = false
-    socket.ping()
-    cancel = clock.after(PING_MS, check)
-  }
-  socket.addEventListener('open', () => {
-    isOpen = true
-    cancel()
-    cancel = clock.after(PING_MS, check)
-  })
-  socket.addEventListener('message', ({ data }) => {
-    isAlive = true
-    inbox.put(typeof data === 'string' ? data : new TextDecoder().decode(data))
-  })
-  // Bun tells of pongs as events of the socket; the types of the web know none.
-  socket.addEventListener('pong' as 'message', () => {
-    isAlive = true
-  })
-  socket.addEventListener('close', ({ code, reason }) => {
-    if (!isOpen) inbox.finish(new RefusedError(`open stream: ${reason || `code ${code}`}`))
-    else if (code === 1000 || code === 1001) inbox.finish(undefined)
-    else inbox.finish(new Error(`read stream: closed with ${code} ${reason}`))
-  })
-  return () => cancel()
-}
-
-/** Texts in order, then the end; the reader waits while it is empty. */
-class Inbox {
-  readonly #texts: string[] = []
-  #end: { error: unknown } | undefined
-  #wake: () => void = () => {}
-
-  put(text: string): void {
-    this.#texts.push(text)
-    this.#wake()
-  }
-
-  /** What was put before is still read; `undefined` ends without an error. */
-  finish(error: unknown): void {
-    this.#end ??= { error }
-    this.#wake()
-  }
-
-  async next(): Promise<string | undefined> {
-    while (this.#texts.length === 0 && this.#end === undefined) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
-    }
-    const text = this.#texts.shift()
-    if (text !== undefined) return text
-    if (this.#end?.error !== undefined) throw this.#end.error
-    return undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    const why = limit.signal.aborted ? 'no answer' : (error as Error).message
+    throw new RefusedError(`open stream: ${why}`, { cause: error })
+  } finally {
+    limit.done()
   }
 }
+
+function received(socket: WebSocketStream) {
+  return socket.receive().catch((error) => {
+    throw new Error(`read stream: ${error.message}`, { cause: error })
+  })
+}
+
+const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  Buffer.from(buffer, byteOffset, byteLength).toString()

@@ -45,7 +45,7 @@ export function remoteTransport(options: RemoteOptions): Transport {
 
     async *watch(request, signal) {
       const { tls, headers } = secured(options, { accept: request.accept })
-      const url = options.url().replace(/^http/, 'ws') + request.path
+      const url = options.url() + request.path
       try {
         yield* messagesOf({ url, tls, headers, clock: options.clock }, signal)
       } catch (error) {

@@ -6,7 +6,7 @@ import { ADMIN, type TestServer, testServer } from '../../test/support/server.ts
 import { configMaps } from '../api/kinds/core/configmap/row.ts'
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import { ApiError } from '../api/status.ts'
-import { SimClock, SystemClock } from '../lib/clock.ts'
+import { SystemClock } from '../lib/clock.ts'
 import { removeIfAny } from '../lib/files.ts'
 import { linesOf } from '../lib/lines.ts'
 import { SeededRandom } from '../lib/random.ts'
@@ -14,7 +14,6 @@ import { ensureAuthority } from '../pki/authority.ts'
 import { issueCredential } from '../pki/credential.ts'
 import type { Transport, WatchEvent } from './client.ts'
 import { createClient, listAll } from './client-impl.ts'
-import { messagesOf } from './stream.ts'
 import { localTransport } from './transport-local.ts'
 import { type Credentials, remoteTransport } from './transport-remote.ts'
 
@@ -188,25 +187,5 @@ describe('a server that shows a certificate of somebody else', () => {
     await watch.next().catch(() => {})
     await listener.stop(true)
     await server.close()
-  })
-})
-
-describe('a stream whose peer vanished', () => {
-  test('ends with an error when no ping was answered', async () => {
-    // A peer that accepts and then says nothing at all: Bun answers pings by itself, so it is
-    // stood in for by one that never opens.
-    const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-    const simulated = new SimClock()
-    const options = {
-      url: `ws://127.0.0.1:${listener.port}/`,
-      headers: {},
-      clock: simulated,
-      tls: { ca: '' },
-    }
-    const first = messagesOf(options, never).next()
-    const told = first.catch((error) => error)
-    await simulated.advance(31_000)
-    expect(await told).toMatchObject({ name: 'RefusedError', message: 'open stream: no answer' })
-    listener.stop(true)
   })
 })

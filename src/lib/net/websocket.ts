@@ -10,7 +10,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws-real'
 import type { ByteStream } from '../byte-stream.ts'
+import type { Clock } from '../clock.ts'
 import type { MessagePipe } from './mux.ts'
+
+/** What the other side said last; 1006 when it was lost without a word. */
+export type Close = { readonly code: number; readonly reason: string }
 
 export type Message = { readonly text: boolean; readonly data: Uint8Array }
 
@@ -87,16 +91,20 @@ export type ConnectOptions = {
    * nobody between, and a mask of zeros costs nothing.
    */
   encrypted?: boolean
+  /** Of one message; a message of more ends the connection. */
+  messageBytesMax?: number
 }
 
 /** Asks for a WebSocket on `socket`. Rejects with HandshakeError when the other side refuses. */
 export function connectWebSocket(
   socket: Duplex,
-  { authority, path, protocols = [], headers = {}, encrypted = false }: ConnectOptions,
+  options: ConnectOptions,
 ): Promise<WebSocketStream> {
+  const { authority, path, protocols = [], headers = {}, encrypted = false } = options
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(`ws://${authority}${path}`, [...protocols], {
       ...LIMITS,
+      maxPayload: options.messageBytesMax ?? MESSAGE_BYTES_MAX,
       headers,
       createConnection: () => socket as never,
       ...(encrypted ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
@@ -137,16 +145,23 @@ export class WebSocketStream {
   readonly #closed = Promise.withResolvers<void>()
   readonly #writers = new Set<(reason: Error) => void>()
   #closing = false
+  #closedWith: Close | undefined
+  #isHeard = true
 
   constructor(ws: WebSocket) {
     this.#ws = ws
+    ws.on('pong', () => {
+      this.#isHeard = true
+    })
     ws.on('message', (data: Buffer, isBinary) => {
+      this.#isHeard = true
       if (this.#closing) return
       this.#inbox.put({ text: !isBinary, data })
       if (this.#inbox.isFull) ws.pause()
     })
     ws.on('error', (error) => this.#inbox.end(error))
-    ws.on('close', (code) => {
+    ws.on('close', (code, reason) => {
+      this.#closedWith = { code, reason: reason.toString() }
       const isBroken = code === CLOSED_WITHOUT_A_WORD
       this.#inbox.end(isBroken ? new Error('connection ended without a close') : undefined)
       for (const give of this.#writers) give(new Error('connection closed'))
@@ -157,6 +172,30 @@ export class WebSocketStream {
   /** The sub-protocol that both sides agreed on; empty when there is none. */
   get protocol(): string {
     return this.#ws.protocol
+  }
+
+  /** How it was closed, once it is. */
+  get closedWith(): Close | undefined {
+    return this.#closedWith
+  }
+
+  /**
+   * Asks the other side every so often whether it is there, and breaks when nothing came since:
+   * who vanished with his network closes nothing. While we leave unread what comes, an answer
+   * would not be seen either, and nobody is blamed.
+   */
+  endWhenSilent(clock: Clock, everyMs: number): void {
+    const ask = () => {
+      if (!this.#isHeard && !this.#ws.isPaused) {
+        this.abort(new Error('the other side fell silent'))
+        return
+      }
+      this.#isHeard = false
+      if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping()
+      cancel = clock.after(everyMs, ask)
+    }
+    let cancel = clock.after(everyMs, ask)
+    void this.#closed.promise.then(() => cancel())
   }
 
   /** The next message; undefined when the other side has closed. Throws when it breaks. */
