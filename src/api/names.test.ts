@@ -9,6 +9,7 @@ import {
   labelValueFaults,
   portNameFaults,
   qualifiedNameFaults,
+  wildcardSubdomainFaults,
 } from './names.ts'
 
 const LONG = 'a'.repeat(64)
@@ -57,4 +58,12 @@ test('a name of a role is anything that fits into a path', () => {
   expect(isPathSegmentName('system:a B', false)).toEqual([])
   expect(isPathSegmentName('..', false)).toEqual(["may not be '..'"])
   expect(isPathSegmentName('a/b%', false)).toEqual(["may not contain '/'", "may not contain '%'"])
+})
+
+test('a wildcard stands for the first label of a name, and for no other', () => {
+  expect(wildcardSubdomainFaults('*.example.com')).toEqual([])
+  for (const name of ['*', '*.', 'a.*.com', '*.*.com', '*a.com', 'example.com', '*.A']) {
+    expect(wildcardSubdomainFaults(name)).toHaveLength(1)
+  }
+  expect(wildcardSubdomainFaults(`*.${'a.'.repeat(130)}a`)).toHaveLength(1)
 })

@@ -20,6 +20,10 @@ const LABEL_TEXT =
 const SUBDOMAIN_TEXT =
   'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters,' +
   ` '-' or '.', ${ALPHANUMERIC_ENDS}`
+const WILDCARD_TEXT =
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which" +
+  " must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric" +
+  ' character'
 const SIGNS = "'-', '_' or '.'"
 const QUALIFIED_TEXT = `must consist of alphanumeric characters, ${SIGNS}, ${ALPHANUMERIC_ENDS}`
 const LABEL_VALUE_TEXT =
@@ -50,6 +54,13 @@ export function dnsLabelFaults(value: string): Faults {
 /** RFC 1123 subdomain: example.com. */
 export function dnsSubdomainFaults(value: string): Faults {
   return subdomainFaults(value, 'characters')
+}
+
+/** For hosts of Ingresses: *.example.com. */
+export function wildcardSubdomainFaults(value: string): Faults {
+  const faults = tooLong(value, SUBDOMAIN_MAX, 'characters')
+  if (value.startsWith('*.') && isSubdomain(value.slice(2))) return faults
+  return [...faults, patternFault(WILDCARD_TEXT, `\\*\\.${SUBDOMAIN}`, '*.example.com')]
 }
 
 /** Keys of labels and annotations, finalizers, taints: example.com/my-name. */

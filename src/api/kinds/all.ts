@@ -30,8 +30,12 @@ import { services } from './core/service/row.ts'
 import { serviceAccounts } from './core/serviceaccount/row.ts'
 import { endpointSlices } from './discovery/endpointslice/row.ts'
 import { events, groupEvents } from './events/event/row.ts'
+import { ingresses } from './networking/ingress/row.ts'
+import { ingressClasses } from './networking/ingressclass/row.ts'
 import { ipAddresses } from './networking/ipaddress/row.ts'
+import { networkPolicies } from './networking/networkpolicy/row.ts'
 import { serviceCidrs } from './networking/servicecidr/row.ts'
+import { runtimeClasses } from './node/runtimeclass/row.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac/rbac.ts'
 import { priorityClasses } from './scheduling/priorityclass/row.ts'
 
@@ -42,6 +46,6 @@ export const builtInRows: readonly AnyRow[] = [
   ...[selfSubjectReviews, tokenReviews],
   ...[localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews],
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],
-  ...[ipAddresses, serviceCidrs],
+  ...[ingresses, ingressClasses, ipAddresses, networkPolicies, serviceCidrs, runtimeClasses],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
 ]

@@ -65,6 +65,11 @@ function specWarnings(at: string, spec: PodSpec, metadata: ObjectMeta): string[]
   ]
 }
 
+/** What to say of a label of nodes that has had its day. */
+export function nodeLabelWarning(key: string): string | undefined {
+  return own(OLD_NODE_LABELS, key)
+}
+
 const OLD_NODE_LABELS: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
@@ -87,11 +92,10 @@ function nodeLabelWarnings(at: string, { nodeSelector, affinity, ...spec }: PodS
   const terms = affinity?.nodeAffinity?.[required]?.nodeSelectorTerms ?? []
   const wishes = affinity?.nodeAffinity?.[preferred] ?? []
   return [
-    ...Object.keys(nodeSelector ?? {}).flatMap((key) =>
-      Object.hasOwn(OLD_NODE_LABELS, key)
-        ? [`${at}spec.nodeSelector[${key}]: ${OLD_NODE_LABELS[key]}`]
-        : [],
-    ),
+    ...Object.keys(nodeSelector ?? {}).flatMap((key) => {
+      const warning = nodeLabelWarning(key)
+      return warning === undefined ? [] : [`${at}spec.nodeSelector[${key}]: ${warning}`]
+    }),
     ...terms.flatMap((term, index) =>
       termWarnings(`${path}.${required}.nodeSelectorTerms[${index}]`, term, false),
     ),

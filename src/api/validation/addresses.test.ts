@@ -59,3 +59,16 @@ test('the family of an address', () => {
   expect(familyOf('fd00::1')).toBe(6)
   expect(familyOf('x')).toBeUndefined()
 })
+
+test('ranges that were taken long ago are warned of in each way that they are odd', () => {
+  const odd = (text: string) => cidrWarnings('a', text).map((warning) => warning.slice(3))
+  const non = (text: string, better: string) =>
+    `non-standard CIDR value "${text}" is invalid: use "${better}"`
+  const ambiguous = (text: string, wide: string, single: string) =>
+    `CIDR value "${text}" is ambiguous in this context (should be "${wide}" or "${single}"?)`
+  expect(odd('010.0.0.0/8')).toEqual([non('010.0.0.0/8', '10.0.0.0/8')])
+  expect(odd('10.0.0.0/08')).toEqual([non('10.0.0.0/08', '10.0.0.0/8')])
+  expect(odd('10.0.0.1/8')).toEqual([ambiguous('10.0.0.1/8', '10.0.0.0/8', '10.0.0.1/32')])
+  expect(odd('fd00::1/64')).toEqual([ambiguous('fd00::1/64', 'fd00::/64', 'fd00::1/128')])
+  expect(odd('x')).toEqual([])
+})

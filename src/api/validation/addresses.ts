@@ -1,7 +1,15 @@
 // Addresses and ranges in fields that were once read loosely, as strictly as 1.36 takes them
 // (apimachinery/pkg/util/validation/ip.go, gate StrictIPCIDRValidation).
 
-import { formatCidr, formatIp, isMapped, parseCidr, parseIp, unmapped } from '../../lib/ip.ts'
+import {
+  type Cidr,
+  formatCidr,
+  formatIp,
+  isMapped,
+  parseCidr,
+  parseIp,
+  unmapped,
+} from '../../lib/ip.ts'
 import type { Faults } from './faults.ts'
 
 const NO_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
@@ -26,9 +34,9 @@ export function checkIp(
 export function checkCidr(faults: Faults, at: string, text: string, old: readonly string[] = []) {
   if (old.includes(text)) return
   const [address = '', bits = ''] = text.split('/')
-  const sloppy = parseCidr(`${withoutLeadingZeros(address)}/${bits.replace(/^0+(?=\d)/, '')}`)
+  const sloppy = parseCidrLoosely(text)
   const ip = parseIp(address)
-  if (sloppy === undefined || text.split('/').length !== 2) faults.invalid(at, text, NO_CIDR)
+  if (sloppy === undefined) faults.invalid(at, text, NO_CIDR)
   else if (ip === undefined || /^0\d/.test(bits)) {
     faults.invalid(at, text, 'must not have leading 0s in IP or prefix length')
   } else if (isMapped(ip)) {
@@ -36,6 +44,13 @@ export function checkCidr(faults: Faults, at: string, text: string, old: readonl
   } else if (sloppy.base !== ip.value) {
     faults.invalid(at, text, 'must not have bits set beyond the prefix length')
   }
+}
+
+/** With zeros in front of numbers too, as such ranges were once taken. */
+export function parseCidrLoosely(text: string): Cidr | undefined {
+  const [address = '', bits = '', ...rest] = text.split('/')
+  if (rest.length > 0) return undefined
+  return parseCidr(`${withoutLeadingZeros(address)}/${bits.replace(/^0+(?=\d)/, '')}`)
 }
 
 /** What can be neither reached nor given to a service; also for external addresses. */
@@ -78,9 +93,21 @@ export function ipWarnings(at: string, text: string): string[] {
 }
 
 export function cidrWarnings(at: string, text: string): string[] {
-  const cidr = parseCidr(text)
-  if (cidr === undefined || cidr.family === 4 || formatCidr(cidr) === text) return []
+  const cidr = parseCidrLoosely(text)
+  if (cidr === undefined) return []
   const better = formatCidr(cidr)
+  const [address = '', bits = ''] = text.split('/')
+  const ip = parseIp(withoutLeadingZeros(address))!
+  const warnings: string[] = []
+  if (ip.value !== cidr.base) {
+    const single = `${formatIp(unmapped(ip))}/${ip.family === 4 ? 32 : 128}`
+    const choice = `should be "${better}" or "${single}"?`
+    warnings.push(`${at}: CIDR value "${text}" is ambiguous in this context (${choice})`)
+  }
+  if (parseIp(address) === undefined || /^0\d/.test(bits) || isMapped(ip)) {
+    warnings.push(`${at}: non-standard CIDR value "${text}" is invalid: use "${better}"`)
+  }
+  if (warnings.length > 0 || ip.family === 4 || better === text) return warnings
   return [`${at}: IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${better}")`]
 }
 

@@ -7,6 +7,7 @@ import { SimClock } from '../../lib/clock.ts'
 import { SeededRandom } from '../../lib/random.ts'
 import type { ResourceRequest } from '../server.ts'
 import type { KindCache } from '../storage/reader.ts'
+import { newestDefault } from './builtin/default-ingress-class.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
 import { defaultTolerations } from './builtin/pod-tolerations.ts'
 import { podTopologyLabels } from './builtin/pod-topology-labels.ts'
@@ -277,5 +278,23 @@ describe('PodTopologyLabels', () => {
     expect(bare.metadata.labels).toEqual(unknown.metadata.labels)
     const pod = await admitted(plugin, aPod({ nodeName: 'n' }))
     expect(pod.metadata.labels).toEqual(zone)
+  })
+})
+
+describe('DefaultIngressClass', () => {
+  const aClass = (name: string, creationTimestamp: string, isDefault = 'true') => ({
+    metadata: {
+      name,
+      creationTimestamp,
+      annotations: { 'ingressclass.kubernetes.io/is-default-class': isDefault },
+    },
+    spec: { controller: 'a.b/c' },
+  })
+
+  test('takes the newest of several defaults, and of those of one moment the first by name', () => {
+    const [old, young] = ['2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z']
+    expect(newestDefault([aClass('a', old), aClass('b', young)])).toBe('b')
+    expect(newestDefault([aClass('b', young), aClass('a', young), aClass('c', old)])).toBe('a')
+    expect(newestDefault([aClass('a', old, 'false')])).toBeUndefined()
   })
 })

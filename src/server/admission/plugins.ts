@@ -4,12 +4,16 @@ import { namespaces } from '../../api/kinds/core/namespace/row.ts'
 import { nodes } from '../../api/kinds/core/node/row.ts'
 import { pods } from '../../api/kinds/core/pod/row.ts'
 import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
+import { ingressClasses } from '../../api/kinds/networking/ingressclass/row.ts'
+import { runtimeClasses } from '../../api/kinds/node/runtimeclass/row.ts'
 import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
 import type {
+  IngressClass,
   Namespace,
   Node,
   Pod,
   PriorityClass,
+  RuntimeClass,
   ServiceAccount,
 } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -23,6 +27,7 @@ import { KindCache } from '../storage/reader.ts'
 import { certificateApproval, certificateSigning } from './builtin/certificate-signers.ts'
 import { certificateSubject } from './builtin/certificate-subject.ts'
 import { declaredFeatures } from './builtin/declared-features.ts'
+import { defaultIngressClass } from './builtin/default-ingress-class.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
 import { nodeKey } from './builtin/node-key.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
@@ -57,11 +62,13 @@ export function admissionPlugins(deps: PluginDeps): {
   const spaces = new KindCache<Namespace>(namespaces, store)
   const accounts = new KindCache<ServiceAccount>(serviceAccounts, store)
   const classes = new KindCache<PriorityClass>(priorityClasses, store)
+  const runtimes = new KindCache<RuntimeClass>(runtimeClasses, store)
+  const ingress = new KindCache<IngressClass>(ingressClasses, store)
   // Pods are many and only nodes' own writes need them: read from the store, never kept.
   const podReader = new KindCache<Pod>(pods, store)
   const nodeReader = new KindCache<Node>(nodes, store)
   return {
-    followers: [spaces, accounts, classes],
+    followers: [spaces, accounts, classes, runtimes, ingress],
     plugins: [
       namespaceLifecycle(spaces),
       serviceAccount({ accounts, clock, random }),
@@ -70,10 +77,11 @@ export function admissionPlugins(deps: PluginDeps): {
       podSecurity({ store, clock, log, settings: settings.podSecurity ?? DEFAULT_SETTINGS }),
       priority(classes),
       defaultTolerations,
-      runtimeClass,
+      runtimeClass(runtimes),
       certificateApproval(mayDo),
       certificateSigning(mayDo),
       certificateSubject,
+      defaultIngressClass(ingress),
       podTopologyLabels(nodeReader),
       declaredFeatures(nodeReader),
       podResize(nodeReader),

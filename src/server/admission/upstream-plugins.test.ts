@@ -49,7 +49,6 @@ const WAITS_FOR_KIND: Record<string, readonly string[]> = {
   StorageObjectInUseProtection: ['PersistentVolumeClaim', 'PersistentVolume'],
   PersistentVolumeClaimResize: ['PersistentVolumeClaim'],
   ClusterTrustBundleAttest: ['ClusterTrustBundle'],
-  DefaultIngressClass: ['Ingress', 'IngressClass'],
   MutatingAdmissionPolicy: ['MutatingAdmissionPolicy'],
   MutatingAdmissionWebhook: ['MutatingWebhookConfiguration'],
   ValidatingAdmissionPolicy: ['ValidatingAdmissionPolicy'],
