@@ -27,6 +27,7 @@ import { taintEvictionController } from './nodes/taint-eviction.ts'
 import { deploymentController } from './workloads/deployment.ts'
 import { replicaSetController } from './workloads/replicaset.ts'
 import { replicationControllerController } from './workloads/replicationcontroller.ts'
+import { claimsAmong, statefulSetController } from './workloads/statefulset/statefulset.ts'
 
 export type ControllersDeps = ControllerDeps & {
   /** The kinds that are served, for those who treat all alike. */
@@ -62,6 +63,7 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     replicaSetController,
     replicationControllerController,
     deploymentController,
+    statefulSetController(claimsAmong(kinds.rows())),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController,

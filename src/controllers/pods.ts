@@ -44,3 +44,15 @@ export function availableInMs(
   if (sinceMs === undefined) return undefined
   return Math.max(0, sinceMs + minReadySeconds * 1000 - nowMs)
 }
+
+/** When the next of the ready pods counts as available; undefined when none is on its way. */
+export function nextAvailableInMs(
+  pods: readonly Pod[],
+  minReadySeconds: number,
+  nowMs: number,
+): number | undefined {
+  const waits = pods
+    .map((pod) => availableInMs(pod, minReadySeconds, nowMs))
+    .filter((ms): ms is number => ms !== undefined && ms > 0)
+  return waits.length === 0 ? undefined : Math.min(...waits)
+}

@@ -7,7 +7,7 @@ import { keyOf } from '../../api/object.ts'
 import type { Endpoints, Service } from '../../api/schema/generated/types.ts'
 import { type Controller, defineController, type Kit, watching } from '../../kit/controller.ts'
 import { hasLabels } from '../../kit/labels.ts'
-import { isNamespaceTerminating } from '../workloads/pod-group.ts'
+import { isNamespaceTerminating } from '../failures.ts'
 import {
   HEADLESS,
   hasAddress,

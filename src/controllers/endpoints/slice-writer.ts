@@ -4,7 +4,7 @@ import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
 import type { EndpointSlice } from '../../api/schema/generated/types.ts'
 import type { Kit } from '../../kit/controller.ts'
 import type { About } from '../../kit/events.ts'
-import { isNamespaceTerminating } from '../workloads/pod-group.ts'
+import { isNamespaceTerminating } from '../failures.ts'
 import { TRIGGER_TIME } from './service-pods.ts'
 import type { SlicePlan } from './slice-plan.ts'
 

@@ -5,7 +5,7 @@ import { namespaces } from '../../api/kinds/core/namespace/row.ts'
 import type { ConfigMap, Namespace } from '../../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../../api/status.ts'
 import { type Controller, defineController, watching } from '../../kit/controller.ts'
-import { isNamespaceTerminating } from '../workloads/pod-group.ts'
+import { isNamespaceTerminating } from '../failures.ts'
 
 const NAME = 'kube-root-ca.crt'
 const DESCRIPTION = 'kubernetes.io/description'

@@ -5,7 +5,7 @@ import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
 import type { Namespace } from '../../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../../api/status.ts'
 import { defineController, watching } from '../../kit/controller.ts'
-import { isNamespaceTerminating } from '../workloads/pod-group.ts'
+import { isNamespaceTerminating } from '../failures.ts'
 
 const NAME = 'default'
 

@@ -40,6 +40,18 @@ export function ownerReference(row: AnyRow, owner: KubeObject) {
   }
 }
 
+/** Its own objects of a kind, and those of its namespace that nobody controls. */
+export function candidatesOf<O extends KubeObject>(
+  row: ResourceRow<O>,
+  owner: KubeObject,
+  { list }: Pick<Kit, 'list'>,
+): O[] {
+  const orphans = list(row)
+    .inNamespace(owner.metadata.namespace ?? '')
+    .filter((object) => controllerOf(object) === undefined)
+  return [...list(row).ownedBy(owner), ...orphans]
+}
+
 type Both<P extends KubeObject, O extends KubeObject> = {
   ownerRow: ResourceRow<P>
   owner: P

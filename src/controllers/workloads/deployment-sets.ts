@@ -2,11 +2,12 @@
 // annotations say. Names and limits from upstream's pkg/controller/deployment/util.
 
 import { deployments } from '../../api/kinds/apps/deployment/row.ts'
-import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/schema/generated/types.ts'
+import type { Deployment, ReplicaSet } from '../../api/schema/generated/types.ts'
 import { own } from '../../lib/own.ts'
 import { ownerReference } from './claims.ts'
+import { scaled } from './percent.ts'
+import { HASH_LABEL, templateHash, templateText } from './template-hash.ts'
 
-const HASH_LABEL = 'pod-template-hash'
 export const REVISION = 'deployment.kubernetes.io/revision'
 const HISTORY = 'deployment.kubernetes.io/revision-history'
 const DESIRED = 'deployment.kubernetes.io/desired-replicas'
@@ -19,8 +20,6 @@ const NOT_COPIED: readonly string[] = [
 ]
 const HISTORY_CHARS_MAX = 2000
 const NAME_CHARS_MAX = 253
-/** The letters of generated names, so that a hash is never a word. */
-const LETTERS = 'bcdfghjklmnpqrstvwxz2456789'
 
 export type Annotations = Record<string, string>
 
@@ -45,29 +44,6 @@ export function sortSets(deployment: Deployment, sets: readonly ReplicaSet[]) {
 
 export function isSameTemplate(deployment: Deployment, rs: ReplicaSet): boolean {
   return templateText(deployment.spec.template) === templateText(rs.spec.template)
-}
-
-/** The template as text, the same for equal ones. The hash label is ours and says nothing. */
-function templateText(template: PodTemplateSpec | undefined): string {
-  const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {}
-  return sortedJson({ ...template, metadata: { ...template?.metadata, labels } })
-}
-
-function sortedJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part) => {
-    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part ?? undefined
-    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  })
-}
-
-/** FNV-1a over the template and the count of collisions, in safe letters. */
-export function templateHash(template: PodTemplateSpec | undefined, collisionCount = 0): string {
-  let hash = 0x811c9dc5
-  const text = templateText(template) + (collisionCount === 0 ? '' : String(collisionCount))
-  for (const byte of new TextEncoder().encode(text)) {
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  }
-  return [...String(hash)].map((digit) => LETTERS[digit.charCodeAt(0) % LETTERS.length]).join('')
 }
 
 /** The new ReplicaSet as it is to be created, with `replicas` pods. */
@@ -177,9 +153,4 @@ export function maxUnavailable(deployment: Deployment): number {
   const count = scaled(maxUnavailable, replicas, Math.floor)
   if (count === 0 && maxSurge(deployment) === 0) return 1
   return Math.min(count, replicas)
-}
-
-function scaled(value: number | string, of: number, round: (x: number) => number): number {
-  if (typeof value === 'number') return value
-  return round((Number.parseInt(value, 10) * of) / 100)
 }

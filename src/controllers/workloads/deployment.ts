@@ -10,12 +10,12 @@ import type { Deployment, DeploymentStatus, ReplicaSet } from '../../api/schema/
 import { isAlreadyExists } from '../../api/status.ts'
 import { defineController, type Kit, watching } from '../../kit/controller.ts'
 import { isEmptySelector, matchesSelector } from '../../kit/labels.ts'
+import { isNamespaceTerminating } from '../failures.ts'
 import { isFinished } from '../pods.ts'
-import { performClaims, planClaims } from './claims.ts'
+import { candidatesOf, performClaims, planClaims } from './claims.ts'
 import { type DeploymentStep, planDeployment } from './deployment-plan.ts'
 import { isSameTemplate, REVISION, replicasOf, sortSets } from './deployment-sets.ts'
 import { type News, nextCheckInMs, planDeploymentStatus } from './deployment-status.ts'
-import { isNamespaceTerminating } from './pod-group.ts'
 
 export const deploymentController = defineController<Deployment>({
   name: 'deployment-controller',
@@ -66,11 +66,7 @@ async function claimSets(
   kit: Kit,
   signal: AbortSignal,
 ): Promise<ReplicaSet[]> {
-  const orphans = kit
-    .list(replicaSets)
-    .inNamespace(deployment.metadata.namespace ?? '')
-    .filter((rs) => controllerOf(rs) === undefined)
-  const candidates = [...kit.list(replicaSets).ownedBy(deployment), ...orphans]
+  const candidates = candidatesOf(replicaSets, deployment, kit)
   const matches = (rs: ReplicaSet) => matchesSelector(rs, deployment.spec.selector)
   const claims = planClaims(deployment, candidates, matches)
   const parties = { ownerRow: deployments, owner: deployment, row: replicaSets }

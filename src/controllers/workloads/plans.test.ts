@@ -6,9 +6,10 @@ import { conditionOf } from '../conditions.ts'
 import { planClaims } from './claims.ts'
 import { cheapestPods } from './deletion-order.ts'
 import { type DeploymentStep, planDeployment } from './deployment-plan.ts'
-import { maxSurge, maxUnavailable, newSetAnnotations, templateHash } from './deployment-sets.ts'
+import { maxSurge, maxUnavailable, newSetAnnotations } from './deployment-sets.ts'
 import { planDeploymentStatus } from './deployment-status.ts'
 import { BURST_MAX, planReplicas } from './pod-group.ts'
+import { templateHash } from './template-hash.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 1)
 

@@ -13,14 +13,15 @@ import type {
   ReplicaSetStatus,
   ReplicationControllerStatus,
 } from '../../api/schema/generated/types.ts'
-import { ApiError } from '../../api/status.ts'
 import { type Controller, defineController, type Kit, watching } from '../../kit/controller.ts'
 import type { About } from '../../kit/events.ts'
 import { hasLabels } from '../../kit/labels.ts'
 import { conditionOf, nonZero, withCondition, withoutCondition } from '../conditions.ts'
-import { availableInMs, isActive, isReady, isTerminating } from '../pods.ts'
-import { ownerReference, performClaims, planClaims } from './claims.ts'
+import { messageOf } from '../failures.ts'
+import { availableInMs, isActive, isReady, isTerminating, nextAvailableInMs } from '../pods.ts'
+import { candidatesOf, performClaims, planClaims } from './claims.ts'
 import { cheapestPods } from './deletion-order.ts'
+import { draftPod, type Failure, performPods } from './pod-writes.ts'
 import { planReplacement, type Replacement } from './replacement.ts'
 
 /** One pass starts or removes at most this many pods; the next pass continues. */
@@ -76,7 +77,7 @@ export function podGroupController<O extends Group>(kind: PodGroupKind<O>): Cont
 
     async reconcile(group, kit, signal) {
       const nowMs = kit.clock.nowMs()
-      const candidates = candidatesOf(group, kit)
+      const candidates = candidatesOf(pods, group, kit)
       const matches = (pod: Pod) => kind.selects(group, pod)
       const claims = planClaims(group, candidates.filter(isActive), matches)
       const parties = { ownerRow: row, owner: group, row: pods }
@@ -90,7 +91,7 @@ export function podGroupController<O extends Group>(kind: PodGroupKind<O>): Cont
       const isWaiting = !isGoing && wanted.create > 0 && replacement.waitMs > 0
       const plan = isWaiting ? { ...wanted, create: 0 } : wanted
       if (isWaiting) tellWaiting({ row, object: group }, replacement, told, kit)
-      const failure = isGoing ? undefined : await performReplicas(kind, group, plan, kit, signal)
+      const failure = isGoing ? undefined : await perform(kind, group, plan, kit, signal)
 
       const status = planStatus(kind, group, { active, terminating, failure, nowMs })
       await kit.writer.putStatus(row, group, status as NonNullable<O['status']>, signal)
@@ -124,103 +125,16 @@ function tellWaiting(
   events.warning(about, 'ReplacementBackOff', message)
 }
 
-/** Its own pods, and those of its namespace that nobody controls. */
-function candidatesOf(group: KubeObject, { list }: Kit): Pod[] {
-  const orphans = list(pods)
-    .inNamespace(group.metadata.namespace ?? '')
-    .filter((pod) => !pod.metadata.ownerReferences?.some(({ controller }) => controller))
-  return [...list(pods).ownedBy(group), ...orphans]
-}
-
-export type Failure = { reason: 'FailedCreate' | 'FailedDelete'; error: unknown }
-
-/** Starts and removes pods. A failure is returned, because the status must tell of it first. */
-async function performReplicas<O extends Group>(
-  kind: PodGroupKind<O>,
-  group: O,
-  plan: ReplicaPlan,
+function perform<O extends Group>(
+  { row, template }: PodGroupKind<O>,
+  object: O,
+  { create, remove }: ReplicaPlan,
   kit: Kit,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
-  const draft = podFrom(kind, group)
-  for (let done = 0, batch = 1; done < plan.create; done += batch, batch *= 2) {
-    // Batches that double: the first "quota exceeded" stops us, instead of five hundred of them.
-    const size = Math.min(batch, plan.create - done)
-    const tries = Array.from({ length: size }, () => createPod(kind, group, draft, kit, signal))
-    const error = firstFailure(await Promise.allSettled(tries))
-    if (error !== undefined) return { reason: 'FailedCreate', error }
-  }
-  const removals = plan.remove.map((pod) => removePod(kind, group, pod, kit, signal))
-  const error = firstFailure(await Promise.allSettled(removals))
-  return error === undefined ? undefined : { reason: 'FailedDelete', error }
-}
-
-function firstFailure(results: readonly PromiseSettledResult<void>[]): unknown {
-  return results.find((result) => result.status === 'rejected')?.reason
-}
-
-async function createPod<O extends Group>(
-  { row }: PodGroupKind<O>,
-  object: O,
-  draft: Pod,
-  { writer, events }: Kit,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const pod = await writer.create(pods, draft, signal)
-    events.normal({ row, object }, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
-  } catch (error) {
-    // In a namespace that is going, nothing can be made and nothing needs to be said.
-    if (signal.aborted || isNamespaceTerminating(error)) return
-    events.warning({ row, object }, 'FailedCreate', `Error creating: ${messageOf(error)}`)
-    throw error
-  }
-}
-
-async function removePod<O extends Group>(
-  { row }: PodGroupKind<O>,
-  object: O,
-  pod: Pod,
-  { writer, events }: Kit,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await writer.remove(pods, pod, {}, signal)
-    events.normal({ row, object }, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
-  } catch (error) {
-    events.warning({ row, object }, 'FailedDelete', `Error deleting: ${messageOf(error)}`)
-    throw new Error(`unable to delete pods: ${messageOf(error)}`)
-  }
-}
-
-export function isNamespaceTerminating(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return false
-  return error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') ?? false
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-function podFrom<O extends Group>(kind: PodGroupKind<O>, group: O): Pod {
-  const { metadata = {}, spec } = kind.template(group) ?? {}
-  const { labels, annotations, finalizers } = metadata
-  return {
-    metadata: {
-      generateName: podPrefix(group.metadata.name ?? ''),
-      namespace: group.metadata.namespace ?? '',
-      ...(labels ? { labels } : {}),
-      ...(annotations ? { annotations } : {}),
-      ...(finalizers ? { finalizers } : {}),
-      ownerReferences: [ownerReference(kind.row, group)],
-    },
-    spec: spec ?? { containers: [] },
-  }
-}
-
-/** A name may be longer than a prefix with a dash may be; upstream then leaves the dash out. */
-function podPrefix(name: string): string {
-  return name.length < 253 ? `${name}-` : name
+  const draft = draftPod({ row, object }, template(object))
+  const drafts = Array.from({ length: create }, () => draft)
+  return performPods({ row, object }, { create: drafts, remove }, kit, signal)
 }
 
 type Observed = {
@@ -263,16 +177,4 @@ function planConditions(
   if (conditionOf(old, type) !== undefined) return old
   const message = messageOf(failure.error)
   return withCondition(old, { type, status: 'True', reason: failure.reason, message }, nowMs)
-}
-
-/** When the next of the ready pods counts as available; undefined when none is on its way. */
-function nextAvailableInMs(
-  active: readonly Pod[],
-  minReadySeconds: number,
-  nowMs: number,
-): number | undefined {
-  const waits = active
-    .map((pod) => availableInMs(pod, minReadySeconds, nowMs))
-    .filter((ms): ms is number => ms !== undefined && ms > 0)
-  return waits.length === 0 ? undefined : Math.min(...waits)
 }
