@@ -55,6 +55,7 @@ const ORDER: Record<string, readonly string[]> = {
   network: ['', 'pods', 'services'],
   controllers: [
     'conditions.ts',
+    'failures.ts',
     'pods.ts',
     'workloads',
     'endpoints',
