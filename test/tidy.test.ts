@@ -35,7 +35,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 // comes earlier, never the other way. The last entry, '', is all that is not named.
 const ORDER: Record<string, readonly string[]> = {
   lib: ['', 'net', 'linux'],
-  api: ['schema', '', 'codec', 'patch', 'validation', 'table', 'node', 'pod', 'workload', 'kinds'],
+  api: [
+    'schema',
+    '',
+    'codec',
+    'patch',
+    'validation',
+    'table',
+    'node',
+    'volume',
+    'pod',
+    'workload',
+    'kinds',
+  ],
   server: [
     ...['contract.ts', 'request/query.ts', 'transport/call.ts', 'storage', 'response/yaml.ts'],
     ...['request', 'response'],

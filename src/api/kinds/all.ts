@@ -22,6 +22,8 @@ import { configMaps } from './core/configmap/row.ts'
 import { endpoints } from './core/endpoints/row.ts'
 import { namespaces } from './core/namespace/row.ts'
 import { nodes } from './core/node/row.ts'
+import { persistentVolumes } from './core/persistentvolume/row.ts'
+import { persistentVolumeClaims } from './core/persistentvolumeclaim/row.ts'
 import { pods } from './core/pod/row.ts'
 import { podTemplates } from './core/podtemplate/row.ts'
 import { replicationControllers } from './core/replicationcontroller/row.ts'
@@ -38,9 +40,16 @@ import { serviceCidrs } from './networking/servicecidr/row.ts'
 import { runtimeClasses } from './node/runtimeclass/row.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac/rbac.ts'
 import { priorityClasses } from './scheduling/priorityclass/row.ts'
+import { csiDrivers } from './storage/csidriver/row.ts'
+import { csiNodes } from './storage/csinode/row.ts'
+import { csiStorageCapacities } from './storage/csistoragecapacity/row.ts'
+import { storageClasses } from './storage/storageclass/row.ts'
+import { volumeAttachments } from './storage/volumeattachment/row.ts'
+import { volumeAttributesClasses } from './storage/volumeattributesclass/row.ts'
 
 export const builtInRows: readonly AnyRow[] = [
   ...[bindings, componentStatuses, configMaps, endpoints, events, namespaces, nodes, pods],
+  ...[persistentVolumeClaims, persistentVolumes],
   ...[podTemplates, replicationControllers, secrets, serviceAccounts, services],
   ...[controllerRevisions, daemonSets, deployments, replicaSets, statefulSets],
   ...[selfSubjectReviews, tokenReviews],
@@ -48,4 +57,6 @@ export const builtInRows: readonly AnyRow[] = [
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],
   ...[ingresses, ingressClasses, ipAddresses, networkPolicies, serviceCidrs, runtimeClasses],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
+  ...[csiDrivers, csiNodes, csiStorageCapacities],
+  ...[storageClasses, volumeAttachments, volumeAttributesClasses],
 ]

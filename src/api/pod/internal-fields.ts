@@ -13,6 +13,7 @@ AzureDiskVolumeSource DiskName:s DataDiskURI=diskURI:s CachingMode:* FSType=fsTy
 AzureFileVolumeSource SecretName:s ShareName:s ReadOnly:b
 CSIVolumeSource Driver:s ReadOnly:* FSType=fsType:* VolumeAttributes:{s}
   NodePublishSecretRef:*LocalObjectReference
+CSINodeDriver Name:s NodeID=nodeID:s TopologyKeys:[s] Allocatable:*VolumeNodeResources
 Capabilities Add:[s] Drop:[s]
 CephFSVolumeSource Monitors:[s] Path:s User:s SecretFile:s SecretRef:*LocalObjectReference
   ReadOnly:b
@@ -167,9 +168,12 @@ TopologySpreadConstraint MaxSkew:i TopologyKey:s WhenUnsatisfiable:s LabelSelect
 TypedLocalObjectReference APIGroup=apiGroup:* Kind:s Name:s
 TypedObjectReference APIGroup=apiGroup:* Kind:s Name:s Namespace:*
 Volume Name:s ...VolumeSource
+VolumeAttachmentSource PersistentVolumeName:* InlineVolumeSpec:*PersistentVolumeSpec
+VolumeAttachmentSpec Attacher:s Source:VolumeAttachmentSource NodeName:s
 VolumeDevice Name:s DevicePath:s
 VolumeMount Name:s ReadOnly:b RecursiveReadOnly:* MountPath:s SubPath:s MountPropagation:*
   SubPathExpr:s
+VolumeNodeResources Count:*
 VolumeProjection Secret:*SecretProjection DownwardAPI:*DownwardAPIProjection
   ConfigMap:*ConfigMapProjection ServiceAccountToken:*ServiceAccountTokenProjection
   ClusterTrustBundle:*ClusterTrustBundleProjection PodCertificate:*PodCertificateProjection
@@ -188,6 +192,46 @@ VolumeSource HostPath:*HostPathVolumeSource EmptyDir:*EmptyDirVolumeSource
   Projected:*ProjectedVolumeSource PortworxVolume:*PortworxVolumeSource
   ScaleIO:*ScaleIOVolumeSource StorageOS=storageos:*StorageOSVolumeSource CSI=csi:*CSIVolumeSource
   Ephemeral:*EphemeralVolumeSource Image:*ImageVolumeSource
+AzureFilePersistentVolumeSource SecretName:s ShareName:s ReadOnly:b SecretNamespace:*
+CSIPersistentVolumeSource Driver:s VolumeHandle:s ReadOnly:b FSType=fsType:s VolumeAttributes:{s}
+  ControllerPublishSecretRef:*SecretReference NodeStageSecretRef:*SecretReference
+  NodePublishSecretRef:*SecretReference ControllerExpandSecretRef:*SecretReference
+  NodeExpandSecretRef:*SecretReference
+CephFSPersistentVolumeSource Monitors:[s] Path:s User:s SecretFile:s SecretRef:*SecretReference
+  ReadOnly:b
+CinderPersistentVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b SecretRef:*SecretReference
+FlexPersistentVolumeSource Driver:s FSType=fsType:s SecretRef:*SecretReference ReadOnly:b
+  Options:{s}
+GlusterfsPersistentVolumeSource EndpointsName=endpoints:s Path:s ReadOnly:b EndpointsNamespace:*
+ISCSIPersistentVolumeSource TargetPortal:s IQN=iqn:s Lun:i ISCSIInterface=iscsiInterface:s
+  FSType=fsType:s ReadOnly:b Portals:[s] DiscoveryCHAPAuth=chapAuthDiscovery:b
+  SessionCHAPAuth=chapAuthSession:b SecretRef:*SecretReference InitiatorName:*
+LocalVolumeSource Path:s FSType=fsType:*
+ObjectReference Kind:s Namespace:s Name:s UID=uid:s APIVersion=apiVersion:s ResourceVersion:s
+  FieldPath:s
+PersistentVolumeSource GCEPersistentDisk=gcePersistentDisk:*GCEPersistentDiskVolumeSource
+  AWSElasticBlockStore=awsElasticBlockStore:*AWSElasticBlockStoreVolumeSource
+  HostPath:*HostPathVolumeSource Glusterfs:*GlusterfsPersistentVolumeSource NFS=nfs:*NFSVolumeSource
+  RBD=rbd:*RBDPersistentVolumeSource Quobyte:*QuobyteVolumeSource
+  ISCSI=iscsi:*ISCSIPersistentVolumeSource FlexVolume:*FlexPersistentVolumeSource
+  Cinder:*CinderPersistentVolumeSource CephFS=cephfs:*CephFSPersistentVolumeSource
+  FC=fc:*FCVolumeSource Flocker:*FlockerVolumeSource AzureFile:*AzureFilePersistentVolumeSource
+  VsphereVolume:*VsphereVirtualDiskVolumeSource AzureDisk:*AzureDiskVolumeSource
+  PhotonPersistentDisk:*PhotonPersistentDiskVolumeSource PortworxVolume:*PortworxVolumeSource
+  ScaleIO:*ScaleIOPersistentVolumeSource Local:*LocalVolumeSource
+  StorageOS=storageos:*StorageOSPersistentVolumeSource CSI=csi:*CSIPersistentVolumeSource
+RBDPersistentVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPool=pool:s
+  RadosUser=user:s Keyring:s SecretRef:*SecretReference ReadOnly:b
+ScaleIOPersistentVolumeSource Gateway:s System:s SecretRef:*SecretReference
+  SSLEnabled=sslEnabled:b ProtectionDomain:s StoragePool:s StorageMode:s VolumeName:s
+  FSType=fsType:s ReadOnly:b
+SecretReference Name:s Namespace:s
+StorageOSPersistentVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
+  SecretRef:*ObjectReference
+PersistentVolumeSpec Capacity:{q} ...PersistentVolumeSource AccessModes:[s]
+  ClaimRef:*ObjectReference PersistentVolumeReclaimPolicy:s StorageClassName:s MountOptions:[s]
+  VolumeMode:* NodeAffinity:*VolumeNodeAffinity VolumeAttributesClassName:*
+VolumeNodeAffinity Required:*NodeSelector
 VsphereVirtualDiskVolumeSource VolumePath:s FSType=fsType:s StoragePolicyName:s StoragePolicyID:s
 WeightedPodAffinityTerm Weight:i PodAffinityTerm:PodAffinityTerm
 WindowsSecurityContextOptions GMSACredentialSpecName=gmsaCredentialSpecName:*

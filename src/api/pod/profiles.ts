@@ -7,8 +7,8 @@ import type {
   SeccompProfile,
 } from '../schema/generated/types.ts'
 import type { Faults } from '../validation/faults.ts'
+import { checkDescendingPath } from '../validation/paths.ts'
 import { containersWithPaths } from './spec/check.ts'
-import { checkDescendingPath } from './spec/paths.ts'
 
 export const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod'
 export const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/'

@@ -1,10 +1,10 @@
 // What is accepted but probably not meant (pkg/api/pod/warnings.go).
 
 import { own } from '../../lib/own.ts'
-import { dnsLabelFaults, labelValueFaults } from '../names.ts'
+import { dnsLabelFaults } from '../names.ts'
+import { nodeLabelWarning, OLD_NODE_LABELS, termWarnings } from '../node/labels.ts'
 import { parseQuantity, scaledValue } from '../quantity.ts'
 import type {
-  NodeSelectorTerm,
   ObjectMeta,
   Pod,
   PodSpec,
@@ -65,26 +65,6 @@ function specWarnings(at: string, spec: PodSpec, metadata: ObjectMeta): string[]
   ]
 }
 
-/** What to say of a label of nodes that has had its day. */
-export function nodeLabelWarning(key: string): string | undefined {
-  return own(OLD_NODE_LABELS, key)
-}
-
-const OLD_NODE_LABELS: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region':
-    'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone':
-    'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type':
-    'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-  'app.kubernetes.io/created-by': 'deprecated since v1.9',
-  'scheduler.alpha.kubernetes.io/preferAvoidPods':
-    'deprecated since v1.22; use Taints and Tolerations instead',
-  'node-role.kubernetes.io/master': 'use "node-role.kubernetes.io/control-plane" instead',
-}
-
 function nodeLabelWarnings(at: string, { nodeSelector, affinity, ...spec }: PodSpec): string[] {
   const path = `${at}spec.affinity.nodeAffinity`
   const required = 'requiredDuringSchedulingIgnoredDuringExecution'
@@ -114,19 +94,6 @@ function nodeLabelWarnings(at: string, { nodeSelector, affinity, ...spec }: PodS
 }
 
 const NO_SELECTOR = 'a null labelSelector results in matching no pod'
-
-function termWarnings(at: string, term: NodeSelectorTerm, checksValues: boolean): string[] {
-  return (term.matchExpressions ?? []).flatMap(({ key, values }, index) => {
-    const field = `${at}.matchExpressions[${index}]`
-    const old = own(OLD_NODE_LABELS, key)
-    const bad = (checksValues ? (values ?? []) : []).flatMap((value, valueIndex) =>
-      labelValueFaults(value).map(
-        (fault) => `${field}.values[${valueIndex}]: ${value} is invalid, ${fault}`,
-      ),
-    )
-    return [...(old === undefined ? [] : [`${field}.key: ${key} is ${old}`]), ...bad]
-  })
-}
 
 const OLD_ANNOTATIONS: readonly (readonly [string, string])[] = [
   [

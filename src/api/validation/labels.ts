@@ -57,7 +57,8 @@ export function shownSelector(selector: LabelSelector | undefined | null) {
   }
 }
 
-function sortedByKey(labels: Labels): Labels {
+/** Maps as messages show them. */
+export function sortedByKey(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 

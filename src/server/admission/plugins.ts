@@ -7,6 +7,7 @@ import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
 import { ingressClasses } from '../../api/kinds/networking/ingressclass/row.ts'
 import { runtimeClasses } from '../../api/kinds/node/runtimeclass/row.ts'
 import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
+import { storageClasses } from '../../api/kinds/storage/storageclass/row.ts'
 import type {
   IngressClass,
   Namespace,
@@ -15,6 +16,7 @@ import type {
   PriorityClass,
   RuntimeClass,
   ServiceAccount,
+  StorageClass,
 } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -26,8 +28,10 @@ import type { Follower } from '../storage/follow.ts'
 import { KindCache } from '../storage/reader.ts'
 import { certificateApproval, certificateSigning } from './builtin/certificate-signers.ts'
 import { certificateSubject } from './builtin/certificate-subject.ts'
+import { claimResize } from './builtin/claim-resize.ts'
 import { declaredFeatures } from './builtin/declared-features.ts'
 import { defaultIngressClass } from './builtin/default-ingress-class.ts'
+import { defaultStorageClass } from './builtin/default-storage-class.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
 import { nodeKey } from './builtin/node-key.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
@@ -38,6 +42,7 @@ import { podTopologyLabels } from './builtin/pod-topology-labels.ts'
 import { priority } from './builtin/priority.ts'
 import { runtimeClass } from './builtin/runtime-class.ts'
 import { serviceAccount } from './builtin/service-account.ts'
+import { storageProtection } from './builtin/storage-protection.ts'
 import type { AdmissionPlugin } from './chain.ts'
 import { DEFAULT_SETTINGS, type PodSecuritySettings } from './podsecurity/configuration.ts'
 import { podSecurity } from './podsecurity/pod-security.ts'
@@ -64,11 +69,12 @@ export function admissionPlugins(deps: PluginDeps): {
   const classes = new KindCache<PriorityClass>(priorityClasses, store)
   const runtimes = new KindCache<RuntimeClass>(runtimeClasses, store)
   const ingress = new KindCache<IngressClass>(ingressClasses, store)
+  const storage = new KindCache<StorageClass>(storageClasses, store)
   // Pods are many and only nodes' own writes need them: read from the store, never kept.
   const podReader = new KindCache<Pod>(pods, store)
   const nodeReader = new KindCache<Node>(nodes, store)
   return {
-    followers: [spaces, accounts, classes, runtimes, ingress],
+    followers: [spaces, accounts, classes, runtimes, ingress, storage],
     plugins: [
       namespaceLifecycle(spaces),
       serviceAccount({ accounts, clock, random }),
@@ -77,6 +83,9 @@ export function admissionPlugins(deps: PluginDeps): {
       podSecurity({ store, clock, log, settings: settings.podSecurity ?? DEFAULT_SETTINGS }),
       priority(classes),
       defaultTolerations,
+      defaultStorageClass(storage),
+      storageProtection,
+      claimResize(storage),
       runtimeClass(runtimes),
       certificateApproval(mayDo),
       certificateSigning(mayDo),

@@ -45,9 +45,6 @@ const UPSTREAM = [
 /** Not there for want of these kinds. Whoever serves one of them brings the plug-in along. */
 const WAITS_FOR_KIND: Record<string, readonly string[]> = {
   LimitRanger: ['LimitRange'],
-  DefaultStorageClass: ['PersistentVolumeClaim', 'StorageClass'],
-  StorageObjectInUseProtection: ['PersistentVolumeClaim', 'PersistentVolume'],
-  PersistentVolumeClaimResize: ['PersistentVolumeClaim'],
   ClusterTrustBundleAttest: ['ClusterTrustBundle'],
   MutatingAdmissionPolicy: ['MutatingAdmissionPolicy'],
   MutatingAdmissionWebhook: ['MutatingWebhookConfiguration'],

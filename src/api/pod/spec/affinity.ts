@@ -1,11 +1,10 @@
 // Which nodes and which neighbours a pod wants or avoids.
 
-import { isDnsLabelName, isDnsSubdomainName, labelValueFaults } from '../../names.ts'
+import { isDnsLabelName } from '../../names.ts'
+import { checkNodeSelector, checkNodeTerm } from '../../node/selector.ts'
 import type {
   Affinity,
   NodeAffinity,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
   PodAffinityTerm,
   WeightedPodAffinityTerm,
 } from '../../schema/generated/types.ts'
@@ -33,84 +32,11 @@ export function checkAffinity(faults: Faults, at: string, affinity: Affinity | u
 
 function checkNodeAffinity(faults: Faults, at: string, affinity: NodeAffinity) {
   const required = affinity[REQUIRED]
-  if (required) {
-    const path = `${at}.${REQUIRED}.nodeSelectorTerms`
-    const terms = required.nodeSelectorTerms ?? []
-    if (terms.length === 0) {
-      faults.required(path, 'must have at least one node selector term')
-    }
-    for (const [index, term] of terms.entries()) {
-      checkNodeTerm(faults, `${path}[${index}]`, term, true)
-    }
-  }
+  if (required) checkNodeSelector(faults, `${at}.${REQUIRED}`, required)
   for (const [index, { weight, preference }] of (affinity[PREFERRED] ?? []).entries()) {
     const path = `${at}.${PREFERRED}[${index}]`
     checkWeight(faults, `${path}.weight`, weight)
     checkNodeTerm(faults, `${path}.preference`, preference ?? {}, false)
-  }
-}
-
-function checkNodeTerm(faults: Faults, at: string, term: NodeSelectorTerm, checksValues: boolean) {
-  for (const [index, requirement] of (term.matchExpressions ?? []).entries()) {
-    checkRequirement(faults, `${at}.matchExpressions[${index}]`, requirement, checksValues)
-  }
-  for (const [index, requirement] of (term.matchFields ?? []).entries()) {
-    checkFieldRequirement(faults, `${at}.matchFields[${index}]`, requirement)
-  }
-}
-
-function checkRequirement(
-  faults: Faults,
-  at: string,
-  requirement: NodeSelectorRequirement,
-  checksValues: boolean,
-) {
-  const { key = '', operator = '', values = [] } = requirement
-  switch (operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length > 0) break
-      faults.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'")
-      break
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length === 0) break
-      faults.forbidden(
-        `${at}.values`,
-        "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-      )
-      break
-    case 'Gt':
-    case 'Lt':
-      if (values.length === 1) break
-      faults.required(
-        `${at}.values`,
-        "must be specified single value when `operator` is 'Lt' or 'Gt'",
-      )
-      break
-    default:
-      faults.invalid(`${at}.operator`, operator, 'not a valid selector operator')
-  }
-  checkLabelName(faults, `${at}.key`, key)
-  if (!checksValues) return
-  for (const [index, value] of values.entries()) {
-    faults.invalidAll(`${at}.values[${index}]`, value, labelValueFaults(value))
-  }
-}
-
-function checkFieldRequirement(faults: Faults, at: string, requirement: NodeSelectorRequirement) {
-  const { key = '', operator = '', values = [] } = requirement
-  if (operator !== 'In' && operator !== 'NotIn') {
-    faults.invalid(`${at}.operator`, operator, 'not a valid selector operator')
-  } else if (values.length !== 1) {
-    const when = "when `operator` is 'In' or 'NotIn' for node field selector"
-    faults.required(`${at}.values`, `must be only one value ${when}`)
-  }
-  if (key !== 'metadata.name') {
-    return faults.invalid(`${at}.key`, key, 'not a valid field selector key')
-  }
-  for (const [index, value] of values.entries()) {
-    faults.invalidAll(`${at}.values[${index}]`, value, isDnsSubdomainName(value, false))
   }
 }
 

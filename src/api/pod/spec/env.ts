@@ -9,8 +9,8 @@ import type {
   ResourceFieldSelector,
 } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
+import { checkNoBacksteps } from '../../validation/paths.ts'
 import { checkDnsLabel, checkQualifiedName } from '../../validation/values.ts'
-import { checkNoBacksteps } from './paths.ts'
 
 const ENV_FIELDS = [
   ...['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName'],

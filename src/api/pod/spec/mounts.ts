@@ -2,9 +2,9 @@
 
 import type { Container, VolumeMount } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
+import { checkDescendingPath, hasBackstep } from '../../validation/paths.ts'
 import { checkSupported } from '../../validation/values.ts'
 import type { Check } from './check.ts'
-import { checkDescendingPath, hasBackstep } from './paths.ts'
 
 export function checkVolumeMounts({ faults, volumes }: Check, at: string, container: Container) {
   // One path for each name, the last: upstream looks them up in a map.

@@ -7,8 +7,8 @@ import type {
   VolumeProjection,
 } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
+import { checkFreePath } from '../../validation/paths.ts'
 import { checkFileMode } from '../../validation/values.ts'
-import { checkFreePath } from './paths.ts'
 import { checkDownwardFile, checkKeyToPath } from './volume-files.ts'
 
 const TOKEN_SECONDS_MIN = 600

@@ -8,10 +8,10 @@ import type {
   SecurityContext,
 } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
+import { checkDescendingPath } from '../../validation/paths.ts'
 import { checkSupported } from '../../validation/values.ts'
 import { internalForm } from '../internal-form.ts'
 import type { Check } from './check.ts'
-import { checkDescendingPath } from './paths.ts'
 import { checkWindowsOptions } from './windows.ts'
 
 const ID_MAX = 2_147_483_647

@@ -2,9 +2,9 @@
 
 import type { DownwardAPIVolumeFile, KeyToPath } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
+import { checkFreePath } from '../../validation/paths.ts'
 import { checkFileMode } from '../../validation/values.ts'
 import { checkFieldRef, checkResourceFieldRef } from './env.ts'
-import { checkFreePath } from './paths.ts'
 
 export function checkKeyToPath(faults: Faults, at: string, { key, path = '', mode }: KeyToPath) {
   if (!key) faults.required(`${at}.key`)

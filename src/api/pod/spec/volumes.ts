@@ -2,20 +2,15 @@
 
 import { isDnsSubdomainName } from '../../names.ts'
 import { compareQuantity, parseQuantity, ZERO } from '../../quantity.ts'
-import type {
-  DownwardAPIVolumeSource,
-  HostPathVolumeSource,
-  KeyToPath,
-  Volume,
-} from '../../schema/generated/types.ts'
+import type { DownwardAPIVolumeSource, KeyToPath, Volume } from '../../schema/generated/types.ts'
 import type { Faults } from '../../validation/faults.ts'
-import { checkDnsLabel, checkFileMode, checkSupported } from '../../validation/values.ts'
+import { checkDnsLabel, checkFileMode } from '../../validation/values.ts'
+import { checkPortalLength, REMOTE_SOURCES } from '../../volume/remote-sources.ts'
+import { checkHostPath } from '../../volume/sources.ts'
 import type { Check } from './check.ts'
 import { checkClaimTemplate } from './claim-template.ts'
 import { checkPullPolicy } from './containers.ts'
-import { checkNoBacksteps } from './paths.ts'
 import { checkProjected } from './projected.ts'
-import { checkPortalLength, REMOTE_SOURCES } from './remote-volumes.ts'
 import { checkDownwardFile, checkKeyToPath } from './volume-files.ts'
 
 /** In upstream's order, which decides the one that counts when there are several. */
@@ -105,17 +100,6 @@ function checkOne(check: Check, at: string, volume: Volume, source: (typeof SOUR
     default:
       return REMOTE_SOURCES[source](faults, path, volume)
   }
-}
-
-const HOST_PATH_TYPES = [
-  ...['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File'],
-  ...['FileOrCreate', 'Socket'],
-]
-
-function checkHostPath(faults: Faults, at: string, { path, type }: HostPathVolumeSource) {
-  if (!path) return faults.required(`${at}.path`)
-  checkNoBacksteps(faults, `${at}.path`, path)
-  if (type !== undefined) checkSupported(faults, `${at}.type`, type, HOST_PATH_TYPES)
 }
 
 type Files = { defaultMode?: number; items?: KeyToPath[] }

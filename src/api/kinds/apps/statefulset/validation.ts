@@ -2,7 +2,6 @@
 
 import { checkPodAnnotations } from '../../../pod/annotations.ts'
 import { internalForm } from '../../../pod/internal-form.ts'
-import { checkClaimSpec } from '../../../pod/spec/claim-template.ts'
 import { checkPodTemplate, checkRestarts } from '../../../pod/template.ts'
 import type { PodTemplateSpec, StatefulSet, Volume } from '../../../schema/generated/types.ts'
 import { Faults } from '../../../validation/faults.ts'
@@ -20,6 +19,7 @@ import {
   checkSupported,
   sameValue,
 } from '../../../validation/values.ts'
+import { checkClaimSpec } from '../../../volume/claim-spec.ts'
 import {
   checkAtMostAll,
   checkCollisions,

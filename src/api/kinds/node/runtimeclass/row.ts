@@ -1,6 +1,6 @@
 // How containers of a pod are run: by which handler of the node, at what cost, on which nodes.
 
-import { nodeLabelWarning } from '../../../pod/warnings.ts'
+import { nodeLabelWarning } from '../../../node/labels.ts'
 import { defineResource } from '../../../resource.ts'
 import type { RuntimeClass } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'

@@ -1,11 +1,11 @@
 // Volumes on other machines. Nodes of kedge cannot mount most of them; they are judged all the
 // same, because templates that name them may be stored for other clusters.
 
-import { dnsSubdomainFaults, isDnsSubdomainName, rangeFaults } from '../../names.ts'
-import type { Volume } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
-import { checkDnsLabel, checkSupported } from '../../validation/values.ts'
-import { checkDescendingPath } from './paths.ts'
+import { dnsSubdomainFaults, isDnsSubdomainName, rangeFaults } from '../names.ts'
+import type { Volume } from '../schema/generated/types.ts'
+import type { Faults } from '../validation/faults.ts'
+import { checkDescendingPath } from '../validation/paths.ts'
+import { checkDnsLabel, checkSupported } from '../validation/values.ts'
 
 type Source = Exclude<
   keyof Volume,
@@ -82,7 +82,7 @@ export const REMOTE_SOURCES: Readonly<Record<Source, SourceCheck>> = {
   csi: checkCsi,
 }
 
-function requireAll<S extends object>(
+export function requireAll<S extends object>(
   faults: Faults,
   at: string,
   source: S | undefined,
@@ -116,7 +116,7 @@ function checkIscsi(faults: Faults, at: string, { iscsi }: Volume) {
   checkInitiator(faults, `${at}.initiatorname`, initiatorName)
 }
 
-const PORTAL_BYTES_MAX = 64
+export const PORTAL_BYTES_MAX = 64
 
 /** Judged even when the volume has another source too. */
 export function checkPortalLength(faults: Faults, at: string, { name, iscsi }: Volume) {
@@ -127,10 +127,19 @@ export function checkPortalLength(faults: Faults, at: string, { name, iscsi }: V
 }
 
 function checkInitiator(faults: Faults, at: string, text: string) {
-  const form = { iqn: IQN, eui: EUI, naa: NAA }[text.slice(0, 3)]
-  if (form === undefined) {
-    faults.invalid(at, text, 'must be valid format starting with iqn, eui, or naa')
-  } else if (!form.test(text)) faults.invalid(at, text, 'must be valid format')
+  const fault = initiatorFault(text)
+  if (fault !== undefined) faults.invalid(at, text, fault)
+}
+
+/** What is wrong with the name of an iSCSI target or initiator; undefined when nothing is. */
+export function initiatorFault(text: string): string | undefined {
+  const form = new Map([
+    ['iqn', IQN],
+    ['eui', EUI],
+    ['naa', NAA],
+  ]).get(text.slice(0, 3))
+  if (form === undefined) return 'must be valid format starting with iqn, eui, or naa'
+  return form.test(text) ? undefined : 'must be valid format'
 }
 
 function checkFlocker(faults: Faults, at: string, { flocker }: Volume) {
@@ -208,13 +217,15 @@ const DRIVER_NAME_MAX = 63
 
 function checkCsi(faults: Faults, at: string, { csi }: Volume) {
   const { driver, nodePublishSecretRef } = csi ?? {}
-  if (!driver) faults.required(`${at}.driver`)
-  else {
-    if (driver.length > DRIVER_NAME_MAX) faults.tooLong(`${at}.driver`, DRIVER_NAME_MAX)
-    faults.invalidAll(`${at}.driver`, driver, dnsSubdomainFaults(driver.toLowerCase()))
-  }
+  checkDriverName(faults, `${at}.driver`, driver)
   if (nodePublishSecretRef === undefined) return
   const { name } = nodePublishSecretRef
   if (!name) faults.required(`${at}.nodePublishSecretRef.name`)
   else faults.invalidAll(`${at}.name`, name, isDnsSubdomainName(name, false))
+}
+
+export function checkDriverName(faults: Faults, at: string, name: string | undefined) {
+  if (!name) return faults.required(at)
+  if (name.length > DRIVER_NAME_MAX) faults.tooLong(at, DRIVER_NAME_MAX)
+  faults.invalidAll(at, name, dnsSubdomainFaults(name.toLowerCase()))
 }

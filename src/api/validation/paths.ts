@@ -1,6 +1,6 @@
 // Paths inside volumes and images: nothing may climb out of them.
 
-import type { Faults } from '../../validation/faults.ts'
+import type { Faults } from './faults.ts'
 
 export function checkNoBacksteps(faults: Faults, at: string, path: string) {
   if (hasBackstep(path)) faults.invalid(at, path, "must not contain '..'")
