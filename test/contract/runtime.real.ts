@@ -200,8 +200,10 @@ test('a host port leads to the pod, also after a restart of the agent', async ()
 })
 
 test('containers share processes where the pod asks for it', async () => {
-  const one = await start('sleep 1000', { spec: { shareProcessNamespace: true } })
-  const { output } = await one.run('ps')
+  const script = 'echo up; exec sleep 1000'
+  const one = await start(script, { spec: { shareProcessNamespace: true } })
+  await untilLines(one.log, 1)
+  const { output } = await one.run('ps; sleep 0.1; ps')
   expect(output).toContain('/pause')
   expect(output).toContain('sleep 1000')
   await world.runtime.stopContainer(one.id, 0, signal)
