@@ -3,12 +3,11 @@
 // One pod is placed at a time, because the next must see where it went; bindings are sent without
 // waiting for each other, at most a fixed number at once.
 
-import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import { nodes } from '../api/kinds/core/node/row.ts'
 import { pods } from '../api/kinds/core/pod/row.ts'
 import type { KubeObject } from '../api/object.ts'
-import type { AnyRow } from '../api/resource.ts'
-import type { Namespace, Node, Pod } from '../api/schema/generated/types.ts'
+import type { AnyRow, ResourceRow } from '../api/resource.ts'
+import type { Node, Pod } from '../api/schema/generated/types.ts'
 import { isConflict, isNotFound } from '../api/status.ts'
 import type { Client } from '../kit/client.ts'
 import type { Change, Informer } from '../kit/informer.ts'
@@ -16,14 +15,20 @@ import type { InformerSet } from '../kit/informer-set.ts'
 import { aborted } from '../lib/abort.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Component } from '../lib/component.ts'
-import type { Log } from '../lib/log.ts'
+import { describeError, type Log } from '../lib/log.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import type { Random } from '../lib/random.ts'
-import { Cluster, isFinished } from './cluster.ts'
+import { BindingCycle } from './binding.ts'
+import { isNewsOfNode, isNewsOfPod } from './changes.ts'
+import { Cluster } from './cluster.ts'
+import { describeRefusals } from './diagnosis.ts'
+import type { Handle, MakePlugin, Plugin, Refusal, Refused } from './framework.ts'
 import { type Result, schedulerMetrics } from './metrics.ts'
-import { placePod } from './place.ts'
-import { SchedulingQueue } from './queue.ts'
-import { reportFailure, reportSuccess } from './report.ts'
+import { isFinished } from './node-state.ts'
+import { type Placement, placePod } from './place.ts'
+import { PLUGINS } from './plugins/all.ts'
+import { SchedulingQueue, type Taken } from './queue.ts'
+import { type Failure, reportFailure, reportSuccess, say } from './report.ts'
 
 export type SchedulerDeps = {
   client: Client
@@ -34,85 +39,161 @@ export type SchedulerDeps = {
   metrics: Metrics
   /** Names this scheduler in its events: default-scheduler-<host>. */
   hostName: string
+  /** Upstream's default ones when left out. */
+  plugins?: readonly MakePlugin[]
 }
 
 const SCHEDULER_NAME = 'default-scheduler'
 const BINDINGS_MAX = 32
 
-export function createScheduler(deps: SchedulerDeps): Component {
-  // Asked for now, so that whoever else reads these kinds shares the caches.
-  for (const row of [pods, nodes, namespaces]) deps.informers.of<KubeObject>(row as AnyRow)
+export function createScheduler(deps: SchedulerDeps): Component & { readonly isIdle: boolean } {
+  // Made now, so that whoever else reads the kinds that it asks for shares the caches.
+  const scheduler = new Scheduler(deps)
   return {
     name: 'scheduler',
-    start(signal) {
-      return Promise.resolve({ done: new Scheduler(deps, signal).run() })
+    start: (signal) => Promise.resolve({ done: scheduler.run(signal) }),
+    get isIdle() {
+      return scheduler.isIdle
     },
   }
 }
 
 class Scheduler {
   readonly #deps: SchedulerDeps
-  readonly #signal: AbortSignal
   readonly #cluster = new Cluster()
+  readonly #plugins: readonly Plugin[]
   readonly #queue: SchedulingQueue
+  readonly #bindingCycle: BindingCycle
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
-  readonly #namespaces: Informer<Namespace>
+  readonly #informers = new Set<Informer<KubeObject>>()
   readonly #attempted: (result: Result, seconds: number) => void
+  #signal = AbortSignal.abort()
   #isReady = false
   #bindings = 0
   #isScheduled = false
+  #startIndex = 0
 
-  constructor(deps: SchedulerDeps, signal: AbortSignal) {
+  constructor(deps: SchedulerDeps) {
     this.#deps = deps
-    this.#signal = signal
-    this.#queue = new SchedulingQueue(deps.clock, () => this.#soon())
+    this.#pods = this.#informerOf(pods)
+    this.#nodes = this.#informerOf(nodes)
+    const handle = this.#handle()
+    this.#plugins = (deps.plugins ?? PLUGINS).map((make) => make(handle))
+    const { clock } = deps
+    this.#queue = new SchedulingQueue({
+      clock,
+      plugins: this.#plugins,
+      onReady: () => this.#soon(),
+    })
+    this.#bindingCycle = new BindingCycle({
+      clock,
+      plugins: this.#plugins,
+      assume: (pod, nodeName) => {
+        this.#cluster.setPod(pod, nodeName)
+        this.#cluster.nominations.remove(pod)
+      },
+      forget: (pod) => this.#cluster.removePod(pod),
+      aside: (work) => this.#aside(work),
+    })
     this.#attempted = schedulerMetrics(deps.metrics, () => this.#queue.pending)
-    this.#pods = deps.informers.of<Pod>(pods)
-    this.#nodes = deps.informers.of<Node>(nodes)
-    this.#namespaces = deps.informers.of<Namespace>(namespaces)
   }
 
-  async run(): Promise<void> {
+  get isIdle(): boolean {
+    return !this.#isScheduled && this.#bindings === 0
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal
     const stops = [
       this.#nodes.onChange((change) => this.#onNode(change)),
       this.#pods.onChange((change) => this.#onPod(change)),
+      ...this.#hintRows().map((row) =>
+        this.#informerOf(row as ResourceRow<KubeObject>).onChange((change) =>
+          this.#queue.changed(row, change),
+        ),
+      ),
     ]
     try {
-      const informers = [this.#nodes, this.#pods, this.#namespaces]
-      await Promise.all(informers.map((informer) => informer.synced(this.#signal)))
+      await Promise.all([...this.#informers].map((informer) => informer.synced(signal)))
       this.#isReady = true
       this.#soon()
-      await aborted(this.#signal)
+      await aborted(signal)
     } catch (error) {
-      if (!this.#signal.aborted) throw error
+      if (!signal.aborted) throw error
     } finally {
       for (const stop of stops) stop()
       this.#queue.close()
     }
   }
 
+  #handle(): Handle {
+    const { client, clock, log } = this.#deps
+    return {
+      client,
+      clock,
+      log,
+      lister: (row) => this.#informerOf(row).lister,
+      say: (pod, what, signal) => say(this.#deps, pod, what, signal),
+      recheck: ({ metadata }) => this.#queue.recheck(metadata.uid!),
+      rejectWaiting: (pod, refusal: Refusal) => {
+        return this.#bindingCycle.reject(pod, { ...refusal, plugin: '' })
+      },
+    }
+  }
+
+  #informerOf<O extends KubeObject>(row: ResourceRow<O>): Informer<O> {
+    const informer = this.#deps.informers.of<O>(row)
+    this.#informers.add(informer as unknown as Informer<KubeObject>)
+    return informer
+  }
+
+  /** What plug-ins want to hear of, besides pods and nodes, whose news are chosen here. */
+  #hintRows(): AnyRow[] {
+    const rows = this.#plugins.flatMap(({ hints = [] }) => hints.map(({ row }) => row))
+    return [...new Set(rows)].filter((row) => row !== (pods as AnyRow) && row !== (nodes as AnyRow))
+  }
+
   #onNode(change: Change<Node>): void {
-    if (change.type === 'deleted') return this.#cluster.removeNode(change.object.metadata.name!)
-    this.#cluster.setNode(change.object)
-    if (change.type === 'added' || mayMakeRoom(change.old, change.object)) this.#queue.wake()
+    if (change.type === 'deleted') this.#cluster.removeNode(change.object.metadata.name!)
+    else this.#cluster.setNode(change.object)
+    if (change.type === 'updated' && !isNewsOfNode(change.old, change.object)) return
+    this.#queue.changed(nodes as AnyRow, change)
   }
 
   #onPod(change: Change<Pod>): void {
     const pod = change.object
-    const uid = pod.metadata.uid!
-    if (change.type === 'deleted' || isFinished(pod)) {
-      this.#queue.remove(uid)
+    const old = change.type === 'updated' ? change.old : undefined
+    const isGone = change.type === 'deleted' || isFinished(pod)
+    const counted = this.#cluster.has(pod) || this.#cluster.nominationOf(pod) !== undefined
+    this.#noteNomination(pod, old, isGone)
+    if (isGone || pod.metadata.deletionTimestamp) this.#queue.remove(pod.metadata.uid!)
+    if (isGone) {
       this.#cluster.removePod(pod)
-      this.#queue.wake()
+      if (counted) this.#queue.changed(pods as AnyRow, { type: 'deleted', object: pod })
     } else if (pod.spec?.nodeName) {
-      this.#queue.remove(uid)
+      this.#queue.remove(pod.metadata.uid!)
       this.#cluster.setPod(pod)
-      // Only a new pod, or one whose labels changed, can be what an affinity was waiting for.
-      if (change.type === 'added' || !change.old.spec?.nodeName || labelsDiffer(change)) {
-        this.#queue.wake()
-      }
-    } else if (isOurs(pod)) this.#queue.put(pod)
+      if (!old?.spec?.nodeName) this.#queue.changed(pods as AnyRow, { type: 'added', object: pod })
+      else if (isNewsOfPod(old, pod)) this.#queue.changed(pods as AnyRow, change)
+    } else if (isOurs(pod)) {
+      this.#queue.put(pod, old && isNewsOfPod(old, pod) ? change : undefined)
+    }
+  }
+
+  /** What was decided here is known before the API says it: only what it says anew counts. */
+  #noteNomination(pod: Pod, old: Pod | undefined, isGone: boolean): void {
+    const { nominations } = this.#cluster
+    const nominated = pod.status?.nominatedNodeName ?? ''
+    const before = nominations.of(pod)
+    if (isGone || pod.spec?.nodeName) nominations.remove(pod)
+    else if (old === undefined || nominated !== (old.status?.nominatedNodeName ?? '')) {
+      nominations.set(pod, nominated)
+    }
+    const isFreed = before !== undefined && nominations.of(pod) === undefined
+    if (!isFreed || isGone || pod.spec?.nodeName) return
+    const freed = { type: 'deleted', object: pod } as const
+    this.#queue.changed(pods as AnyRow, freed, pod.metadata.uid)
   }
 
   /** Runs the loop once what happens now is over: a burst of changes is then seen whole. */
@@ -129,86 +210,111 @@ class Scheduler {
     while (this.#bindings < BINDINGS_MAX && !this.#signal.aborted) {
       const next = this.#queue.take()
       if (next === undefined) return
-      this.#place(next.pod, next.change)
+      this.#bindings++
+      this.#place(next)
+        .catch((error) => this.#failed(next.pod, error))
+        .finally(() => {
+          this.#bindings--
+          this.#soon()
+        })
     }
   }
 
-  #place(pod: Pod, change: number): void {
-    const labelsOf = (name: string) => this.#namespaces.lister.get(name)?.metadata.labels ?? {}
-    const { clock } = this.#deps
+  /** Up to the first `await`, which comes once the pod is assumed, nothing else happens. */
+  async #place(taken: Taken): Promise<void> {
+    const { clock, random } = this.#deps
+    const { pod } = taken
     const startedMs = clock.monotonicMs()
-    const placement = placePod(pod, this.#cluster.nodes(), {
-      namespaceLabels: labelsOf,
-      dice: () => this.#deps.random.next(),
+    const placement = placePod(pod, this.#cluster, {
+      plugins: this.#plugins,
+      dice: () => random.next(),
+      startIndex: this.#startIndex,
     })
+    this.#startIndex = (this.#startIndex + placement.askedCount) % (this.#cluster.nodes.length || 1)
     const seconds = (clock.monotonicMs() - startedMs) / 1000
     this.#attempted(placement.ok ? 'scheduled' : 'unschedulable', seconds)
-    this.#bindings++
-    const work = placement.ok
-      ? this.#bind(pod, placement.nodeName, change)
-      : this.#refuse(pod, placement.message, change)
-    work
-      .catch((error) => this.#failed(pod, error, change))
-      .finally(() => {
-        this.#bindings--
-        this.#soon()
-      })
+    if (placement.ok) return this.#bind(taken, placement.nodeName)
+    return this.#refuse(taken, placement)
   }
 
-  async #bind(pod: Pod, nodeName: string, change: number): Promise<void> {
-    const { client } = this.#deps
-    const { name, namespace, uid } = pod.metadata
-    this.#cluster.setPod(pod, nodeName)
-    const binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, namespace, uid },
-      target: { kind: 'Node', name: nodeName },
-    }
-    const where = { namespace, name: name!, subresource: 'binding' }
+  async #bind(taken: Taken, nodeName: string): Promise<void> {
+    const { pod } = taken
+    let refused: Refused | undefined
     try {
-      await client.post(pods, where, binding, this.#signal)
+      refused = await this.#bindingCycle.run(pod, nodeName, this.#signal)
     } catch (error) {
-      this.#cluster.removePod(pod)
-      // Bound by somebody else, or gone: the informer tells.
-      if (isNotFound(error) || isConflict(error)) return this.#queue.fail(uid!, change)
+      this.#freed(pod)
       throw error
     }
-    this.#queue.remove(uid!)
-    await reportSuccess(this.#deps, pod, nodeName, this.#signal)
+    if (refused === undefined) {
+      this.#queue.remove(pod.metadata.uid!)
+      return reportSuccess(this.#deps, pod, nodeName, this.#signal)
+    }
+    this.#queue.refused(taken, new Set(refused.plugin === '' ? [] : [refused.plugin]))
+    this.#freed(pod)
+    const refusals = new Map([[nodeName, refused]])
+    const message = describeRefusals({ refusals, absent: undefined }, 1)
+    await this.#report(pod, { reason: 'Unschedulable', message, nominate: '' })
   }
 
-  async #refuse(pod: Pod, message: string, change: number): Promise<void> {
-    this.#queue.fail(pod.metadata.uid!, change)
-    await reportFailure(this.#deps, pod, message, this.#signal)
+  /** A node that was kept for `pod` is free for others. */
+  #freed(pod: Pod): void {
+    this.#queue.changed(pods as AnyRow, { type: 'deleted', object: pod }, pod.metadata.uid)
   }
 
-  #failed(pod: Pod, error: unknown, change: number): void {
+  async #refuse(taken: Taken, placement: Placement & { ok: false }): Promise<void> {
+    const { pod } = taken
+    const { message, nominate, wayOut, diagnosis } = placement
+    if (nominate !== undefined) this.#cluster.nominations.set(pod, nominate)
+    const carriedOut = wayOut?.carryOut(this.#signal).catch((error) => this.#notCleared(pod, error))
+    this.#queue.refused(taken, diagnosis.rejectors)
+    await this.#report(pod, { reason: 'Unschedulable', message, nominate })
+    if (carriedOut !== undefined) await this.#aside(carriedOut)
+  }
+
+  /** Room could not be made: look again, rather than wait for what will not happen. */
+  #notCleared({ metadata: { namespace, name, uid } }: Pod, error: unknown): void {
     if (this.#signal.aborted) return
-    this.#queue.fail(pod.metadata.uid!, change - 1)
+    this.#deps.log.warn('preempt for a pod', { pod: `${namespace}/${name}`, error })
+    this.#queue.activate(uid!)
+  }
+
+  async #report(pod: Pod, failure: Failure): Promise<void> {
+    // What it says is compared with what it says now, which may be newer than what was placed.
+    const { namespace, name, uid } = pod.metadata
+    const newest = this.#pods.lister.get(`${namespace}/${name}`)
+    if (newest?.metadata.uid !== uid) return
+    await reportFailure(this.#deps, newest!, failure, this.#signal)
+  }
+
+  async #failed(pod: Pod, error: unknown): Promise<void> {
+    if (this.#signal.aborted) return
+    this.#queue.retry(pod)
+    // Bound by somebody else, or gone: the informer tells.
+    if (isNotFound(error) || isConflict(error)) return
     const { namespace, name } = pod.metadata
+    this.#attempted('error', 0)
     this.#deps.log.warn('schedule a pod', { pod: `${namespace}/${name}`, error })
+    const message = describeError(error)
+    try {
+      await this.#report(pod, { reason: 'SchedulerError', message, nominate: undefined })
+    } catch (cause) {
+      this.#deps.log.debug('report a failure', { pod: `${namespace}/${name}`, error: cause })
+    }
+  }
+
+  /** While `work` goes on, others may take the place of this binding. */
+  async #aside<T>(work: Promise<T>): Promise<T> {
+    this.#bindings--
+    this.#soon()
+    try {
+      return await work
+    } finally {
+      this.#bindings++
+    }
   }
 }
 
-function isOurs(pod: Pod): boolean {
-  return (
-    pod.spec?.schedulerName === SCHEDULER_NAME &&
-    pod.metadata.deletionTimestamp === undefined &&
-    (pod.spec.schedulingGates ?? []).length === 0
-  )
-}
-
-function labelsDiffer(change: Change<Pod>): boolean {
-  if (change.type !== 'updated') return false
-  return !Bun.deepEquals(change.old.metadata.labels, change.object.metadata.labels)
-}
-
-/** Heartbeats change nodes all the time; only these parts decide where pods fit. */
-function mayMakeRoom(old: Node, node: Node): boolean {
-  return (
-    !Bun.deepEquals(old.spec, node.spec) ||
-    !Bun.deepEquals(old.metadata.labels, node.metadata.labels) ||
-    !Bun.deepEquals(old.status?.allocatable, node.status?.allocatable)
-  )
+function isOurs({ spec, metadata }: Pod): boolean {
+  return spec?.schedulerName === SCHEDULER_NAME && metadata.deletionTimestamp === undefined
 }

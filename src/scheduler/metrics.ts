@@ -6,8 +6,13 @@ const PROFILE = 'default-scheduler'
 /** As upstream: from 1 ms on. */
 const SECONDS = exponentialBuckets(0.001, 2, 15)
 
-export type Result = 'scheduled' | 'unschedulable'
-export type PendingCounts = { active: number; backoff: number; unschedulable: number }
+export type Result = 'scheduled' | 'unschedulable' | 'error'
+export type PendingCounts = {
+  active: number
+  backoff: number
+  unschedulable: number
+  gated: number
+}
 
 /** Returns what is to be told of each attempt. `pending` is asked when somebody looks. */
 export function schedulerMetrics(metrics: Metrics, pending: () => PendingCounts) {

@@ -1,37 +1,15 @@
 import { describe, expect, test } from 'bun:test'
+import { aNode, aPod, asking, testPlugins } from '../../test/support/scheduling.ts'
 import type { Node, Pod, PodSpec } from '../api/schema/generated/types.ts'
 import { Cluster } from './cluster.ts'
 import { placePod } from './place.ts'
 import { requestsOf } from './requests.ts'
 
-function aNode(
-  name: string,
-  more: { spec?: Node['spec']; labels?: Record<string, string> } = {},
-): Node {
-  return {
-    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...more.labels } },
-    spec: more.spec ?? {},
-    status: { allocatable: { cpu: '2', memory: '4Gi', pods: '3' } },
-  }
-}
-
-let uid = 0
-function aPod(spec: Partial<PodSpec> = {}, labels: Record<string, string> = {}): Pod {
-  return {
-    metadata: { name: 'p', namespace: 'default', uid: `${uid++}`, labels },
-    spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
-  }
-}
-
-function asking(cpu: string, memory = '0'): Partial<PodSpec> {
-  return { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu, memory } } }] }
-}
-
 function place(pod: Pod, nodes: Node[], running: [Pod, string][] = []) {
   const cluster = new Cluster()
   for (const node of nodes) cluster.setNode(node)
   for (const [other, nodeName] of running) cluster.setPod(other, nodeName)
-  return placePod(pod, cluster.nodes(), { namespaceLabels: () => ({}), dice: () => 0 })
+  return placePod(pod, cluster, { plugins: testPlugins(), dice: () => 0 })
 }
 
 function why(pod: Pod, nodes: Node[], running: [Pod, string][] = []): string {
@@ -51,7 +29,7 @@ describe('placePod', () => {
 
   test('counts reasons as kube-scheduler does', () => {
     const tainted = aNode('b', { spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } })
-    expect(place(aPod(asking('100', '1000Gi')), [aNode('a'), tainted])).toEqual({
+    expect(place(aPod(asking('100', '1000Gi')), [aNode('a'), tainted])).toMatchObject({
       ok: false,
       message:
         '0/2 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, ' +

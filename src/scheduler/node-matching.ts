@@ -1,0 +1,38 @@
+// Whether a node is what a pod asks for by itself: labels, names and taints. Pure.
+
+import { matchesNodeTerm } from '../api/requirement.ts'
+import type { Node, Pod, Taint } from '../api/schema/generated/types.ts'
+import { isTolerated } from '../api/tolerations.ts'
+import type { Change } from '../kit/informer.ts'
+import { own } from '../lib/own.ts'
+
+/** `spec.nodeSelector` and the required node affinity. */
+export function matchesNode({ spec }: Pod, node: Node): boolean {
+  const labels = node.metadata.labels ?? {}
+  for (const [key, value] of Object.entries(spec?.nodeSelector ?? {})) {
+    if (own(labels, key) !== value) return false
+  }
+  const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  return (
+    required === undefined || required.nodeSelectorTerms.some((term) => matchesNodeTerm(term, node))
+  )
+}
+
+/** A taint that keeps the pod from being put there. */
+export function untoleratedTaint({ spec }: Pod, node: Node): Taint | undefined {
+  const hard = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule')
+  return hard.find((taint) => !isTolerated(spec?.tolerations ?? [], taint))
+}
+
+export function toleratesUnschedulable({ spec }: Pod): boolean {
+  return isTolerated(spec?.tolerations ?? [], {
+    key: 'node.kubernetes.io/unschedulable',
+    effect: 'NoSchedule',
+  })
+}
+
+/** Whether the change is one of the pod itself, by which it puts up with more. */
+export function hasNewTolerations(pod: Pod, change: Change<Pod>): boolean {
+  if (change.type !== 'updated' || change.object.metadata.uid !== pod.metadata.uid) return false
+  return !Bun.deepEquals(change.old.spec?.tolerations, change.object.spec?.tolerations)
+}

@@ -1,0 +1,39 @@
+// The default plug-ins, in upstream's order: who refuses first has the word, who is asked first
+// among those without a weight matters to nobody.
+
+import type { MakePlugin } from '../framework.ts'
+import { balancedAllocation } from './balanced-allocation.ts'
+import { defaultBinder } from './default-binder.ts'
+import { defaultPreemption } from './default-preemption.ts'
+import { dynamicResources } from './dynamic-resources.ts'
+import { imageLocality } from './image-locality.ts'
+import { interPodAffinity } from './inter-pod-affinity.ts'
+import { nodeAffinity } from './node-affinity.ts'
+import { nodeName } from './node-name.ts'
+import { nodePorts } from './node-ports.ts'
+import { nodeResourcesFit } from './node-resources-fit.ts'
+import { nodeUnschedulable } from './node-unschedulable.ts'
+import { podTopologySpread } from './pod-topology-spread.ts'
+import { prioritySort } from './priority-sort.ts'
+import { schedulingGates } from './scheduling-gates.ts'
+import { taintToleration } from './taint-toleration.ts'
+import { volumeRestrictions } from './volume-restrictions.ts'
+
+export const PLUGINS: readonly MakePlugin[] = [
+  schedulingGates,
+  prioritySort,
+  nodeUnschedulable,
+  nodeName,
+  taintToleration,
+  nodeAffinity,
+  nodePorts,
+  nodeResourcesFit,
+  volumeRestrictions,
+  podTopologySpread,
+  interPodAffinity,
+  dynamicResources,
+  defaultPreemption,
+  balancedAllocation,
+  imageLocality,
+  defaultBinder,
+]
