@@ -143,6 +143,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
 
   /** Fields for selectors, beyond metadata.name and metadata.namespace. */
   readonly selectable: Readonly<Record<string, (object: O) => string>>
+  /** What a selector of another field is told. */
+  readonly unknownField: (field: string) => string
   /** After the Name column, which every table begins with. */
   readonly columns: readonly Column<O>[]
   /** False when `columns` is all there is, Name included where it belongs. */
@@ -165,6 +167,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly graceSeconds: ((object: O, asked?: number) => number | undefined) | undefined
   /** A deletion without a policy leaves the dependents (ReplicationController). */
   readonly orphansByDefault: boolean
+  /** Warned of at a deletion that says nothing of the dependents. */
+  readonly orphaningWarning: string | undefined
   /** A deletion answers the object as it last was, instead of a Status. */
   readonly answersDeleted: boolean
   /** Written to disk rarely: see store.WriteOptions.volatile. */
@@ -251,6 +255,7 @@ export function defineResource<O extends KubeObject>(
     scale: undefined,
     actions: [],
     selectable: {},
+    unknownField: (field) => `field label not supported: ${field}`,
     columns: [],
     startsWithName: true,
     fieldAnnotations: [],
@@ -259,6 +264,7 @@ export function defineResource<O extends KubeObject>(
     createOnUpdate: false,
     graceSeconds: undefined,
     orphansByDefault: false,
+    orphaningWarning: undefined,
     answersDeleted: false,
     volatile: false,
     isHeartbeat: undefined,

@@ -14,6 +14,8 @@ import {
   subjectAccessReviews,
   tokenReviews,
 } from './authorization/reviews.ts'
+import { cronJobs } from './batch/cronjob/row.ts'
+import { jobs } from './batch/job/row.ts'
 import { certificateSigningRequests } from './certificates/certificatesigningrequest/row.ts'
 import { leases } from './coordination/lease/row.ts'
 import { bindings } from './core/binding/row.ts'
@@ -52,6 +54,7 @@ export const builtInRows: readonly AnyRow[] = [
   ...[persistentVolumeClaims, persistentVolumes],
   ...[podTemplates, replicationControllers, secrets, serviceAccounts, services],
   ...[controllerRevisions, daemonSets, deployments, replicaSets, statefulSets],
+  ...[cronJobs, jobs],
   ...[selfSubjectReviews, tokenReviews],
   ...[localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews],
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],

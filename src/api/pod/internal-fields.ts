@@ -102,6 +102,11 @@ PodCertificateProjection SignerName:s KeyType:s MaxExpirationSeconds:* Credentia
   KeyPath:s CertificateChainPath:s UserAnnotations:{s}
 PodDNSConfig Nameservers:[s] Searches:[s] Options:[PodDNSConfigOption]
 PodDNSConfigOption Name:s Value:*
+PodFailurePolicy Rules:[PodFailurePolicyRule]
+PodFailurePolicyOnExitCodesRequirement ContainerName:* Operator:s Values:[i]
+PodFailurePolicyOnPodConditionsPattern Type:s Status:s
+PodFailurePolicyRule Action:s OnExitCodes:*PodFailurePolicyOnExitCodesRequirement
+  OnPodConditions:[PodFailurePolicyOnPodConditionsPattern]
 PodIP IP=ip:s
 PodOS Name:s
 PodReadinessGate ConditionType:s
@@ -159,6 +164,8 @@ SleepAction Seconds:i
 StatefulSetUpdateStrategy Type:s RollingUpdate:*RollingUpdateStatefulSetStrategy
 StorageOSVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
   SecretRef:*LocalObjectReference
+SuccessPolicy Rules:[SuccessPolicyRule]
+SuccessPolicyRule SucceededIndexes:* SucceededCount:*
 Sysctl Name:s Value:s
 TCPSocketAction Port:x Host:s
 Taint Key:s Value:s Effect:s TimeAdded:*
@@ -167,6 +174,7 @@ TopologySpreadConstraint MaxSkew:i TopologyKey:s WhenUnsatisfiable:s LabelSelect
   NodeAffinityPolicy:* NodeTaintsPolicy:* MatchLabelKeys:[s]
 TypedLocalObjectReference APIGroup=apiGroup:* Kind:s Name:s
 TypedObjectReference APIGroup=apiGroup:* Kind:s Name:s Namespace:*
+UncountedTerminatedPods Succeeded:[s] Failed:[s]
 Volume Name:s ...VolumeSource
 VolumeAttachmentSource PersistentVolumeName:* InlineVolumeSpec:*PersistentVolumeSpec
 VolumeAttachmentSpec Attacher:s Source:VolumeAttachmentSource NodeName:s

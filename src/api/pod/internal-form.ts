@@ -1,7 +1,7 @@
 // Objects as upstream's messages show them: its internal types as JSON, with Go's field names and
 // every field written out.
 
-import type { PodSpec } from '../schema/generated/types.ts'
+import type { PodSpec, PodTemplateSpec } from '../schema/generated/types.ts'
 import { INTERNAL_FIELDS } from './internal-fields.ts'
 
 type Json = { [name: string]: unknown }
@@ -31,6 +31,21 @@ export function internalPodSpec(spec: PodSpec): Json {
   return internalForm('PodSpec', { ...spec, securityContext })
 }
 
+/** Metadata has the names of the wire, and stands where it is embedded. */
+export function internalPodTemplate({ metadata = {}, spec }: PodTemplateSpec): Json {
+  const { labels, annotations, ...others } = metadata
+  return {
+    ...others,
+    ...(labels && { labels: sortedByKey(labels) }),
+    ...(annotations && { annotations: sortedByKey(annotations) }),
+    Spec: internalPodSpec(spec ?? { containers: [] }),
+  }
+}
+
+function sortedByKey(map: Json): Json {
+  return Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
 /** Indented by one space, as Go indents it for people. */
 export function internalText(shown: Json): string {
   return JSON.stringify(shown, null, 1).replace(
@@ -46,8 +61,8 @@ function formOf(kind: string, value: unknown): unknown {
   }
   if (kind.startsWith('{')) {
     if (value === undefined || value === null) return null
-    const sorted = Object.entries(value as Json).toSorted(([a], [b]) => (a < b ? -1 : 1))
-    return Object.fromEntries(sorted.map(([key, item]) => [key, formOf(kind.slice(1, -1), item)]))
+    const items = Object.entries(sortedByKey(value as Json))
+    return Object.fromEntries(items.map(([key, item]) => [key, formOf(kind.slice(1, -1), item)]))
   }
   if (kind.startsWith('*')) {
     if (value === undefined || value === null) return null

@@ -13,6 +13,11 @@ export class Faults {
     this.list.push(fieldError.invalid(field, value, detail))
   }
 
+  /** Without showing the value, which is too large or says nothing. */
+  invalidAsItIs(field: string, detail: string) {
+    this.list.push({ type: 'FieldValueInvalid', field, message: `Invalid value: ${detail}` })
+  }
+
   /** One fault for each of `details`. */
   invalidAll(field: string, value: unknown, details: readonly string[]) {
     for (const detail of details) this.invalid(field, value, detail)

@@ -57,6 +57,11 @@ export function shownSelector(selector: LabelSelector | undefined | null) {
   }
 }
 
+/** As messages show labels: by key, and null when there are none. */
+export function shownLabels(labels: Labels | undefined): Labels | null {
+  return labels === undefined ? null : sortedByKey(labels)
+}
+
 /** Maps as messages show them. */
 export function sortedByKey(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))

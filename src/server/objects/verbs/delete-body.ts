@@ -11,7 +11,16 @@ import { parseYaml } from '../../response/yaml.ts'
 import type { ResourceRequest } from '../../server.ts'
 import { BODY_BYTES_MAX } from '../../transport/call.ts'
 
-export async function readDeleteOptions({ call }: ResourceRequest): Promise<DeleteOptions> {
+export async function readDeleteOptions(request: ResourceRequest): Promise<DeleteOptions> {
+  const options = await readOptions(request)
+  const { propagationPolicy, orphanDependents } = options
+  const { orphaningWarning } = request.row
+  const isSaid = propagationPolicy !== undefined || orphanDependents !== undefined
+  if (orphaningWarning !== undefined && !isSaid) request.warnings.push(orphaningWarning)
+  return options
+}
+
+async function readOptions({ call }: ResourceRequest): Promise<DeleteOptions> {
   const bytes = await call.body(BODY_BYTES_MAX)
   if (bytes.length === 0) return deleteOptions(call.query, undefined)
   try {

@@ -58,9 +58,7 @@ function checkField(row: AnyRow, field: string): void {
   const ownFields = Object.keys(row.selectable).length > 0
   if (field === 'metadata.namespace' && !(ownFields && row.scope === 'Cluster')) return
   if (field === 'metadata.name' || Object.hasOwn(row.selectable, field)) return
-  if (ownFields) {
-    throw badRequest(`field label not supported: ${field}`)
-  }
+  if (ownFields) throw badRequest(row.unknownField(field))
   const known = '"metadata.name", "metadata.namespace"'
   throw badRequest(`${JSON.stringify(field)} is not a known field selector: only ${known}`)
 }
