@@ -46,6 +46,7 @@ const ORDER: Record<string, readonly string[]> = {
     'volume',
     'pod',
     'workload',
+    'job',
     'kinds',
   ],
   server: [
