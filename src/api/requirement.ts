@@ -2,7 +2,7 @@
 // Pure.
 
 import { own } from '../lib/own.ts'
-import type { Node, NodeSelectorTerm } from './schema/generated/types.ts'
+import type { Node, NodeSelectorTerm, PodSpec } from './schema/generated/types.ts'
 
 type Requirement = { operator: string; values?: readonly string[] | undefined }
 
@@ -36,6 +36,17 @@ export function matchesNodeTerm(term: NodeSelectorTerm, node: Node): boolean {
   return (
     matchExpressions.every((requirement) => meets(requirement, own(labels, requirement.key))) &&
     matchFields.every((requirement) => meets(requirement, own(fields, requirement.key)))
+  )
+}
+
+/** Whether a pod may be on the node, for its node selector and its required node affinity. */
+export function matchesNodeSelection({ nodeSelector, affinity }: PodSpec, node: Node): boolean {
+  const labels = node.metadata.labels ?? {}
+  const terms =
+    affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
+  return (
+    Object.entries(nodeSelector ?? {}).every(([key, value]) => own(labels, key) === value) &&
+    (terms === undefined || terms.some((term) => matchesNodeTerm(term, node)))
   )
 }
 

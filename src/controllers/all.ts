@@ -24,6 +24,7 @@ import { tokenSecretController } from './identity/token-secret.ts'
 import { nodeIpamController } from './nodes/node-ipam.ts'
 import { nodeLifecycleController } from './nodes/node-lifecycle.ts'
 import { taintEvictionController } from './nodes/taint-eviction.ts'
+import { daemonSetController } from './workloads/daemonset/daemonset.ts'
 import { deploymentController } from './workloads/deployment.ts'
 import { replicaSetController } from './workloads/replicaset.ts'
 import { replicationControllerController } from './workloads/replicationcontroller.ts'
@@ -63,6 +64,7 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     replicaSetController,
     replicationControllerController,
     deploymentController,
+    daemonSetController(),
     statefulSetController(claimsAmong(kinds.rows())),
     endpointsController(),
     endpointSliceController(),

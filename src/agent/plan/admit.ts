@@ -5,7 +5,7 @@ import { hostPortsOf, portsConflict } from '../../api/pod/host-ports.ts'
 import { podLimits, podRequests } from '../../api/pod/resources.ts'
 import type { SysctlList } from '../../api/pod/sysctls.ts'
 import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts'
-import { matchesNodeTerm } from '../../api/requirement.ts'
+import { matchesNodeSelection } from '../../api/requirement.ts'
 import type { Node, Pod } from '../../api/schema/generated/types.ts'
 import { isTolerated } from '../../api/tolerations.ts'
 import { own } from '../../lib/own.ts'
@@ -89,12 +89,7 @@ function amount(name: string, text: string | undefined): number {
 }
 
 function wrongNode({ spec }: Pod, node: Node): Rejection | undefined {
-  const labels = node.metadata.labels ?? {}
-  const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => own(labels, k) === v)
-  const terms =
-    spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
-  const isWanted = terms === undefined || terms.some((term) => matchesNodeTerm(term, node))
-  if (isSelected && isWanted) return undefined
+  if (matchesNodeSelection(spec, node)) return undefined
   return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
 }
 

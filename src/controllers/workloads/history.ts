@@ -83,23 +83,30 @@ export function planForgetting(
   return limit < 0 ? [] : unneeded.slice(0, Math.max(0, unneeded.length - limit))
 }
 
+export type RevisionNaming = {
+  hashOf: (collisionCount: number) => string
+  draftOf: (hash: string) => ControllerRevision
+  collisionCount: number
+}
+
 /**
- * Creates `draft` under the first name that no other revision has. One that is there already with
- * the same data is as good: we made it, and our cache has not seen it yet.
+ * Creates a revision under the first name that no other has. One that is there already with the
+ * same data is as good: we made it, and our cache has not seen it yet.
  */
 export async function createRevision(
   owner: KubeObject,
-  draft: ControllerRevision,
-  { hashOf, collisionCount }: { hashOf: (count: number) => string; collisionCount: number },
+  { hashOf, draftOf, collisionCount }: RevisionNaming,
   { writer, client }: Kit,
   signal: AbortSignal,
 ): Promise<{ revision: ControllerRevision; collisionCount: number }> {
   let count = collisionCount
   for (;;) {
-    const name = revisionName(owner, hashOf(count))
-    const named = { ...draft, metadata: { ...draft.metadata, name } }
+    const hash = hashOf(count)
+    const name = revisionName(owner, hash)
+    const draft = draftOf(hash)
+    draft.metadata.name = name
     try {
-      const revision = await writer.create(controllerRevisions, named, signal)
+      const revision = await writer.create(controllerRevisions, draft, signal)
       return { revision, collisionCount: count }
     } catch (error) {
       if (!isAlreadyExists(error) || count - collisionCount >= COLLISIONS_MAX) throw error

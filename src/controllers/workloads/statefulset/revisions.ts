@@ -100,8 +100,11 @@ async function settle(
       return { revision, collisionCount }
     }
     case 'create': {
-      const hashOf = (count: number) => revisionHash(plan.draft.data, count)
-      return createRevision(set, plan.draft, { hashOf, collisionCount }, kit, signal)
+      const { draft } = plan
+      const hashOf = (count: number) => revisionHash(draft.data, count)
+      // The label keeps the hash that was tried first, as upstream's does.
+      const draftOf = () => ({ ...draft, metadata: { ...draft.metadata } })
+      return createRevision(set, { hashOf, draftOf, collisionCount }, kit, signal)
     }
   }
 }
