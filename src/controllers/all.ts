@@ -28,7 +28,7 @@ import { daemonSetController } from './workloads/daemonset/daemonset.ts'
 import { deploymentController } from './workloads/deployment.ts'
 import { replicaSetController } from './workloads/replicaset.ts'
 import { replicationControllerController } from './workloads/replicationcontroller.ts'
-import { claimsAmong, statefulSetController } from './workloads/statefulset/statefulset.ts'
+import { statefulSetController } from './workloads/statefulset/statefulset.ts'
 
 export type ControllersDeps = ControllerDeps & {
   /** The kinds that are served, for those who treat all alike. */
@@ -65,7 +65,7 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     replicationControllerController,
     deploymentController,
     daemonSetController(),
-    statefulSetController(claimsAmong(kinds.rows())),
+    statefulSetController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController,

@@ -1,8 +1,8 @@
 // Carries out what was planned for the pods of one StatefulSet, and tells of it.
 
 import { statefulSets } from '../../../api/kinds/apps/statefulset/row.ts'
+import { persistentVolumeClaims } from '../../../api/kinds/core/persistentvolumeclaim/row.ts'
 import { pods } from '../../../api/kinds/core/pod/row.ts'
-import type { ResourceRow } from '../../../api/resource.ts'
 import type {
   PersistentVolumeClaim,
   Pod,
@@ -20,12 +20,10 @@ type Verb = 'Create' | 'Update' | 'Delete'
 
 export class MemberWriter {
   readonly #set: StatefulSet
-  readonly #claims: ResourceRow<PersistentVolumeClaim> | undefined
   readonly #kit: Kit
 
-  constructor(set: StatefulSet, claims: ResourceRow<PersistentVolumeClaim> | undefined, kit: Kit) {
+  constructor(set: StatefulSet, kit: Kit) {
     this.#set = set
-    this.#claims = claims
     this.#kit = kit
   }
 
@@ -66,7 +64,7 @@ export class MemberWriter {
     for (const claim of missing) {
       const { name = '' } = claim.metadata ?? {}
       try {
-        await this.#createClaim(claim, signal)
+        await this.#kit.writer.create(persistentVolumeClaims, claim, signal)
         this.#tell('Create', 'Normal', `Claim ${name} Pod ${pod.metadata.name} in`, 'success')
       } catch (error) {
         if (isAbort(error, signal)) throw error
@@ -80,11 +78,6 @@ export class MemberWriter {
     for (const name of going) faults.push(`pvc ${name} is being deleted`)
     if (faults.length === 1) throw new Error(faults[0])
     if (faults.length > 1) throw new Error(`[${faults.join(', ')}]`)
-  }
-
-  async #createClaim(claim: PersistentVolumeClaim, signal: AbortSignal): Promise<void> {
-    if (this.#claims === undefined) throw new Error('PersistentVolumeClaims are not served')
-    await this.#kit.writer.create(this.#claims, claim, signal)
   }
 
   /** Has the claims owned as the set's policy wants it. */
@@ -101,7 +94,7 @@ export class MemberWriter {
         else delete draft.metadata.ownerReferences
       }
       try {
-        if (this.#claims) await this.#kit.writer.change(this.#claims, claim, edit, signal)
+        await this.#kit.writer.change(persistentVolumeClaims, claim, edit, signal)
       } catch (error) {
         const { name } = claim.metadata
         const why = messageOf(error)

@@ -1,31 +1,19 @@
 import { describe, expect, test } from 'bun:test'
 import { TestCluster } from '../../../../test/support/cluster.ts'
-import { builtInRows } from '../../../api/kinds/all.ts'
 import { controllerRevisions } from '../../../api/kinds/apps/controllerrevision/row.ts'
 import { statefulSets } from '../../../api/kinds/apps/statefulset/row.ts'
+import { persistentVolumeClaims as claims } from '../../../api/kinds/core/persistentvolumeclaim/row.ts'
 import { pods } from '../../../api/kinds/core/pod/row.ts'
 import { events } from '../../../api/kinds/events/event/row.ts'
-import { defineResource } from '../../../api/resource.ts'
 import type {
   PersistentVolumeClaim,
   Pod,
   PodTemplateSpec,
   StatefulSet,
 } from '../../../api/schema/generated/types.ts'
-import { claimsAmong, statefulSetController } from './statefulset.ts'
+import { statefulSetController } from './statefulset.ts'
 
-const claims =
-  claimsAmong(builtInRows) ??
-  defineResource<PersistentVolumeClaim>({
-    group: '',
-    version: 'v1',
-    kind: 'PersistentVolumeClaim',
-    plural: 'persistentvolumeclaims',
-    type: 'io.k8s.api.core.v1.PersistentVolumeClaim',
-  })
-const rows = builtInRows.includes(claims) ? builtInRows : [...builtInRows, claims]
-
-const aCluster = () => TestCluster.start({ controllers: [statefulSetController(claims)], rows })
+const aCluster = () => TestCluster.start({ controllers: [statefulSetController()] })
 
 const template = (image = 'a', more: Partial<PodTemplateSpec['spec']> = {}): PodTemplateSpec => ({
   metadata: { labels: { app: 'web' } },
@@ -371,6 +359,12 @@ describe('a roll', () => {
 })
 
 describe('claims of a StatefulSet', () => {
+  /** As the controller that protects claims in use. */
+  const release = (cluster: TestCluster) =>
+    cluster.change(claims, 'data-web-0', ({ metadata }) => {
+      metadata.finalizers = []
+    })
+
   const owners = async (cluster: TestCluster) =>
     (await cluster.list(claims)).map(({ metadata }) => {
       const references = metadata.ownerReferences ?? []
@@ -431,13 +425,15 @@ describe('claims of a StatefulSet', () => {
     await cluster.create(statefulSets, aSet({ ...spec, replicas: 1 }))
     expect(await shown(cluster)).toBe('')
     await cluster.remove(claims, 'data-web-0')
+    expect(await shown(cluster)).toBe('')
+    await release(cluster)
     expect(await shown(cluster)).toBe('web-0:a?')
     expect(await owners(cluster)).toEqual(['data-web-0:'])
   })
 
   test('that are being deleted keep their pod from being made', async () => {
     await using cluster = await aCluster()
-    const metadata = { name: 'data-web-0', namespace: 'default', finalizers: ['a.b/held'] }
+    const metadata = { name: 'data-web-0', namespace: 'default' }
     await cluster.create(claims, { ...data, metadata })
     await cluster.remove(claims, 'data-web-0')
     await cluster.create(statefulSets, aSet({ volumeClaimTemplates: [data], replicas: 1 }))
@@ -446,9 +442,7 @@ describe('claims of a StatefulSet', () => {
       'Warning FailedCreate: Create Pod web-0 in StatefulSet web failed error: ' +
         'pvc data-web-0 is being deleted',
     )
-    await cluster.change(claims, 'data-web-0', (claim) => {
-      claim.metadata.finalizers = []
-    })
+    await release(cluster)
     expect(await shown(cluster)).toBe('web-0:a?')
   })
 })

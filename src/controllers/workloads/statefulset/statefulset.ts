@@ -4,15 +4,10 @@
 
 import { controllerRevisions } from '../../../api/kinds/apps/controllerrevision/row.ts'
 import { statefulSets } from '../../../api/kinds/apps/statefulset/row.ts'
+import { persistentVolumeClaims } from '../../../api/kinds/core/persistentvolumeclaim/row.ts'
 import { pods } from '../../../api/kinds/core/pod/row.ts'
 import { controllerOf, keyOf } from '../../../api/object.ts'
-import type { AnyRow, ResourceRow } from '../../../api/resource.ts'
-import type {
-  ControllerRevision,
-  PersistentVolumeClaim,
-  Pod,
-  StatefulSet,
-} from '../../../api/schema/generated/types.ts'
+import type { ControllerRevision, Pod, StatefulSet } from '../../../api/schema/generated/types.ts'
 import { type Controller, defineController, type Kit, watching } from '../../../kit/controller.ts'
 import { matchesSelector } from '../../../kit/labels.ts'
 import { nextAvailableInMs } from '../../pods.ts'
@@ -30,15 +25,7 @@ import { planSetStatus } from './status.ts'
 /** Ports that are taken for a moment are tried again soon, those taken for ever not too often. */
 const FAILURE_WAIT_MS_MAX = 60_000
 
-type Claims = ResourceRow<PersistentVolumeClaim>
-
-/** The row of PersistentVolumeClaims among those that are served. */
-export function claimsAmong(rows: readonly AnyRow[]): Claims | undefined {
-  return rows.find(({ group, kind }) => group === '' && kind === 'PersistentVolumeClaim')
-}
-
-/** `claims` is the row of PersistentVolumeClaims, where they are served. */
-export function statefulSetController(claims: Claims | undefined): Controller<StatefulSet> {
+export function statefulSetController(): Controller<StatefulSet> {
   const backoff = new FailureBackoff(FAILURE_WAIT_MS_MAX)
   return defineController<StatefulSet>({
     name: 'statefulset-controller',
@@ -50,7 +37,7 @@ export function statefulSetController(claims: Claims | undefined): Controller<St
         const all = list(statefulSets).inNamespace(pod.metadata.namespace ?? '')
         return all.filter((set) => isMember(set, pod)).map(keyOf)
       }),
-      ...(claims === undefined ? [] : [watchingClaims(claims)]),
+      watchingClaims,
     ],
 
     async reconcile(set, kit, signal) {
@@ -64,13 +51,13 @@ export function statefulSetController(claims: Claims | undefined): Controller<St
       const plan = planStatefulSet({
         set,
         pods: owned,
-        claimOf: claimsOf(set, claims, kit),
+        claimOf: claimsOf(set, kit),
         current: versionAt(set, current),
         update: versionAt(set, update),
         waitMs: (ordinal) => waits.waitMs(String(ordinal), nowMs),
         nowMs,
       })
-      const writer = new MemberWriter(set, claims, kit)
+      const writer = new MemberWriter(set, kit)
       const replaced = (ordinal: number) => waits.replaced(String(ordinal), nowMs)
       const { rolledCount, failure } = await performPlan(plan, writer, signal, replaced)
       const names = { current: nameOf(current), update: nameOf(update) }
@@ -101,27 +88,23 @@ function versionAt(set: StatefulSet, revision: ControllerRevision): Version {
 }
 
 /** A pod that waits for the end of an old claim waits for nothing else. */
-function watchingClaims(claims: Claims) {
-  return watching(
-    claims,
-    ({ metadata }, list) => {
-      const { namespace = '', name = '' } = metadata
-      const all = list(statefulSets).inNamespace(namespace)
-      const isOf = (set: StatefulSet) =>
-        claimTemplates(set).some(([template]) =>
-          name.startsWith(`${template}-${set.metadata.name}-`),
-        )
-      return all.filter(isOf).map(keyOf)
-    },
-    (change) => {
-      if (change.type !== 'updated') return change.type === 'deleted'
-      const { metadata: now } = change.object
-      const { metadata: before } = change.old
-      const isGoing = now.deletionTimestamp !== before.deletionTimestamp
-      return isGoing || !Bun.deepEquals(now.ownerReferences, before.ownerReferences)
-    },
-  )
-}
+const watchingClaims = watching(
+  persistentVolumeClaims,
+  ({ metadata }, list) => {
+    const { namespace = '', name = '' } = metadata
+    const all = list(statefulSets).inNamespace(namespace)
+    const isOf = (set: StatefulSet) =>
+      claimTemplates(set).some(([template]) => name.startsWith(`${template}-${set.metadata.name}-`))
+    return all.filter(isOf).map(keyOf)
+  },
+  (change) => {
+    if (change.type !== 'updated') return change.type === 'deleted'
+    const { metadata: now } = change.object
+    const { metadata: before } = change.old
+    const isGoing = now.deletionTimestamp !== before.deletionTimestamp
+    return isGoing || !Bun.deepEquals(now.ownerReferences, before.ownerReferences)
+  },
+)
 
 function isMember(set: StatefulSet, pod: Pod): boolean {
   return matchesSelector(pod, set.spec.selector) && ordinalOf(set, pod) !== undefined
@@ -132,9 +115,8 @@ function claimPods(set: StatefulSet, kit: Kit, signal: AbortSignal): Promise<Pod
   return performClaims({ ownerRow: statefulSets, owner: set, row: pods }, claims, kit, signal)
 }
 
-function claimsOf({ metadata }: StatefulSet, claims: Claims | undefined, { list }: Kit): ClaimOf {
-  return (name) =>
-    claims === undefined ? undefined : list(claims).get(`${metadata.namespace}/${name}`)
+function claimsOf({ metadata }: StatefulSet, { list }: Kit): ClaimOf {
+  return (name) => list(persistentVolumeClaims).get(`${metadata.namespace}/${name}`)
 }
 
 /** Ends at the first failure, which is returned: the status must be current all the same. */
