@@ -34,8 +34,11 @@ export interface Processes {
 
 /** Starts what must outlive us: a session of its own, no pipes to us. */
 export interface DetachedProcesses {
-  /** Standard output and error are appended to `outputPath`. Returns the process id. */
-  startDetached(argv: readonly string[], outputPath: string): number
+  /**
+   * Standard output and error are appended to `outputPath`; `held` are descriptors of ours that it
+   * has as 3 and on, from its first moment. Returns the process id.
+   */
+  startDetached(argv: readonly string[], outputPath: string, held?: readonly number[]): number
 }
 
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
@@ -128,10 +131,13 @@ export class SystemProcesses implements Processes, DetachedProcesses {
     }
   }
 
-  startDetached(argv: readonly string[], outputPath: string): number {
+  startDetached(argv: readonly string[], outputPath: string, held: readonly number[] = []): number {
     const output = openSync(outputPath, 'a', 0o640)
     try {
-      const child = Bun.spawn([...argv], { detached: true, stdio: ['ignore', output, output] })
+      const child = Bun.spawn([...argv], {
+        detached: true,
+        stdio: ['ignore', output, output, ...held],
+      })
       child.unref()
       return child.pid
     } finally {

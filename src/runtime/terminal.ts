@@ -12,6 +12,7 @@ import type { PtyStart } from '../lib/linux/pty.ts'
 import { SyscallError, type Syscalls } from '../lib/linux/syscalls.ts'
 import type { DetachedProcesses } from '../lib/process.ts'
 import { plainMessage } from './ctr.ts'
+import { keepInput } from './fifos.ts'
 
 export type TerminalOptions = {
   processes: DetachedProcesses
@@ -23,8 +24,6 @@ export type TerminalOptions = {
 }
 
 const EEXIST = 17
-/** Opens the FIFO (its argument) for both ends and sleeps. */
-const HOLD = 'exec sleep 2147483647 3<>"$0"'
 
 /**
  * Runs `argv` (a detached ctr run) in a terminal, as ctr wants when the container has one. Returns
@@ -43,7 +42,7 @@ export async function runWithTerminal(
     isHeld = true
     const fifo = join(folder, name, `${id}-stdin`)
     makeFifo(syscalls, fifo)
-    processes.startDetached(['sh', '-c', HOLD, fifo], '/dev/null')
+    keepInput(processes, fifo)
   }
   const watcher = watch(folder, hold)
   const output: Uint8Array[] = []
