@@ -83,9 +83,9 @@ const VALUES: unknown[] = [
   ],
 ]
 
-const pick = <T>(random: Random, from: readonly T[]): T =>
+export const pick = <T>(random: Random, from: readonly T[]): T =>
   from[Math.floor(random.next() * from.length)]!
-const below = (random: Random, max: number) => Math.floor(random.next() * max)
+export const below = (random: Random, max: number) => Math.floor(random.next() * max)
 
 export function mutateText(random: Random, text: string, others: readonly string[]): string {
   let result = text

@@ -13,22 +13,23 @@ import { parseYaml } from '../../src/server/response/yaml.ts'
 import type { CaseRequest } from '../compare/requests.ts'
 import type { TestServer } from '../support/server.ts'
 import { NAMESPACE, oneOfEachKind, recordedRequests } from './corpus.ts'
+import { readerTargets, watchTargets } from './fuzz-files.ts'
 import { mutateBytes, mutateJson, mutateText } from './fuzz-mutate.ts'
+import { Found, refused, type Target } from './fuzz-target.ts'
+import { wireTargets } from './fuzz-wire.ts'
 import { CASES } from './growth-cases.ts'
 
-export type Target = {
-  name: string
-  /** One input, as text that a person can send again. */
-  make(random: Random): { shown: string; run: () => unknown }
-}
-
-/** Faults of our own making, as opposed to refusals. */
-const OURS = [TypeError, RangeError, ReferenceError, SyntaxError]
-
-export class Found extends Error {}
-
-export function targets(server: TestServer): Target[] {
-  return [...requestTargets(server), ...textTargets(), ...bodyTargets(), ...frameTargets()]
+/** `folder` is for files that are read from where they lie. */
+export function targets(server: TestServer, folder: string): Target[] {
+  return [
+    ...requestTargets(server),
+    ...textTargets(),
+    ...bodyTargets(),
+    ...frameTargets(),
+    ...wireTargets(),
+    ...readerTargets(folder),
+    ...watchTargets(oneOfEachKind()),
+  ]
 }
 
 function requestTargets(server: TestServer): Target[] {
@@ -188,17 +189,6 @@ async function readAnswer(text: string): Promise<void> {
   const head = await readHead(reader)
   if (head === undefined) return
   await new Response(bodyOf(head, reader, 'GET')).arrayBuffer()
-}
-
-/** To refuse is right; to stumble is not. */
-async function refused(run: () => unknown): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    if (OURS.some((kind) => (error as Error)?.constructor === kind)) {
-      throw new Found(`${(error as Error).stack}`)
-    }
-  }
 }
 
 export async function prepare(server: TestServer): Promise<void> {

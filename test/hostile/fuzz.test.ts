@@ -10,11 +10,12 @@ test('made-up input is refused or taken, and never stumbled over', async () => {
   expect(tries).toBe(TRIES)
 }, 120_000)
 
-/** Seeds that found something once. */
-const FOUND = [5_874_176, 5_891_361]
+/** What found something once: a target by its whole name, so that further ones change nothing. */
+const FOUND = [
+  { only: 'references of images', seed: 49 },
+  { only: 'messages of the tunnel', seed: 10_652 },
+]
 
-test('what was found once stays mended', async () => {
-  for (const seed of FOUND) {
-    expect((await fuzz({ seed, until: (tries) => tries >= 1 })).finds).toEqual([])
-  }
+test.each(FOUND)('what was found once stays mended: %o', async ({ only, seed }) => {
+  expect((await fuzz({ seed, only, until: (tries) => tries >= 1 })).finds).toEqual([])
 })

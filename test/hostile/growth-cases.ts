@@ -21,6 +21,7 @@ import {
 import { applyConfiguration } from '../../src/api/patch/apply/apply.ts'
 import { applyPatch, type PatchType } from '../../src/api/patch/patch.ts'
 import { imageTag } from '../../src/api/pod/images.ts'
+import { overlapWarnings } from '../../src/api/pod/overlaps.ts'
 import { unifiedDiff } from '../../src/api/pod/unified-diff.ts'
 import { canonicalQuantity } from '../../src/api/quantity.ts'
 import { objectType } from '../../src/api/schema/schema.ts'
@@ -28,6 +29,7 @@ import { matchesLabels, parseLabelSelector } from '../../src/api/selector.ts'
 import { canonicalTime } from '../../src/api/time.ts'
 import { parseCidr, parseIp } from '../../src/lib/ip.ts'
 import { pemBlocks } from '../../src/lib/pem.ts'
+import { parseReference } from '../../src/runtime/images/reference.ts'
 import { decodeContinue } from '../../src/server/objects/verbs/continue-token.ts'
 import { negotiateOutput } from '../../src/server/request/negotiation.ts'
 import { Query } from '../../src/server/request/query.ts'
@@ -262,6 +264,18 @@ const SHORT_TEXTS = [
     'a long host': (n) => `${times(n, 'A')}/a`,
     'dots in a host': (n) => `${times(n, 'a.')}/a`,
   }),
+  ...texts('image, in full', parseReference, 20_000, {
+    'words of a digest': (n) => `a@${times(n, 'a2')}:1`,
+    'parts of a digest': (n) => `a@${times(n, 'a+')}:1`,
+    separators: (n) => `${times(n, 'a-')}-`,
+    'a long host': (n) => `${times(n, 'A')}/a`,
+    'dots in a host': (n) => `${times(n, 'a.')}!/a`,
+    ports: (n) => `a:${times(n, '1')}!/a`,
+  }),
+  ...texts('paths in a volume', overlapsOf, 50_000, {
+    slashes: (n) => `a${times(n, '/')}a`,
+    parts: (n) => times(n, 'a/'),
+  }),
   ...texts('Accept', (accept) => negotiateOutput(callWith(accept)), 10_000, {
     clauses: (n) => times(n, 'a/b,'),
     parameters: (n) => `a/b${times(n, ';c=d')}`,
@@ -364,6 +378,11 @@ const OTHERS: [string, Work<never>][] = [
 export const CASES: [string, Work<unknown>][] = [
   ...[...JSON_TEXTS, ...YAML_TEXTS, ...PATCHES, ...APPLIED, ...SHORT_TEXTS, ...OTHERS],
 ] as never
+
+function overlapsOf(path: string) {
+  const items = [{ key: 'a', path }]
+  return overlapWarnings([{ name: 'v', configMap: { name: 'c', items } }])
+}
 
 function allNames(text: string) {
   const rules = [configKeyFaults, dnsLabelFaults, dnsSubdomainFaults, environmentNameFaults]

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createInflate } from 'node:zlib'
+import { constants, createInflate, deflateSync } from 'node:zlib'
 import { EmptyHeaderWriter, HeaderReader } from './spdy-headers.ts'
 
 // As Go's compress/zlib writes them with the dictionary of SPDY/3, one after the other.
@@ -24,6 +24,21 @@ test('header blocks are read one after the other, with the dictionary of SPDY', 
 test('a block that is no zlib stream is an error', async () => {
   const reader = new HeaderReader()
   await expect(reader.read(Buffer.from('no zlib at all'))).rejects.toThrow()
+})
+
+test.each([
+  ['64 KiB', 64 * 1024, 'malformed header block'],
+  ['more than a block may have', 64 * 1024 + 1, 'header block is too long'],
+  ['200 MB of zeros in 200 KB', 200_000_000, 'header block is too long'],
+])('a block of %s comes to an end, and so do all after it', async (_, bytes, message) => {
+  const block = Buffer.alloc(bytes, 0xff)
+  const reader = new HeaderReader()
+  const packed = deflateSync(block, { finishFlush: constants.Z_SYNC_FLUSH })
+  await expect(reader.read(packed)).rejects.toThrow(message)
+  if (message !== 'malformed header block') {
+    await expect(reader.read(packed)).rejects.toThrow(message)
+  }
+  reader.close()
 })
 
 test('answers without headers are one zlib stream, complete after each block', async () => {

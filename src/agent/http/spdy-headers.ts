@@ -42,51 +42,71 @@ export class HeaderReader {
     dictionary: dictionary(),
     finishFlush: constants.Z_SYNC_FLUSH,
   })
+  #chunks: Buffer[] = []
+  #bytes = 0
   #failure: Error | undefined
   #failed: (() => void) | undefined
 
   constructor() {
-    this.#inflate.on('error', (error) => {
-      this.#failure = error
-      this.#failed?.()
-    })
+    this.#inflate.on('error', (error) => this.#fail(error))
+    // Taken as it comes: it waits with the rest of a block until there is room.
+    this.#inflate.on('readable', () => this.#take())
   }
 
   /** Names in lower case. */
   async read(block: Uint8Array): Promise<Map<string, string>> {
-    await new Promise<void>((resolve) => {
-      this.#failed = resolve
-      this.#inflate.write(block, () => resolve())
-    })
-    if (this.#failure !== undefined) throw this.#failure
-    const chunks: Buffer[] = []
-    let length = 0
-    for (;;) {
-      const chunk = this.#inflate.read() as Buffer | null
-      if (chunk === null) break
-      chunks.push(chunk)
-      length += chunk.byteLength
-      if (length > BLOCK_BYTES_MAX) throw new Error('header block is too long')
+    if (this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#failed = resolve
+        this.#inflate.write(block, () => resolve())
+      })
+      this.#take()
     }
-    return parseBlock(Buffer.concat(chunks))
+    if (this.#failure !== undefined) throw this.#failure
+    const bytes = Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#bytes = 0
+    return parseBlock(bytes)
   }
 
   close(): void {
     this.#inflate.destroy()
   }
+
+  #take(): void {
+    while (this.#failure === undefined) {
+      const chunk = this.#inflate.read() as Buffer | null
+      if (chunk === null) return
+      this.#chunks.push(chunk)
+      this.#bytes += chunk.byteLength
+      if (this.#bytes > BLOCK_BYTES_MAX) this.#fail(new Error('header block is too long'))
+    }
+  }
+
+  #fail(reason: Error): void {
+    this.#failure ??= reason
+    this.#chunks = []
+    this.#inflate.destroy()
+    this.#failed?.()
+  }
 }
 
 function parseBlock(block: Buffer): Map<string, string> {
   const headers = new Map<string, string>()
-  let offset = 4
-  const text = () => {
-    const length = block.readUInt32BE(offset)
-    const start = offset + 4
-    if (start + length > block.byteLength) throw new Error('malformed header block')
-    offset = start + length
-    return block.toString('latin1', start, offset)
+  let offset = 0
+  const number = () => {
+    if (offset + 4 > block.byteLength) throw new Error('malformed header block')
+    offset += 4
+    return block.readUInt32BE(offset - 4)
   }
-  for (let count = block.readUInt32BE(0); count > 0; count--) {
+  const text = () => {
+    const end = number() + offset
+    if (end > block.byteLength) throw new Error('malformed header block')
+    const start = offset
+    offset = end
+    return block.toString('latin1', start, end)
+  }
+  for (let count = number(); count > 0; count--) {
     const name = text().toLowerCase()
     headers.set(name, text())
   }

@@ -108,7 +108,7 @@ export class SpdyConnection {
       case SYN_STREAM:
         return this.#opened(payload, flags)
       case RST_STREAM:
-        this.#streams.get(payload.readUInt32BE(0))?.broken(new Error('stream was reset'))
+        this.#streams.get(wordOf(payload))?.broken(new Error('stream was reset'))
         break
       case PING:
         return this.#control(PING, 0, payload)
@@ -119,7 +119,7 @@ export class SpdyConnection {
   }
 
   async #opened(payload: Buffer, flags: number): Promise<void> {
-    const id = payload.readUInt32BE(0) & 0x7fff_ffff
+    const id = wordOf(payload) & 0x7fff_ffff
     // The block must be read even if the stream is refused: the next one builds on it.
     const headers = await this.#headers.read(payload.subarray(10))
     if (this.#streams.size >= STREAMS_MAX || this.#streams.has(id)) {
@@ -163,6 +163,12 @@ export class SpdyConnection {
     frame.set(payload, 8)
     return this.#stream.write(frame)
   }
+}
+
+/** The number that a frame begins with. */
+function wordOf(payload: Buffer): number {
+  if (payload.byteLength < 4) throw new Error('frame is too short')
+  return payload.readUInt32BE(0)
 }
 
 type StreamOwner = {

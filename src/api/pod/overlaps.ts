@@ -31,7 +31,13 @@ function placedBy(source: VolumeProjection): Placed[] {
 }
 
 function placed(items: readonly { path?: string }[] = [], source: string): Placed[] {
-  return items.map(({ path = '' }) => ({ path: path.replace(/\/+$/, ''), source }))
+  return items.map(({ path = '' }) => ({ path: withoutLastSlashes(path), source }))
+}
+
+function withoutLastSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 function overlapsOf(items: readonly Placed[]): string[] {

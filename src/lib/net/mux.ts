@@ -48,6 +48,8 @@ const RESET = 6
 const PING = 7
 const PONG = 8
 
+const tooShort = () => new Error('message of the tunnel is too short')
+
 export class Mux {
   readonly #pipe: MessagePipe
   readonly #options: MuxOptions
@@ -121,7 +123,7 @@ export class Mux {
   }
 
   async #handle(message: Uint8Array): Promise<void> {
-    if (message.byteLength < 5) throw new Error('message of the tunnel is too short')
+    if (message.byteLength < 5) throw tooShort()
     const frame = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
     const type = frame[0]!
     const id = frame.readUInt32BE(1)
@@ -265,6 +267,7 @@ class MuxStream implements ByteStream {
         this.#received(payload)
         break
       case WINDOW:
+        if (payload.byteLength < 4) throw tooShort()
         this.#grantBytes += payload.readUInt32BE(0)
         this.#wake?.()
         break

@@ -66,3 +66,10 @@ test('registries of this machine are known', () => {
   expect(local.every(isLocalRegistry)).toBe(true)
   expect(['docker.io', '10.0.0.1:5000', 'localhost.example'].some(isLocalRegistry)).toBe(false)
 })
+
+test('a digest that goes on and on is refused at once', () => {
+  for (const end of ['2', 'a', '_', '.', '+'].map((sign) => `a${sign}`)) {
+    expect(() => parseReference(`b@${end.repeat(100)}:x`)).toThrow('invalid reference format')
+  }
+  expect(parseReference(`b@a.b-c_d+e:${'0'.repeat(32)}`).digest).toStartWith('a.b-c_d+e:')
+})

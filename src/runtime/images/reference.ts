@@ -13,17 +13,20 @@ export type Reference = {
 }
 
 const NAME_CHARS_MAX = 255
+/** What is longer is no name, however it goes on. */
+const IMAGE_CHARS_MAX = 4096
 const COMPONENT = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/
 const LABEL = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?'
 const HOST = new RegExp(`^(?:\\[[0-9a-fA-F:]+\\]|${LABEL}(?:\\.${LABEL})*)(?::[0-9]+)?$`)
 const TAG = /^\w[\w.-]{0,127}$/
-const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[+.-_][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
+const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
 
 /**
  * A name without tag or digest is :latest. Throws ContainerError InvalidImageName in upstream's
  * words.
  */
 export function parseReference(image: string): Reference {
+  if (image.length > IMAGE_CHARS_MAX) throw invalid(image)
   const [name = '', digest, ...more] = image.split('@')
   if (more.length > 0 || (digest !== undefined && !DIGEST.test(digest))) throw invalid(image)
   const colon = name.lastIndexOf(':')
