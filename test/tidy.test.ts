@@ -45,6 +45,7 @@ const ORDER: Record<string, readonly string[]> = {
     'node',
     'volume',
     'pod',
+    'quota',
     'workload',
     'job',
     'kinds',

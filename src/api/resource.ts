@@ -17,10 +17,11 @@ export type Verb =
   | 'update'
   | 'watch'
 
-/** Who asks, and the time, for strategies that write either into the object. */
+/** Who asks, the time, and ids, for strategies that write one of them into the object. */
 export type RequestContext = {
   nowMs: number
   user: UserInfo
+  uuid: () => string
 }
 
 export type UserInfo = {

@@ -102,7 +102,8 @@ export function issuerOf({ issuer, clusterDomain }: ServerSettings): string {
 export type ResourceRequest = AdmittedResource & { readonly server: Server }
 
 export function contextOf(request: ResourceRequest): RequestContext {
-  return { nowMs: request.server.clock.nowMs(), user: request.user }
+  const { clock, random } = request.server
+  return { nowMs: clock.nowMs(), user: request.user, uuid: () => random.uuid() }
 }
 
 export type Handler = (request: ResourceRequest) => Answer | Promise<Answer>

@@ -37,7 +37,7 @@ test('every row has a type of the generated schema, and its sub-resources fields
 test('an object with nothing in it is judged, not stumbled over', () => {
   for (const row of builtInRows) {
     const object = emptyOf(row)
-    row.prepareCreate(object, { nowMs: 0, user: USER })
+    row.prepareCreate(object, { nowMs: 0, user: USER, uuid: () => 'u' })
     const judge = () => {
       for (const rule of row.rules) rule(object, undefined)
       row.warnings(object, undefined)

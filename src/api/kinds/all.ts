@@ -22,6 +22,7 @@ import { bindings } from './core/binding/row.ts'
 import { componentStatuses } from './core/componentstatus/row.ts'
 import { configMaps } from './core/configmap/row.ts'
 import { endpoints } from './core/endpoints/row.ts'
+import { limitRanges } from './core/limitrange/row.ts'
 import { namespaces } from './core/namespace/row.ts'
 import { nodes } from './core/node/row.ts'
 import { persistentVolumes } from './core/persistentvolume/row.ts'
@@ -29,6 +30,7 @@ import { persistentVolumeClaims } from './core/persistentvolumeclaim/row.ts'
 import { pods } from './core/pod/row.ts'
 import { podTemplates } from './core/podtemplate/row.ts'
 import { replicationControllers } from './core/replicationcontroller/row.ts'
+import { resourceQuotas } from './core/resourcequota/row.ts'
 import { secrets } from './core/secret/row.ts'
 import { services } from './core/service/row.ts'
 import { serviceAccounts } from './core/serviceaccount/row.ts'
@@ -40,6 +42,7 @@ import { ipAddresses } from './networking/ipaddress/row.ts'
 import { networkPolicies } from './networking/networkpolicy/row.ts'
 import { serviceCidrs } from './networking/servicecidr/row.ts'
 import { runtimeClasses } from './node/runtimeclass/row.ts'
+import { podDisruptionBudgets } from './policy/poddisruptionbudget/row.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac/rbac.ts'
 import { priorityClasses } from './scheduling/priorityclass/row.ts'
 import { csiDrivers } from './storage/csidriver/row.ts'
@@ -50,7 +53,8 @@ import { volumeAttachments } from './storage/volumeattachment/row.ts'
 import { volumeAttributesClasses } from './storage/volumeattributesclass/row.ts'
 
 export const builtInRows: readonly AnyRow[] = [
-  ...[bindings, componentStatuses, configMaps, endpoints, events, namespaces, nodes, pods],
+  ...[bindings, componentStatuses, configMaps, endpoints, events, limitRanges, namespaces],
+  ...[nodes, pods, resourceQuotas],
   ...[persistentVolumeClaims, persistentVolumes],
   ...[podTemplates, replicationControllers, secrets, serviceAccounts, services],
   ...[controllerRevisions, daemonSets, deployments, replicaSets, statefulSets],
@@ -58,6 +62,7 @@ export const builtInRows: readonly AnyRow[] = [
   ...[selfSubjectReviews, tokenReviews],
   ...[localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews],
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],
+  ...[podDisruptionBudgets],
   ...[ingresses, ingressClasses, ipAddresses, networkPolicies, serviceCidrs, runtimeClasses],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
   ...[csiDrivers, csiNodes, csiStorageCapacities],

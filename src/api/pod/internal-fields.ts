@@ -1,5 +1,5 @@
 // The fields of upstream's internal types, as some messages show them: Go's names in Go's order
-// (pkg/apis/core/types.go). Facts alone; internal-form.ts reads them.
+// (pkg/apis/*/types.go). Facts alone; internal-form.ts reads them.
 //
 // NAME:KIND, or NAME=FIELD:KIND where FIELD is not NAME with a small first letter; ...TYPE for the
 // fields of another type. Kinds: s text, b boolean, i number, q quantity, x number or text,
@@ -102,6 +102,7 @@ PodCertificateProjection SignerName:s KeyType:s MaxExpirationSeconds:* Credentia
   KeyPath:s CertificateChainPath:s UserAnnotations:{s}
 PodDNSConfig Nameservers:[s] Searches:[s] Options:[PodDNSConfigOption]
 PodDNSConfigOption Name:s Value:*
+PodDisruptionBudgetSpec MinAvailable:* Selector:* MaxUnavailable:* UnhealthyPodEvictionPolicy:*
 PodFailurePolicy Rules:[PodFailurePolicyRule]
 PodFailurePolicyOnExitCodesRequirement ContainerName:* Operator:s Values:[i]
 PodFailurePolicyOnPodConditionsPattern Type:s Status:s

@@ -32,7 +32,7 @@ export type Arithmetic<T> = {
 }
 
 export const NUMBERS: Arithmetic<number> = { plus: (a, b) => a + b, isMore: (a, b) => a > b }
-const QUANTITIES: Arithmetic<Quantity> = {
+export const QUANTITIES: Arithmetic<Quantity> = {
   plus: addQuantity,
   isMore: (a, b) => compareQuantity(a, b) > 0,
 }

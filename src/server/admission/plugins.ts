@@ -1,8 +1,10 @@
 // The plugins, in the order that they are asked: reading this is reading what admission does.
 
+import { limitRanges } from '../../api/kinds/core/limitrange/row.ts'
 import { namespaces } from '../../api/kinds/core/namespace/row.ts'
 import { nodes } from '../../api/kinds/core/node/row.ts'
 import { pods } from '../../api/kinds/core/pod/row.ts'
+import { resourceQuotas } from '../../api/kinds/core/resourcequota/row.ts'
 import { serviceAccounts } from '../../api/kinds/core/serviceaccount/row.ts'
 import { ingressClasses } from '../../api/kinds/networking/ingressclass/row.ts'
 import { runtimeClasses } from '../../api/kinds/node/runtimeclass/row.ts'
@@ -10,10 +12,12 @@ import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts
 import { storageClasses } from '../../api/kinds/storage/storageclass/row.ts'
 import type {
   IngressClass,
+  LimitRange,
   Namespace,
   Node,
   Pod,
   PriorityClass,
+  ResourceQuota,
   RuntimeClass,
   ServiceAccount,
   StorageClass,
@@ -25,13 +29,14 @@ import type { Store } from '../../store/store.ts'
 import type { NodeKeys } from '../authn/node-keys.ts'
 import type { Access } from '../authz/authorizer.ts'
 import type { Follower } from '../storage/follow.ts'
-import { KindCache } from '../storage/reader.ts'
+import { KindCache, NamespacedCache } from '../storage/reader.ts'
 import { certificateApproval, certificateSigning } from './builtin/certificate-signers.ts'
 import { certificateSubject } from './builtin/certificate-subject.ts'
 import { claimResize } from './builtin/claim-resize.ts'
 import { declaredFeatures } from './builtin/declared-features.ts'
 import { defaultIngressClass } from './builtin/default-ingress-class.ts'
 import { defaultStorageClass } from './builtin/default-storage-class.ts'
+import { limitRanger } from './builtin/limit-ranger.ts'
 import { namespaceLifecycle } from './builtin/namespace-lifecycle.ts'
 import { nodeKey } from './builtin/node-key.ts'
 import { nodeRestriction } from './builtin/node-restriction.ts'
@@ -40,6 +45,7 @@ import { podResize } from './builtin/pod-resize.ts'
 import { defaultTolerations } from './builtin/pod-tolerations.ts'
 import { podTopologyLabels } from './builtin/pod-topology-labels.ts'
 import { priority } from './builtin/priority.ts'
+import { resourceQuota } from './builtin/resource-quota.ts'
 import { runtimeClass } from './builtin/runtime-class.ts'
 import { serviceAccount } from './builtin/service-account.ts'
 import { storageProtection } from './builtin/storage-protection.ts'
@@ -65,6 +71,8 @@ export function admissionPlugins(deps: PluginDeps): {
 } {
   const { issuer, store, clock, random, log, settings, mayDo } = deps
   const spaces = new KindCache<Namespace>(namespaces, store)
+  const limits = new NamespacedCache<LimitRange>(limitRanges)
+  const quotas = new NamespacedCache<ResourceQuota>(resourceQuotas)
   const accounts = new KindCache<ServiceAccount>(serviceAccounts, store)
   const classes = new KindCache<PriorityClass>(priorityClasses, store)
   const runtimes = new KindCache<RuntimeClass>(runtimeClasses, store)
@@ -74,9 +82,10 @@ export function admissionPlugins(deps: PluginDeps): {
   const podReader = new KindCache<Pod>(pods, store)
   const nodeReader = new KindCache<Node>(nodes, store)
   return {
-    followers: [spaces, accounts, classes, runtimes, ingress, storage],
+    followers: [spaces, limits, quotas, accounts, classes, runtimes, ingress, storage],
     plugins: [
       namespaceLifecycle(spaces),
+      limitRanger(limits),
       serviceAccount({ accounts, clock, random }),
       nodeRestriction({ issuer, pods: podReader, nodes: nodeReader, mayDo }),
       nodeTaints,
@@ -94,6 +103,8 @@ export function admissionPlugins(deps: PluginDeps): {
       podTopologyLabels(nodeReader),
       declaredFeatures(nodeReader),
       podResize(nodeReader),
+      // The last of upstream's: what is charged here is as good as made.
+      resourceQuota({ store, clock, quotas }),
       // Our own, beside upstream's.
       nodeKey({ keys: deps.nodeKeys, mayDo }),
     ],

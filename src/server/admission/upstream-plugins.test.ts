@@ -44,13 +44,11 @@ const UPSTREAM = [
 
 /** Not there for want of these kinds. Whoever serves one of them brings the plug-in along. */
 const WAITS_FOR_KIND: Record<string, readonly string[]> = {
-  LimitRanger: ['LimitRange'],
   ClusterTrustBundleAttest: ['ClusterTrustBundle'],
   MutatingAdmissionPolicy: ['MutatingAdmissionPolicy'],
   MutatingAdmissionWebhook: ['MutatingWebhookConfiguration'],
   ValidatingAdmissionPolicy: ['ValidatingAdmissionPolicy'],
   ValidatingAdmissionWebhook: ['ValidatingWebhookConfiguration'],
-  ResourceQuota: ['ResourceQuota'],
   PodGroupProtection: ['PodGroup'],
   PodGroupWorkloadExists: ['PodGroup', 'Workload'],
   JobValidation: ['Workload'],

@@ -57,6 +57,49 @@ export class KindCache<O extends KubeObject> implements Follower {
   }
 }
 
+/** The same by namespace, for kinds of which a namespace has few. */
+export class NamespacedCache<O extends KubeObject> implements Follower {
+  readonly storagePrefix: string
+  readonly #row: ResourceRow<O>
+  /** By namespace, then by key. */
+  readonly #objects = new Map<string, Map<string, O>>()
+
+  constructor(row: ResourceRow<O>) {
+    this.storagePrefix = row.storagePrefix
+    this.#row = row
+  }
+
+  /** In the order of their names. Shared: not to be changed. */
+  inNamespace(namespace: string): O[] {
+    const objects = this.#objects.get(namespace)
+    if (objects === undefined) return []
+    return [...objects].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
+  }
+
+  reset(): void {
+    this.#objects.clear()
+  }
+
+  put(entry: Entry): void {
+    const object = decodeStored(this.#row, entry) as unknown as O
+    const namespace = this.#namespaceOf(entry)
+    const objects = this.#objects.get(namespace) ?? new Map<string, O>()
+    this.#objects.set(namespace, objects.set(entry.key, object))
+  }
+
+  remove(entry: Entry): void {
+    const namespace = this.#namespaceOf(entry)
+    const objects = this.#objects.get(namespace)
+    objects?.delete(entry.key)
+    if (objects?.size === 0) this.#objects.delete(namespace)
+  }
+
+  #namespaceOf({ key }: Entry): string {
+    const start = this.storagePrefix.length + 1
+    return key.slice(start, key.indexOf('/', start))
+  }
+}
+
 /** For code that has an object of any kind in hand. */
 export function asAny(object: KubeObject): AnyObject {
   return object as AnyObject

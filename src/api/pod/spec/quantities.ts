@@ -59,7 +59,7 @@ export function checkRequirements(
 export function checkAmount(faults: Faults, at: string, name: string, text: string) {
   const quantity = parseQuantity(text)
   if (compareQuantity(quantity, ZERO) < 0) faults.invalid(at, text, NOT_NEGATIVE)
-  const isCounted = COUNTED.has(name) || isExtended(name)
+  const isCounted = COUNTED.has(name) || isExtendedResource(name)
   if (isCounted && scaledValue(quantity, -3) % 1000n !== 0n) {
     faults.invalid(at, text, 'must be an integer')
   }
@@ -134,7 +134,8 @@ function isWholePages(name: string, text: string): boolean {
   }
 }
 
-function checkResourceName(faults: Faults, at: string, name: string): boolean {
+/** A name that some resource may have. False when it may not. */
+export function checkResourceName(faults: Faults, at: string, name: string): boolean {
   const details = qualifiedNameFaults(name)
   faults.invalidAll(at, name, details)
   if (details.length > 0) return false
@@ -143,12 +144,13 @@ function checkResourceName(faults: Faults, at: string, name: string): boolean {
   return false
 }
 
-function checkContainerResourceName(faults: Faults, at: string, name: string) {
+/** A resource that a container may ask for. */
+export function checkContainerResourceName(faults: Faults, at: string, name: string) {
   checkResourceName(faults, at, name)
   if (!name.includes('/')) {
     if (OF_CONTAINERS.includes(name) || isHugePages(name)) return
     faults.invalid(at, name, 'must be a standard resource for containers')
-  } else if (!isNative(name) && !isExtended(name)) {
+  } else if (!isNative(name) && !isExtendedResource(name)) {
     faults.invalid(at, name, "doesn't follow extended resource name standard")
   }
 }
@@ -159,7 +161,8 @@ function checkPodResourceName(faults: Faults, at: string, name: string) {
   faults.notSupported(at, name, ['cpu', 'hugepages-', 'memory'])
 }
 
-function mayOvercommit(name: string): boolean {
+/** Whether its limit may be more than its request. */
+export function mayOvercommit(name: string): boolean {
   return isNative(name) && !isHugePages(name)
 }
 
@@ -167,13 +170,19 @@ function isNative(name: string): boolean {
   return !name.includes('/') || name.includes('kubernetes.io/')
 }
 
-function isExtended(name: string): boolean {
+/** A resource that nodes have beyond those that everybody knows: example.com/gpu. */
+export function isExtendedResource(name: string): boolean {
   if (isNative(name) || name.startsWith('requests.')) return false
   return qualifiedNameFaults(`requests.${name}`).length === 0
 }
 
 function isHugePages(name: string): boolean {
   return name.startsWith('hugepages-')
+}
+
+/** One of those that quotas count, of the names without a domain. */
+export function isQuotaResource(name: string): boolean {
+  return (STANDARD.has(name) && name !== 'storage') || isQuotaHugePages(name)
 }
 
 function isQuotaHugePages(name: string): boolean {

@@ -21,7 +21,7 @@ import { decodeMetadata, encodeStored, storeKey } from '../../storage/stored.ts'
 import type { Answer } from '../../transport/call.ts'
 import { admit, complete, type Steps, type Write, writeOf } from '../pipeline.ts'
 import { noteOwners } from './field-managers.ts'
-import { metadataFaults } from './metadata-validation.ts'
+import { creationFaults } from './metadata-validation.ts'
 import { dedupOwners } from './owner-references.ts'
 
 /** Attempts at a free name for generateName. */
@@ -130,10 +130,7 @@ function prepare(request: ResourceRequest, object: AnyObject): void {
   const { row } = request
   row.prepareCreate(object, contextOf(request))
   if (row.generationOf && row.generationOf(object) !== undefined) object.metadata.generation = 1
-  const errors = [
-    ...metadataFaults(row, object),
-    ...row.rules.flatMap((rule) => rule(object, undefined)),
-  ]
+  const errors = creationFaults(row, object)
   if (errors.length > 0) {
     throw invalid({ group: row.faultGroup, kind: row.kind }, object.metadata.name ?? '', errors)
   }

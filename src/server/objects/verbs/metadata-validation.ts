@@ -14,9 +14,13 @@ import { checkFieldManager } from '../../request/options.ts'
 const ANNOTATION_BYTES_MAX = 256 * 1024
 const SUBRESOURCE_BYTES_MAX = 256
 
-/** Faults of a new object's metadata; the name has been generated. */
-export function metadataFaults(row: AnyRow, object: AnyObject): FieldError[] {
-  return [...commonFaults(row, object), ...unqualifiedFinalizers(row, object.metadata)]
+/** Faults of a new object; the name has been generated. */
+export function creationFaults(row: AnyRow, object: AnyObject): FieldError[] {
+  const common = commonFaults(row, object)
+  const own = row.rules.flatMap((rule) => rule(object, undefined))
+  // Where a kind leaves metadata to the registry, that looks last, and only at what is fine so far.
+  if (row.metadataJudges.length === 0) return own.length > 0 ? own : common
+  return [...common, ...unqualifiedFinalizers(row, object.metadata), ...own]
 }
 
 /** Faults of a change. What the server keeps by itself has been put back before. */
