@@ -2,6 +2,8 @@
 // processes, mounts, links and rules is gone when it ends, however it ends.
 
 const ISOLATE = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+/** Process 1 must reap orphans, or containers that had one never end. The shell does, Bun does not. */
+const INIT = ['sh', '-c', '"$@"; exit $?', 'sh']
 
 /** Why such tests cannot run here; undefined when they can. */
 export function cannotIsolate(programs: readonly string[]): string | undefined {
@@ -12,7 +14,7 @@ export function cannotIsolate(programs: readonly string[]): string | undefined {
 
 /** Throws with everything it printed when a test of the file fails, or none was run. */
 export async function runIsolated(file: string): Promise<void> {
-  const argv = [...ISOLATE, process.execPath, 'test', '--timeout', '60000', file]
+  const argv = [...ISOLATE, ...INIT, process.execPath, 'test', '--timeout', '60000', file]
   const child = Bun.spawn(argv, { stdout: 'pipe', stderr: 'pipe' })
   const [stdout, stderr, code] = await Promise.all([
     child.stdout.text(),
