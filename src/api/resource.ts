@@ -148,6 +148,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly unknownField: (field: string) => string
   /** After the Name column, which every table begins with. */
   readonly columns: readonly Column<O>[]
+  /** The order of rows in tables of lists, where it is not that of the list. */
+  readonly tableOrder: ((a: O, b: O) => number) | undefined
   /** False when `columns` is all there is, Name included where it belongs. */
   readonly startsWithName: boolean
   /**
@@ -259,6 +261,7 @@ export function defineResource<O extends KubeObject>(
     unknownField: (field) => `field label not supported: ${field}`,
     columns: [],
     startsWithName: true,
+    tableOrder: undefined,
     fieldAnnotations: [],
     rowConditions: () => [],
     unconditionalUpdate: true,

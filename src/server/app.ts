@@ -23,11 +23,13 @@ import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
+import { ensureFlows } from './bootstrap/flows.ts'
 import type { App, RequestEnv } from './contract.ts'
 import { discovery } from './discovery/documents.ts'
 import { openApi } from './discovery/openapi.ts'
 import { serveResource } from './dispatch.ts'
-import { FlowControl } from './flowcontrol/flow-control.ts'
+import { type Flow, FlowControl } from './flowcontrol/flow-control.ts'
+import { FlowObjects } from './flowcontrol/flow-objects.ts'
 import { Lasting } from './flowcontrol/lasting.ts'
 import { Unread } from './flowcontrol/unread.ts'
 import { lasts, seatsFor, takesSeat } from './flowcontrol/work.ts'
@@ -68,44 +70,50 @@ type Document = (server: Server, admitted: Admitted) => Answer | Promise<Answer>
 
 export function createApp(deps: ServerDeps): ServerApp {
   const following = new Following(deps.store, deps.log)
-  const server = serverOf(deps, following)
+  const { server, flowObjects } = serverOf(deps, following)
   server.metrics.watch(server)
   const handle = (call: Call) => answer(server, call, serveResource)
   const hono = routes((call, document) => answer(server, call, document))
-  return {
+  const app: ServerApp = {
     handle,
     fetch: async (request, env) => hono.fetch(request, env),
     upgrade: (call, socket, head) =>
       upgrade({ server, streams: server.streams, tunnels: deps.tunnels }, call, socket, head),
     async run(signal) {
-      await Promise.all([following.run(signal), server.serviceAddresses.run(signal)])
+      await Promise.all([
+        following.run(signal),
+        server.serviceAddresses.run(signal),
+        flowObjects.run(app, () => ensureFlows(app), signal),
+      ])
     },
     claimOwnNode: (name) => server.nodeKeys.claim(name, { key: OWN_NODE_KEY, shown: OWN_NODE_KEY }),
   }
+  return app
 }
 
-function serverOf(deps: ServerDeps, following: Following): Server {
+function serverOf(deps: ServerDeps, following: Following) {
   const { store, clock } = deps
   const issuer = issuerOf(deps.settings)
-  const rbac = new Rbac()
-  const graph = new PodGraph()
-  const nodeRules = () =>
-    ['system:node', 'kedge:node'].flatMap((role) => rbac.roleRules('ClusterRole', '', role) ?? [])
-  const nodeAuthorizer = new NodeAuthorizer(graph, nodeRules)
-  const authorizer = new Authorizer([openPaths, nodeAuthorizer, rbac])
+  const { rbac, graph, authorizer } = rights()
   const mayDo = (access: Access) => authorizer.decide(access).allowed
   const nodeKeys = new NodeKeys(deps)
   const admission = admissionPlugins({ ...deps, issuer, nodeKeys, mayDo })
   const addresses = new ServiceAddresses(deps.settings, deps)
   const peers = new Peers()
+  const metrics = new ServerMetrics(deps.metrics)
+  const { random, settings } = deps
+  const flowControl = new FlowControl({ clock, random, seats: settings.seats, observer: metrics })
+  const flowObjects = new FlowObjects({ ...deps, flowControl })
   const followers = [
     ...rbac.followers,
     graph,
     ...addresses.followers,
     peers,
     ...admission.followers,
+    ...flowObjects.followers,
   ]
   for (const follower of followers) following.add(follower)
+  flowObjects.apply()
   const serviceAccounts = new ServiceAccountUsers({
     store,
     clock,
@@ -114,10 +122,7 @@ function serverOf(deps: ServerDeps, following: Following): Server {
     audiences: [issuer],
   })
   const bootstrapTokens = new BootstrapTokenUsers(store, clock)
-  const metrics = new ServerMetrics(deps.metrics)
-  const { random, settings } = deps
-  const flowControl = new FlowControl({ clock, random, seats: settings.seats, observer: metrics })
-  return {
+  const server: Server = {
     ...deps,
     metrics,
     flowControl,
@@ -152,6 +157,16 @@ function serverOf(deps: ServerDeps, following: Following): Server {
       objects: storeObjects(store, deps.registry),
     },
   }
+  return { server, flowObjects }
+}
+
+function rights() {
+  const rbac = new Rbac()
+  const graph = new PodGraph()
+  const nodeRules = () =>
+    ['system:node', 'kedge:node'].flatMap((role) => rbac.roleRules('ClusterRole', '', role) ?? [])
+  const nodeAuthorizer = new NodeAuthorizer(graph, nodeRules)
+  return { rbac, graph, authorizer: new Authorizer([openPaths, nodeAuthorizer, rbac]) }
 }
 
 type Serve = (call: Call, document: Document) => Promise<Answer>
@@ -198,6 +213,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   let brief: (() => void) | undefined
   const whole: (() => void)[] = []
   let code = 0
+  let flow: Flow | undefined
   server.metrics.begin(info)
   try {
     if (decodePath(call.rawPath) === undefined) return badPath()
@@ -209,13 +225,15 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     const access = acting === user ? own : { ...own, user: acting }
     if (lasts(info)) whole.push(server.lasting.enter(acting))
     else if (mayBeLarge(info)) server.unread.check(acting)
-    const entering = takesSeat(info) ? enter(server, call, info, acting) : undefined
+    if (takesSeat(info)) flow = server.flowControl.find(info, acting)
+    const entering = takesSeat(info) ? enter(server, call, info, flow) : undefined
     brief = (entering instanceof Promise ? await entering : entering)?.leave
     const decision = server.authorizer.decide(access)
     if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
     const served = serve(server, { call, info, user: acting, warnings })
     const done = served instanceof Promise ? await served : served
     code = done.code
+    nameFlow(done, flow)
     const answered = finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
     const answer = answered instanceof Promise ? await answered : answered
     const bytes = lasts(info) ? 0 : bytesOf(answer)
@@ -227,7 +245,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   } catch (error) {
     const fault = toApiError(error, server.log)
     code = fault.code
-    return finish(errorAnswer(call, fault), call, auditId, warnings)
+    return finish(nameFlow(errorAnswer(call, fault), flow), call, auditId, warnings)
   } finally {
     brief?.()
     for (const leave of whole) leave()
@@ -235,10 +253,18 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   }
 }
 
-function enter(server: Server, call: Call, info: RequestInfo, user: UserInfo) {
-  return server.flowControl.enter({
-    info,
-    user,
+/** By their UIDs: names may tell what nobody should know. */
+function nameFlow(answer: Answer, flow: Flow | undefined): Answer {
+  if (flow?.levelUid !== undefined) answer.headers[LEVEL_HEADER] = flow.levelUid
+  if (flow?.schemaUid !== undefined) answer.headers[SCHEMA_HEADER] = flow.schemaUid
+  return answer
+}
+
+const LEVEL_HEADER = 'x-kubernetes-pf-prioritylevel-uid'
+const SCHEMA_HEADER = 'x-kubernetes-pf-flowschema-uid'
+
+function enter(server: Server, call: Call, info: RequestInfo, flow: Flow | undefined) {
+  return server.flowControl.enter(flow, {
     seats: () => seatsFor(server, info, call.query),
     gone: () => call.signal,
   })

@@ -36,6 +36,8 @@ import { services } from './core/service/row.ts'
 import { serviceAccounts } from './core/serviceaccount/row.ts'
 import { endpointSlices } from './discovery/endpointslice/row.ts'
 import { events, groupEvents } from './events/event/row.ts'
+import { flowSchemas } from './flowcontrol/flowschema/row.ts'
+import { priorityLevelConfigurations } from './flowcontrol/prioritylevelconfiguration/row.ts'
 import { ingresses } from './networking/ingress/row.ts'
 import { ingressClasses } from './networking/ingressclass/row.ts'
 import { ipAddresses } from './networking/ipaddress/row.ts'
@@ -64,6 +66,7 @@ export const builtInRows: readonly AnyRow[] = [
   ...[subjectAccessReviews, certificateSigningRequests, leases, endpointSlices, groupEvents],
   ...[podDisruptionBudgets],
   ...[ingresses, ingressClasses, ipAddresses, networkPolicies, serviceCidrs, runtimeClasses],
+  ...[flowSchemas, priorityLevelConfigurations],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
   ...[csiDrivers, csiNodes, csiStorageCapacities],
   ...[storageClasses, volumeAttachments, volumeAttributesClasses],

@@ -56,10 +56,16 @@ EphemeralContainerCommon Name:s Image:s Command:[s] Args:[s] WorkingDir:s Ports:
   StdinOnce:b TTY=tty:b
 EphemeralVolumeSource VolumeClaimTemplate:*PersistentVolumeClaimTemplate
 ExecAction Command:[s]
+ExemptPriorityLevelConfiguration NominalConcurrencyShares:* LendablePercent:*
 FCVolumeSource TargetWWNs:[s] Lun:* FSType=fsType:s ReadOnly:b WWIDs=wwids:[s]
 FileKeySelector VolumeName:s Path:s Key:s Optional:*
 FlexVolumeSource Driver:s FSType=fsType:s SecretRef:*LocalObjectReference ReadOnly:b Options:{s}
 FlockerVolumeSource DatasetName:s DatasetUUID:s
+FlowDistinguisherMethod Type:s
+FlowSchemaSpec PriorityLevelConfiguration:PriorityLevelConfigurationReference MatchingPrecedence:i
+  DistinguisherMethod:*FlowDistinguisherMethod Rules:[PolicyRulesWithSubjects]
+FlowSubject Kind:s User:*LocalObjectReference Group:*LocalObjectReference
+  ServiceAccount:*ServiceAccountSubject
 GCEPersistentDiskVolumeSource PDName=pdName:s FSType=fsType:s Partition:i ReadOnly:b
 GRPCAction Port:i Service:*
 GitRepoVolumeSource Repository:s Revision:s Directory:s
@@ -77,6 +83,9 @@ KeyToPath Key:s Path:s Mode:*
 Lifecycle PostStart:*LifecycleHandler PreStop:*LifecycleHandler StopSignal:*
 LifecycleHandler Exec:*ExecAction HTTPGet=httpGet:*HTTPGetAction
   TCPSocket=tcpSocket:*TCPSocketAction Sleep:*SleepAction
+LimitResponse Type:s Queuing:*QueuingConfiguration
+LimitedPriorityLevelConfiguration NominalConcurrencyShares:i LimitResponse:LimitResponse
+  LendablePercent:* BorrowingLimitPercent:*
 LocalObjectReference Name:s
 NFSVolumeSource Server:s Path:s ReadOnly:b
 NodeAddress Type:s Address:s
@@ -85,6 +94,7 @@ NodeAffinity RequiredDuringSchedulingIgnoredDuringExecution:*NodeSelector
 NodeSelector NodeSelectorTerms:[NodeSelectorTerm]
 NodeSelectorRequirement Key:s Operator:s Values:[s]
 NodeSelectorTerm MatchExpressions:[NodeSelectorRequirement] MatchFields:[NodeSelectorRequirement]
+NonResourcePolicyRule Verbs:[s] NonResourceURLs=nonResourceURLs:[s]
 ObjectFieldSelector APIVersion=apiVersion:s FieldPath:s
 PersistentVolumeClaimSpec AccessModes:[s] Selector:* Resources:VolumeResourceRequirements
   VolumeName:s StorageClassName:* VolumeMode:* DataSource:*TypedLocalObjectReference
@@ -131,18 +141,25 @@ PodSpec Volumes:[Volume] InitContainers:[Container] Containers:[Container]
   TopologySpreadConstraints:[TopologySpreadConstraint] OS=os:*PodOS
   SchedulingGates:[PodSchedulingGate] ResourceClaims:[PodResourceClaim]
   Resources:*ResourceRequirements HostnameOverride:* SchedulingGroup:*PodSchedulingGroup
+PolicyRulesWithSubjects Subjects:[FlowSubject] ResourceRules:[ResourcePolicyRule]
+  NonResourceRules:[NonResourcePolicyRule]
 PortworxVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b
 PreferredSchedulingTerm Weight:i Preference:NodeSelectorTerm
+PriorityLevelConfigurationReference Name:s
+PriorityLevelConfigurationSpec Type:s Limited:*LimitedPriorityLevelConfiguration
+  Exempt:*ExemptPriorityLevelConfiguration
 Probe ...ProbeHandler InitialDelaySeconds:i TimeoutSeconds:i PeriodSeconds:i SuccessThreshold:i
   FailureThreshold:i TerminationGracePeriodSeconds:*
 ProbeHandler Exec:*ExecAction HTTPGet=httpGet:*HTTPGetAction TCPSocket=tcpSocket:*TCPSocketAction
   GRPC=grpc:*GRPCAction
 ProjectedVolumeSource Sources:[VolumeProjection] DefaultMode:*
+QueuingConfiguration Queues:i HandSize:i QueueLengthLimit:i
 QuobyteVolumeSource Registry:s Volume:s ReadOnly:b User:s Group:s Tenant:s
 RBDVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPool=pool:s
   RadosUser=user:s Keyring:s SecretRef:*LocalObjectReference ReadOnly:b
 ResourceClaim Name:s Request:s
 ResourceFieldSelector ContainerName:s Resource:s Divisor:q
+ResourcePolicyRule Verbs:[s] APIGroups=apiGroups:[s] Resources:[s] ClusterScope:b Namespaces:[s]
 ResourceRequirements Limits:{q} Requests:{q} Claims:[ResourceClaim]
 RollingUpdateDaemonSet MaxUnavailable:x MaxSurge:x
 RollingUpdateDeployment MaxUnavailable:x MaxSurge:x
@@ -159,6 +176,7 @@ SecurityContext Capabilities:*Capabilities Privileged:*
   SELinuxOptions=seLinuxOptions:*SELinuxOptions WindowsOptions:*WindowsSecurityContextOptions
   RunAsUser:* RunAsGroup:* RunAsNonRoot:* ReadOnlyRootFilesystem:* AllowPrivilegeEscalation:*
   ProcMount:* SeccompProfile:*SeccompProfile AppArmorProfile:*AppArmorProfile
+ServiceAccountSubject Namespace:s Name:s
 ServiceAccountTokenProjection Audience:s ExpirationSeconds:i Path:s
 ServicePort Name:s Protocol:s AppProtocol:* Port:i TargetPort:x NodePort:i
 SleepAction Seconds:i

@@ -10,9 +10,8 @@ import { serviceCidrs } from '../../api/kinds/networking/servicecidr/row.ts'
 import * as rbac from '../../api/kinds/rbac/rbac.ts'
 import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
 import type { AnyObject, KubeObject } from '../../api/object.ts'
-import { type AnyRow, groupVersionOf, pathOf } from '../../api/resource.ts'
-import { ApiError, type Status } from '../../api/status.ts'
 import type { App } from '../contract.ts'
+import { ensureFlows } from './flows.ts'
 import {
   type ApiAddress,
   AUTOUPDATE,
@@ -24,11 +23,7 @@ import {
   RETIRED_BINDINGS,
 } from './objects.ts'
 import { planRepair } from './plan.ts'
-
-const USER = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
-const HEADERS = { 'user-agent': 'kube-apiserver', 'content-type': 'application/json' }
-
-type Wanted = { row: AnyRow; object: KubeObject; subresource?: string }
+import { read, type Wanted, write } from './requests.ts'
 
 /** Throws when something cannot be written: a cluster without its roles must not be served. */
 export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> {
@@ -47,7 +42,7 @@ export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> 
   const classes = bootstrapPriorityClasses().map((object) => ({ row: priorityClasses, object }))
   await Promise.all([...roles, ...bindings].map((wanted) => createOrRepair(app, wanted)))
   await Promise.all(RETIRED_BINDINGS.map((name) => retire(app, name)))
-  await Promise.all(classes.map((wanted) => createIfMissing(app, wanted)))
+  await Promise.all([...classes.map((wanted) => createIfMissing(app, wanted)), ensureFlows(app)])
   await ensureServiceRange(app, api)
   await ensureKubernetesService(app, api)
 }
@@ -109,28 +104,4 @@ async function createOrPut(app: App, wanted: Wanted, field: string): Promise<voi
     row: wanted.row,
     object: { ...present, ...wanted.object, metadata: present.metadata },
   })
-}
-
-async function read(app: App, { row, object }: Wanted): Promise<AnyObject | undefined> {
-  const response = await app.fetch(new Request(urlOf(row, object, true)), { user: USER })
-  const body = await response.json()
-  if (response.status === 404) return undefined
-  if (!response.ok) throw ApiError.fromStatus(body as Status)
-  return body as AnyObject
-}
-
-async function write(app: App, method: 'POST' | 'PUT' | 'DELETE', wanted: Wanted) {
-  const { row, object, subresource = '' } = wanted
-  const body = JSON.stringify({ apiVersion: groupVersionOf(row), kind: row.kind, ...object })
-  const url = `${urlOf(row, object, method !== 'POST')}${subresource && `/${subresource}`}`
-  const init = method === 'DELETE' ? { method } : { method, headers: HEADERS, body }
-  const response = await app.fetch(new Request(url, init), { user: USER })
-  const answer = await response.json()
-  // Another server of the same store was quicker.
-  if (!response.ok && response.status !== 409) throw ApiError.fromStatus(answer as Status)
-}
-
-function urlOf(row: AnyRow, { metadata }: KubeObject, named: boolean): string {
-  const { namespace, name } = metadata
-  return `http://kedge.internal${pathOf(row, { namespace, ...(named ? { name: name! } : {}) })}`
 }

@@ -1,6 +1,7 @@
 // Which FlowSchema a request falls under, and which flow of it: the schemas in order of precedence,
 // the first one with a rule that fits counts. Pure.
 
+import { byPrecedence } from '../../api/kinds/flowcontrol/flowschema/row.ts'
 import type { UserInfo } from '../../api/resource.ts'
 import type {
   FlowSchema,
@@ -10,9 +11,6 @@ import type {
   FlowcontrolV1Subject as Subject,
 } from '../../api/schema/generated/types.ts'
 import type { RequestInfo } from '../request/request-info.ts'
-
-/** Upstream's default. */
-const PRECEDENCE_DEFAULT = 1000
 
 export type Classified = {
   readonly schema: FlowSchema
@@ -24,9 +22,7 @@ export class Classifier {
   readonly #schemas: readonly FlowSchema[]
 
   constructor(schemas: readonly FlowSchema[]) {
-    this.#schemas = schemas.toSorted(
-      (a, b) => precedenceOf(a) - precedenceOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1),
-    )
+    this.#schemas = schemas.toSorted(byPrecedence)
   }
 
   /** Who fits nowhere is caught by the last one. Undefined only when there are no schemas. */
@@ -36,9 +32,6 @@ export class Classifier {
     return schema && { schema, distinguisher: distinguisherOf(schema, info, user) }
   }
 }
-
-const precedenceOf = ({ spec }: FlowSchema) => spec.matchingPrecedence ?? PRECEDENCE_DEFAULT
-const nameOf = ({ metadata }: FlowSchema) => metadata.name ?? ''
 
 function distinguisherOf({ spec }: FlowSchema, info: RequestInfo, user: UserInfo): string {
   switch (spec.distinguisherMethod?.type) {

@@ -1,13 +1,14 @@
 import { expect, test } from 'bun:test'
+import { bootstrapFlows } from '../../api/kinds/flowcontrol/bootstrap.ts'
 import type { UserInfo } from '../../api/resource.ts'
 import { SimClock } from '../../lib/clock.ts'
 import { SeededRandom } from '../../lib/random.ts'
 import { Query } from '../request/query.ts'
 import { requestInfo } from '../request/request-info.ts'
 import { Classifier } from './classify.ts'
-import { BOOTSTRAP_FLOWS, FlowControl, type Place } from './flow-control.ts'
+import { FlowControl, type Place } from './flow-control.ts'
 import { sharesOf } from './priority-level.ts'
-import { dealHand } from './queue-set.ts'
+import { dealHand, QueueSet } from './queue-set.ts'
 
 const never = new AbortController().signal
 const NODE = user('system:node:n', 'system:nodes')
@@ -51,13 +52,13 @@ test.each([
   [`POST ${PODS}`, user('ann'), 'global-default', 'ann'],
   [`POST ${PODS}`, { username: 'odd', groups: [] }, 'catch-all', 'odd'],
 ] as const)('%s', (request, who, schema, distinguisher) => {
-  const found = new Classifier(BOOTSTRAP_FLOWS.flowschemas).classify(infoOf(request), who)
+  const found = new Classifier(bootstrapFlows().flowschemas).classify(infoOf(request), who)
   const name = found?.schema.metadata.name
   expect([name, found?.distinguisher]).toEqual([schema, distinguisher])
 })
 
 test('seats are shared out as upstream does', () => {
-  const shares = sharesOf(BOOTSTRAP_FLOWS.prioritylevelconfigurations, 600)
+  const shares = sharesOf(bootstrapFlows().prioritylevelconfigurations, 600)
   const seen = [...shares].map(([name, { nominal, guaranteed }]) => [name, nominal, guaranteed])
   expect(seen).toEqual([
     ['catch-all', 13, 13],
@@ -92,9 +93,21 @@ function world(seats = 600) {
   }
   const control = new FlowControl({ clock, random: new SeededRandom(1), seats, observer })
   const ask = async (who: UserInfo, request = `POST ${PODS}`, wanted = 1, gone = never) =>
-    control.enter({ info: infoOf(request), user: who, seats: () => wanted, gone: () => gone })
+    control.enter(control.find(infoOf(request), who), { seats: () => wanted, gone: () => gone })
   const level = (name: string) => [...control.levels].find((one) => one.name === name)!
   return { clock, control, ask, level, seen }
+}
+
+/** The levels of the bootstrap, but one has other queues. */
+function withQueues(name: string, queuing: { queues: number; handSize: number }) {
+  return bootstrapFlows().prioritylevelconfigurations.map((one) =>
+    one.metadata.name === name
+      ? {
+          ...one,
+          spec: { type: 'Limited', limited: { limitResponse: { type: 'Queue', queuing } } },
+        }
+      : one,
+  )
 }
 
 /** Asks `count` times; the places that came at once. */
@@ -217,8 +230,8 @@ test('seats that nobody uses are lent, and their owner is the next to get them b
 test('a level without queues turns away at once', async () => {
   const { ask, control, seen } = world()
   control.configure({
-    ...BOOTSTRAP_FLOWS,
-    flowschemas: BOOTSTRAP_FLOWS.flowschemas.filter(
+    ...bootstrapFlows(),
+    flowschemas: bootstrapFlows().flowschemas.filter(
       ({ metadata }) => metadata.name === 'catch-all',
     ),
   })
@@ -231,7 +244,11 @@ test('another configuration takes over, and what waited under the old one is ser
   const before = await askMany(() => ask(user('a')), 60)
   const old = level('global-default')
   expect([before.places.length, old.waitingCount]).toEqual([25, 35])
-  control.configure(BOOTSTRAP_FLOWS)
+  control.configure({
+    ...bootstrapFlows(),
+    prioritylevelconfigurations: withQueues('global-default', { queues: 8, handSize: 2 }),
+  })
+  expect(level('global-default')).not.toBe(old)
   expect((await askMany(() => ask(user('b')), 10)).places.length).toBe(10)
   for (let i = 0; i < 60; i++) {
     before.places.shift()?.leave()
@@ -272,4 +289,44 @@ test('whatever comes and goes, seats are never oversold and all come back', asyn
   for (const { seatsInUse, executingCount, waitingCount } of control.levels) {
     expect([seatsInUse, executingCount, waitingCount]).toEqual([0, 0, 0])
   }
+})
+
+test('a level goes on under another configuration that says the same of its queues', async () => {
+  const { ask, control, level } = world()
+  const { places } = await askMany(() => ask(user('a')), 60)
+  const before = level('global-default')
+  control.configure({
+    ...bootstrapFlows(),
+    prioritylevelconfigurations: withQueues('workload-low', { queues: 8, handSize: 2 }),
+  })
+  expect(level('global-default')).toBe(before)
+  expect([before.seatsInUse, before.waitingCount]).toEqual([places.length, 35])
+})
+
+test('queues cost nothing until they are used, however many there are', () => {
+  const queuing = { queues: 10_000_000, handSize: 2, queueLengthLimit: 1 }
+  for (let i = 0n; i < 1000n; i++) {
+    const hand = dealHand(i * 0x9e37_79b9_7f4a_7c15n, queuing)
+    expect(hand.every((index) => index < 10_000_000)).toBe(true)
+  }
+  const set = new QueueSet(queuing, new Uint8Array(16))
+  const waiting = ['a', 'b', 'c'].map((flow) => ({ flow, seats: 1, start: () => {} }))
+  expect(waiting.map((one) => set.enqueue(one))).toEqual([true, true, true])
+  expect(waiting.map(() => set.next(() => true)?.flow)).toEqual(['a', 'b', 'c'])
+  expect(set.next(() => true)).toBeUndefined()
+})
+
+test('a flow that comes again and again does not go before those that wait', () => {
+  const set = new QueueSet({ queues: 64, handSize: 8, queueLengthLimit: 50 }, new Uint8Array(16))
+  const aRequest = (flow: string) => ({ flow, seats: 1, start: () => {} })
+  set.enqueue(aRequest('busy'))
+  set.enqueue(aRequest('patient'))
+  const served: string[] = []
+  for (let i = 0; i < 3; i++) {
+    const next = set.next(() => true)!
+    served.push(next.flow)
+    set.end(next)
+    set.enqueue(aRequest('busy'))
+  }
+  expect(served).toContain('patient')
 })

@@ -9,13 +9,13 @@
 // A level that does not use its seats lends a part of them. A borrower gives a seat back when the
 // request on it is over; until then the lender's requests wait, and are the first to be served.
 
+import { bootstrapFlows, type Flows } from '../../api/kinds/flowcontrol/bootstrap.ts'
 import type { UserInfo } from '../../api/resource.ts'
-import type { FlowSchema, PriorityLevelConfiguration } from '../../api/schema/generated/types.ts'
+import type { PriorityLevelConfiguration } from '../../api/schema/generated/types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import { tooManyRequests } from '../response/errors.ts'
-import bootstrapText from './bootstrap.json' with { type: 'text' }
 import { Classifier } from './classify.ts'
 import { PriorityLevel, type Share, sharesOf } from './priority-level.ts'
 import type { Request } from './queue-set.ts'
@@ -27,13 +27,6 @@ const WAIT_MS_MAX = 15_000
 const RETRY_AFTER_SECONDS = 1
 /** Of a level's seats, what one request takes at most. */
 const REQUEST_PART = 0.15
-
-export type FlowConfiguration = {
-  readonly flowschemas: readonly FlowSchema[]
-  readonly prioritylevelconfigurations: readonly PriorityLevelConfiguration[]
-}
-
-export const BOOTSTRAP_FLOWS = JSON.parse(bootstrapText as unknown as string) as FlowConfiguration
 
 export type FlowControlOptions = {
   clock: Clock
@@ -57,10 +50,19 @@ export type Place = {
   leave(): void
 }
 
+/** Where a request belongs. */
+export type Flow = {
+  readonly where: Where
+  readonly level: PriorityLevel
+  /** Schema and distinguisher. */
+  readonly name: string
+  /** Of the objects that say so, for the answer; missing before there are objects. */
+  readonly schemaUid: string | undefined
+  readonly levelUid: string | undefined
+}
+
 /** What is asked for; `seats` and `gone` are only looked at when they count. */
 export type Entering = {
-  info: RequestInfo
-  user: UserInfo
   seats: () => number
   /** Aborts when the caller is gone. */
   gone: () => AbortSignal
@@ -76,44 +78,64 @@ export class FlowControl {
   /** Seats that are nobody's own: what all levels lend. */
   #lent = 0
 
-  constructor(options: FlowControlOptions, configuration = BOOTSTRAP_FLOWS) {
+  constructor(options: FlowControlOptions, configuration = bootstrapFlows()) {
     this.#options = options
     this.#seats = options.seats ?? SEATS
     this.configure(configuration)
   }
 
   /** Takes over from now on; what is under way stays where it is until its end. */
-  configure({ flowschemas, prioritylevelconfigurations }: FlowConfiguration): void {
+  configure({ flowschemas, prioritylevelconfigurations }: Flows): void {
     this.#classifier = new Classifier(flowschemas)
     const shares = sharesOf(prioritylevelconfigurations, this.#seats)
-    const { random } = this.#options
-    for (const level of this.#levels.values()) this.#ending.add(level)
+    const before = new Set(this.#levels.values())
     this.#levels = new Map(
       prioritylevelconfigurations.map((configuration) => {
-        const level = new PriorityLevel(configuration, random.bytes(16))
+        const level = this.#levelFor(configuration)
         level.share = shares.get(level.name)!
+        before.delete(level)
         return [level.name, level]
       }),
     )
+    for (const level of before) if (!isIdle(level)) this.#ending.add(level)
     const lendable = ({ nominal, guaranteed }: Share) => nominal - guaranteed
     this.#lent = [...shares.values()].reduce((sum, share) => sum + lendable(share), 0)
+  }
+
+  /** The one that stands there goes on when only its share changes. */
+  #levelFor(configuration: PriorityLevelConfiguration): PriorityLevel {
+    const known = this.#levels.get(configuration.metadata.name ?? '')
+    if (known?.takesOver(configuration)) return known
+    return new PriorityLevel(configuration, this.#options.random.bytes(16))
   }
 
   get levels(): Iterable<PriorityLevel> {
     return this.#levels.values()
   }
 
-  /** At once when there is room. Throws 429, or rejects with it. */
-  enter(entering: Entering): Place | Promise<Place> {
-    const { info, user } = entering
+  /** Undefined only when a configuration has nothing for it, which mandatory objects rule out. */
+  find(info: RequestInfo, user: UserInfo): Flow | undefined {
     const found = this.#classifier.classify(info, user)
-    const schemaName = found?.schema.metadata.name ?? ''
-    const level = this.#levels.get(found?.schema.spec.priorityLevelConfiguration.name ?? '')
-    if (found === undefined || level === undefined) throw full()
-    const where = { schema: schemaName, level: level.name }
+    const { metadata, spec } = found?.schema ?? {}
+    const level = this.#levels.get(spec?.priorityLevelConfiguration.name ?? '')
+    if (found === undefined || level === undefined) return undefined
+    const schema = metadata?.name ?? ''
+    return {
+      where: { schema, level: level.name },
+      level,
+      name: `${schema} ${found.distinguisher}`,
+      schemaUid: metadata?.uid,
+      levelUid: level.uid,
+    }
+  }
+
+  /** At once when there is room. Throws 429, or rejects with it. */
+  enter(found: Flow | undefined, entering: Entering): Place | Promise<Place> {
+    if (found === undefined) throw full()
+    const { level, where } = found
     const { promise, resolve } = Promise.withResolvers<void>()
     const request: Request = {
-      flow: `${schemaName} ${found.distinguisher}`,
+      flow: found.name,
       seats: level.isExempt ? 1 : this.#seatsFor(level, entering),
       start: resolve,
     }
@@ -178,8 +200,7 @@ export class FlowControl {
 
   #end(level: PriorityLevel, request: Request): void {
     level.end(request)
-    const isOver = level.executingCount === 0 && level.waitingCount === 0
-    if (isOver) this.#ending.delete(level)
+    if (isIdle(level)) this.#ending.delete(level)
     this.#dispatch()
   }
 
@@ -195,6 +216,9 @@ export class FlowControl {
     }
   }
 }
+
+const isIdle = ({ executingCount, waitingCount }: PriorityLevel) =>
+  executingCount === 0 && waitingCount === 0
 
 type Waiting = { level: PriorityLevel; request: Request; where: Where; gone: AbortSignal }
 

@@ -21,18 +21,29 @@ export type Share = {
 export class PriorityLevel {
   readonly name: string
   readonly isExempt: boolean
+  /** Of the object that it stands for; missing before there is one. */
+  uid: string | undefined
   share: Share = { nominal: 0, guaranteed: 0, max: 0 }
   seatsInUse = 0
   executingCount = 0
   readonly #queues: QueueSet | undefined
+  readonly #queuing: Queuing | undefined
   readonly #seatsOfFlow = new Map<string, number>()
 
   constructor({ metadata, spec }: PriorityLevelConfiguration, salt: Uint8Array) {
     this.name = metadata.name ?? ''
     this.isExempt = spec.type === 'Exempt'
-    const { type, queuing } = spec.limited?.limitResponse ?? {}
-    const isQueuing = !this.isExempt && type === 'Queue'
-    this.#queues = isQueuing ? new QueueSet({ ...QUEUING_DEFAULT, ...queuing }, salt) : undefined
+    this.uid = metadata.uid
+    this.#queuing = queuingOf(spec)
+    this.#queues = this.#queuing && new QueueSet(this.#queuing, salt)
+  }
+
+  /** Whether it is as `configuration` says, but for its share; then it stands for that. */
+  takesOver({ metadata, spec }: PriorityLevelConfiguration): boolean {
+    const isSame =
+      this.isExempt === (spec.type === 'Exempt') && Bun.deepEquals(this.#queuing, queuingOf(spec))
+    if (isSame) this.uid = metadata.uid
+    return isSame
   }
 
   get waitingCount(): number {
@@ -100,6 +111,12 @@ export class PriorityLevel {
     this.executingCount++
     this.#seatsOfFlow.set(flow, (this.#seatsOfFlow.get(flow) ?? 0) + seats)
   }
+}
+
+function queuingOf({ type, limited }: PriorityLevelConfiguration['spec']): Queuing | undefined {
+  const response = limited?.limitResponse
+  if (type === 'Exempt' || response?.type !== 'Queue') return undefined
+  return { ...QUEUING_DEFAULT, ...response.queuing }
 }
 
 /** The shares of `seats`, by what the levels ask for. */

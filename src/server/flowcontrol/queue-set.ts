@@ -18,6 +18,7 @@ export type Request = {
 }
 
 type Queue = {
+  readonly number: number
   readonly waiting: Set<Request>
   waitingSeats: number
   seatsInUse: number
@@ -32,7 +33,8 @@ const HANDS_MAX = 1000
 
 export class QueueSet {
   readonly #queuing: Queuing
-  readonly #queues: readonly Queue[]
+  /** Those that have anything to do with a request, by number: there may be millions of others. */
+  readonly #queues = new Map<number, Queue>()
   readonly #salt: Uint8Array
   readonly #hands = new Map<string, readonly number[]>()
   readonly #queueOf = new Map<Request, Queue>()
@@ -42,15 +44,13 @@ export class QueueSet {
   constructor(queuing: Queuing, salt: Uint8Array) {
     this.#queuing = queuing
     this.#salt = salt
-    this.#queues = Array.from({ length: queuing.queues }, () => {
-      return { waiting: new Set(), waitingSeats: 0, seatsInUse: 0, servedAt: 0 }
-    })
   }
 
   /** Puts `request` into the best queue of its flow's hand. False when that is full. */
   enqueue(request: Request): boolean {
     const queue = this.#shortest(request.flow)
     if (queue.waiting.size >= this.#queuing.queueLengthLimit) return false
+    this.#queues.set(queue.number, queue)
     queue.waiting.add(request)
     queue.waitingSeats += request.seats
     this.#queueOf.set(request, queue)
@@ -61,6 +61,7 @@ export class QueueSet {
   /** For one that need not wait. */
   begin(request: Request): void {
     const queue = this.#shortest(request.flow)
+    this.#queues.set(queue.number, queue)
     this.#queueOf.set(request, queue)
     queue.seatsInUse += request.seats
   }
@@ -68,7 +69,7 @@ export class QueueSet {
   /** The request that is next of those that `mayStart`; it is begun. */
   next(mayStart: (request: Request) => boolean): Request | undefined {
     let best: { queue: Queue; request: Request } | undefined
-    for (const queue of this.#queues) {
+    for (const queue of this.#queues.values()) {
       const [request] = queue.waiting
       if (request === undefined || !mayStart(request)) continue
       if (best === undefined || isBefore(queue, best.queue)) best = { queue, request }
@@ -87,14 +88,29 @@ export class QueueSet {
     if (queue === undefined || !queue.waiting.has(request)) return false
     this.#take(queue, request)
     this.#queueOf.delete(request)
+    this.#forgetIdle(queue)
     return true
   }
 
   /** It has come to its end. */
   end(request: Request): void {
     const queue = this.#queueOf.get(request)
-    if (queue !== undefined) queue.seatsInUse -= request.seats
+    if (queue === undefined) return
+    queue.seatsInUse -= request.seats
     this.#queueOf.delete(request)
+    this.#forgetIdle(queue)
+  }
+
+  #forgetIdle(queue: Queue): void {
+    if (queue.waiting.size === 0 && queue.seatsInUse === 0) this.#queues.delete(queue.number)
+  }
+
+  /** One that nobody used comes after those that were served before. */
+  #queue(number: number): Queue {
+    const known = this.#queues.get(number)
+    if (known !== undefined) return known
+    const servedAt = this.#served
+    return { number, waiting: new Set(), waitingSeats: 0, seatsInUse: 0, servedAt }
   }
 
   #take(queue: Queue, request: Request): void {
@@ -104,7 +120,7 @@ export class QueueSet {
   }
 
   #shortest(flow: string): Queue {
-    const hand = this.#handOf(flow).map((index) => this.#queues[index]!)
+    const hand = this.#handOf(flow).map((number) => this.#queue(number))
     return hand.reduce((best, queue) => (lengthOf(queue) < lengthOf(best) ? queue : best))
   }
 
@@ -128,11 +144,14 @@ function isBefore(a: Queue, b: Queue): boolean {
 
 /** Different queues, as many as a hand holds, from the bits of `entropy`. */
 export function dealHand(entropy: bigint, { queues, handSize }: Queuing): number[] {
-  const deck = Array.from({ length: queues }, (_, index) => index)
+  const hand: number[] = []
   let rest = entropy
-  return Array.from({ length: Math.min(handSize, queues) }, () => {
-    const index = Number(rest % BigInt(deck.length))
-    rest /= BigInt(deck.length)
-    return deck.splice(index, 1)[0]!
-  })
+  for (let left = queues; left > 0 && hand.length < handSize; left--) {
+    let index = Number(rest % BigInt(left))
+    rest /= BigInt(left)
+    // The place among those that are left, as a place among all.
+    for (const taken of hand.toSorted((a, b) => a - b)) if (index >= taken) index++
+    hand.push(index)
+  }
+  return hand
 }

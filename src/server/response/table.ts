@@ -48,8 +48,14 @@ export function tableOf(
     apiVersion: `meta.k8s.io/${version}`,
     metadata: meta ?? { resourceVersion: objects[0]?.metadata.resourceVersion ?? '' },
     columnDefinitions: row.startsWithName ? [NAME_COLUMN, ...columns] : columns,
-    rows: objects.map((object) => tableRow(row, object, { include, version, nowMs: form.nowMs })),
+    rows: inTableOrder(row, objects).map((object) =>
+      tableRow(row, object, { include, version, nowMs: form.nowMs }),
+    ),
   }
+}
+
+function inTableOrder({ tableOrder }: AnyRow, objects: readonly AnyObject[]) {
+  return tableOrder === undefined ? objects : objects.toSorted(tableOrder)
 }
 
 type RowForm = { include: string; version: 'v1' | 'v1beta1'; nowMs: number }
