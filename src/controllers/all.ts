@@ -1,7 +1,7 @@
 // Every controller of the cluster. A new one is a new line here, and its file.
 
 import type { Client } from '../kit/client.ts'
-import type { AnyController } from '../kit/controller.ts'
+import type { AnyController, Kinds } from '../kit/controller.ts'
 import { type ControllerDeps, controllerLoops } from '../kit/controller-loop.ts'
 import type { Component } from '../lib/component.ts'
 import type { Cidr } from '../lib/ip.ts'
@@ -10,7 +10,6 @@ import { endpointsController } from './endpoints/endpoints.ts'
 import { endpointSliceController } from './endpoints/endpointslice.ts'
 import { endpointSliceMirroringController } from './endpoints/mirroring.ts'
 import { GarbageCollector } from './garbage/garbage-collector.ts'
-import type { Kinds } from './garbage/graph.ts'
 import { namespaceController } from './garbage/namespace.ts'
 import { orphanedPodController, podGcController } from './garbage/pod-gc.ts'
 import { clusterRoleAggregationController } from './identity/clusterrole-aggregation.ts'
@@ -24,6 +23,7 @@ import { tokenSecretController } from './identity/token-secret.ts'
 import { nodeIpamController } from './nodes/node-ipam.ts'
 import { nodeLifecycleController } from './nodes/node-lifecycle.ts'
 import { taintEvictionController } from './nodes/taint-eviction.ts'
+import { resourceQuotaController } from './quota/resource-quota.ts'
 import { daemonSetController } from './workloads/daemonset/daemonset.ts'
 import { deploymentController } from './workloads/deployment.ts'
 import { replicaSetController } from './workloads/replicaset.ts'
@@ -69,6 +69,8 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController,
+    // What may be used.
+    resourceQuotaController(kinds),
     // What is left behind.
     podGcController,
     orphanedPodController(),

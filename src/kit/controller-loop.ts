@@ -56,6 +56,8 @@ export class ControllerLoop implements Component {
   readonly #queue: WorkQueue
   readonly #barrier: Barrier
   readonly #informers = new Map<AnyRow, Informer<KubeObject>>()
+  /** Of `everyKind`. */
+  readonly #others = new Map<AnyRow, Informer<KubeObject>>()
 
   constructor(controller: AnyController, deps: ControllerDeps) {
     this.name = controller.name
@@ -78,6 +80,7 @@ export class ControllerLoop implements Component {
 
   start(signal: AbortSignal): Promise<Running> {
     this.#listen()
+    this.#listenToEveryKind(signal)
     return Promise.resolve({ done: this.#run(signal) })
   }
 
@@ -114,9 +117,43 @@ export class ControllerLoop implements Component {
     }
   }
 
+  /** Only now is it known which kinds others keep whole. */
+  #listenToEveryKind(signal: AbortSignal): void {
+    const { everyKind } = this.#controller
+    if (everyKind === undefined) return
+    const { kinds, isWanted, keysOf, matters } = everyKind
+    const follow = () => {
+      const wanted = new Set(
+        kinds.rows().filter((row) => !this.#informers.has(row) && isWanted(row)),
+      )
+      for (const row of this.#others.keys()) if (!wanted.has(row)) this.#others.delete(row)
+      for (const row of wanted) {
+        if (this.#others.has(row)) continue
+        const informer = this.#deps.informers.metadataOf(row)
+        this.#others.set(row, informer)
+        informer.onChange((change) => {
+          if (!matters(change)) return
+          for (const key of keysOf(change.object, this.#list)) this.#queue.add(key)
+        })
+      }
+    }
+    follow()
+    kinds.onChange(() => {
+      if (signal.aborted) return
+      follow()
+      // Passes that could not count the new ones want to.
+      const all = [...this.#others.values()].map((informer) => informer.synced(signal))
+      Promise.all(all).then(
+        () => this.enqueueAll(),
+        () => {},
+      )
+    })
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     try {
       for (const informer of this.#informers.values()) await informer.synced(signal)
+      for (const informer of [...this.#others.values()]) await informer.synced(signal)
       await withTasks(async (start) => {
         const count = this.#controller.workers ?? WORKERS
         for (let i = 0; i < count; i++) start((signal) => this.#work(signal))
@@ -183,6 +220,10 @@ export class ControllerLoop implements Component {
     const { clock, random, events } = this.#deps
     return {
       list: this.#list,
+      listAny: (row) => {
+        const informer = this.#others.get(row)
+        return informer?.isSynced ? informer.lister : undefined
+      },
       writer: createWriter(this.#client, this.#barrier, key),
       client: this.#client,
       events: events.recorder(this.name),

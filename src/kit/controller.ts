@@ -23,6 +23,8 @@ export type Controller<O extends KubeObject> = {
   readonly owns?: readonly AnyRow[]
   /** Other kinds whose changes wake objects; made by `watching`. */
   readonly watches?: readonly Watch[]
+  /** All other kinds, also those that are served later on; see `EveryKind`. */
+  readonly everyKind?: EveryKind
   /** Kinds it looks at, but whose changes alone are no reason for a pass. */
   readonly reads?: readonly AnyRow[]
   /**
@@ -52,6 +54,8 @@ export type ListOf = <O extends KubeObject>(row: ResourceRow<O>) => Lister<O>
 export interface Kit {
   /** The cache of a kind that the controller names in one of its lists; never to be changed. */
   readonly list: ListOf
+  /** The cache of a kind that `everyKind` is about; undefined before it has all there is. */
+  readonly listAny: (row: AnyRow) => Lister<KubeObject> | undefined
   /** The only way to write. The next pass for this object waits until the caches show it. */
   readonly writer: Writer
   /** For reads that must not come from a cache. */
@@ -66,6 +70,24 @@ export interface Kit {
 
 export type Watch = {
   readonly row: AnyRow
+  readonly keysOf: (object: KubeObject, list: ListOf) => readonly string[]
+  readonly matters: (change: Change<KubeObject>) => boolean
+}
+
+/** The kinds that are served now; more may come and go while running. */
+export interface Kinds {
+  rows(): readonly AnyRow[]
+  /** Calls `listener` after each change of `rows`. */
+  onChange(listener: () => void): void
+}
+
+/**
+ * For controllers that treat all kinds alike. Of those that nobody keeps whole, metadata is kept.
+ * An object that comes, goes or changes wakes the keys that `keysOf` gives for it.
+ */
+export type EveryKind = {
+  readonly kinds: Kinds
+  readonly isWanted: (row: AnyRow) => boolean
   readonly keysOf: (object: KubeObject, list: ListOf) => readonly string[]
   readonly matters: (change: Change<KubeObject>) => boolean
 }

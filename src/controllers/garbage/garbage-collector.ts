@@ -8,6 +8,7 @@ import type { AnyRow } from '../../api/resource.ts'
 import type { OwnerReference } from '../../api/schema/generated/types.ts'
 import { isConflict, isNotFound } from '../../api/status.ts'
 import type { Client } from '../../kit/client.ts'
+import type { Kinds } from '../../kit/controller.ts'
 import type { EventSink } from '../../kit/events.ts'
 import type { Change } from '../../kit/informer.ts'
 import type { InformerSet } from '../../kit/informer-set.ts'
@@ -28,7 +29,7 @@ import {
   type OwnerState,
   planGarbage,
 } from './garbage-plan.ts'
-import { type Kinds, keyFor, type Node, OwnerGraph } from './graph.ts'
+import { keyFor, type Node, OwnerGraph } from './graph.ts'
 
 export type GarbageDeps = {
   informers: InformerSet

@@ -7,13 +7,6 @@ import type { OwnerReference } from '../../api/schema/generated/types.ts'
 import type { Change, Informer } from '../../kit/informer.ts'
 import type { InformerSet } from '../../kit/informer-set.ts'
 
-/** The kinds that are served now; more may come and go while running. */
-export interface Kinds {
-  rows(): readonly AnyRow[]
-  /** Calls `listener` after each change of `rows`. */
-  onChange(listener: () => void): void
-}
-
 export type Node = { key: string; row: AnyRow; object: KubeObject }
 
 type Entry = { row: AnyRow; informer: Informer<KubeObject> }
