@@ -24,6 +24,8 @@ describe('help', () => {
     ['token', 'rotate'],
     ['node'],
     ['node', 'reset'],
+    ['scheduler'],
+    ['scheduler', 'explain'],
     ['images'],
     ['images', 'import'],
     ['images', 'list'],
@@ -49,7 +51,7 @@ describe('help', () => {
   })
 
   test('is what half a command prints, as a failure', async () => {
-    for (const half of [[], ['token'], ['node'], ['images']]) {
+    for (const half of [[], ['token'], ['node'], ['scheduler'], ['images']]) {
       const { code, text } = await runIt(...half)
       expect([code, text.split('\n')[0]]).toEqual([
         1,

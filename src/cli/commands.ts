@@ -9,6 +9,7 @@ import { importImages, listImages } from './images.ts'
 import { resetNode } from './node.ts'
 import { type Output, standardOutput } from './output.ts'
 import { run } from './run.ts'
+import { explainScheduling } from './scheduler.ts'
 import { createToken, deleteToken, listTokens, rotateToken } from './token.ts'
 
 /** `argv` as the process has it. Returns the exit code; throws for what went wrong. */
@@ -52,6 +53,7 @@ function createProgram(output: Output): Command {
   addRun(program, 'agent', 'run a node that joins a server')
   addToken(shaped(program.command('token').description('manage join tokens')), output)
   addNode(shaped(program.command('node').description('manage nodes')), output)
+  addScheduler(shaped(program.command('scheduler').description('ask the scheduler')), output)
   addImages(shaped(program.command('images').description('manage the images of this node')), output)
   shaped(program.command('version').description('print the version')).action(() =>
     output.write(`${versionLine()}\n`),
@@ -113,6 +115,14 @@ function addNode(node: Command, output: Output): void {
   withKubeconfig(shaped(reset))
     .argument('<name>', 'as kubectl get nodes shows it')
     .action((name, options) => resetNode(name, options, output))
+}
+
+function addScheduler(scheduler: Command, output: Output): void {
+  const explain = scheduler.command('explain').description('say where a pod goes, and why')
+  withKubeconfig(shaped(explain))
+    .argument('<pod>', 'its name')
+    .option('-n, --namespace <name>', 'where it is', 'default')
+    .action((name, options) => explainScheduling(name, options, output))
 }
 
 function withKubeconfig(command: Command): Command {

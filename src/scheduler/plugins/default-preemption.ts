@@ -2,6 +2,7 @@
 // the victims are removed in the background, and only then it is tried again.
 
 import { pods } from '../../api/kinds/core/pod/row.ts'
+import { podDisruptionBudgets } from '../../api/kinds/policy/poddisruptionbudget/row.ts'
 import type { Pod } from '../../api/schema/generated/types.ts'
 import { isNotFound } from '../../api/status.ts'
 import { forEachLimited } from '../../lib/tasks.ts'
@@ -16,7 +17,7 @@ import {
   priorityOf,
 } from '../framework.ts'
 import { conditionOf, patchStatus } from '../report.ts'
-import { bestCandidate, type Candidate, findCandidates } from './victims.ts'
+import { bestCandidates, type Candidate, findCandidates } from './victims.ts'
 
 const NAME = 'DefaultPreemption'
 const PREEMPTED = 'PreemptionByScheduler'
@@ -24,6 +25,7 @@ const PREEMPTED = 'PreemptionByScheduler'
 const REMOVALS_MAX = 16
 
 export const defaultPreemption: MakePlugin = (handle) => {
+  const budgets = handle.lister(podDisruptionBudgets)
   /** Pods whose victims are being removed. */
   const running = new Set<string>()
   return {
@@ -35,8 +37,8 @@ export const defaultPreemption: MakePlugin = (handle) => {
     postFilter(attempt) {
       const whyNot = ineligible(attempt)
       if (whyNot !== undefined) return { ok: false, message: `preemption: ${whyNot}` }
-      const { candidates, refusals } = findCandidates(attempt, [])
-      const best = bestCandidate(candidates)
+      const { candidates, refusals } = findCandidates(attempt, budgets.all())
+      const [best] = bestCandidates(candidates)
       if (best === undefined) return noCandidate(attempt, refusals)
       const { pod } = attempt.info
       const nominees = attempt.view.nominatedOn(best.nodeName).map((info) => info.pod)

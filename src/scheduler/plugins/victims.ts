@@ -142,13 +142,13 @@ const RULES: readonly ((candidate: Candidate) => number)[] = [
   ({ victims }) => -startedMs(victims[0]!),
 ]
 
-/** The node on which the least is lost. */
-export function bestCandidate(candidates: readonly Candidate[]): Candidate | undefined {
+/** The nodes on which the least is lost: of those that are left, any. */
+export function bestCandidates(candidates: readonly Candidate[]): readonly Candidate[] {
   let best = candidates
   for (const rule of RULES) {
     const values = best.map(rule)
     const least = Math.min(...values)
     best = best.filter((_, i) => values[i] === least)
   }
-  return best[0]
+  return best
 }
