@@ -22,7 +22,7 @@ export type NodeState = {
   /** By UID. */
   readonly pods: ReadonlyMap<string, PodInfo>
   readonly affine: ReadonlyMap<string, PodInfo>
-  /** Bytes by name, with the tag that an image without one has. */
+  /** Bytes by name, as the node says it: tags are always there. */
   readonly images: ReadonlyMap<string, number>
 }
 
@@ -94,7 +94,7 @@ export function takePod(draft: NodeDraft, uid: string): PodInfo | undefined {
 export function imagesOf({ status }: Node): Map<string, number> {
   const images = new Map<string, number>()
   for (const { names, sizeBytes = 0 } of status?.images ?? []) {
-    for (const name of names ?? []) images.set(normalImageName(name), sizeBytes)
+    for (const name of names ?? []) images.set(name, sizeBytes)
   }
   return images
 }
