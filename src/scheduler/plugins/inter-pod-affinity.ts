@@ -102,43 +102,36 @@ function isOf(terms: readonly PodAffinityTerm[], key: string): boolean {
   return terms.some(({ topologyKey }) => topologyKey === key)
 }
 
+/** Also where upstream's hint would let the pod wait: one of several terms may be all it takes. */
 function mayHelpAsPod(pod: Pod, change: Change<Pod>, labelsOf: NamespaceLabels): boolean {
   const { type, object } = change
-  const [wanted, unwanted] = [wantedTerms(pod), unwantedTerms(pod)]
+  const isWanted = (one: Pod) => areAllAbout(wantedTerms(pod), pod, one, labelsOf)
+  const isUnwanted = (one: Pod) =>
+    unwantedTerms(pod).some((term) => isAbout(term, pod, one, labelsOf)) ||
+    unwantedTerms(one).some((term) => isAbout(term, one, pod, labelsOf))
   switch (type) {
     case 'updated': {
       if (object.metadata.uid === pod.metadata.uid) return true
-      const isWanted = (one: Pod) => areAllAbout(wanted, pod, one, labelsOf)
-      const isUnwanted = (one: Pod) => areAllAbout(unwanted, pod, one, labelsOf)
       const { old } = change
-      if (isWanted(object) && !isWanted(old)) return true
-      return isUnwanted(old) && !isUnwanted(object)
+      return (isWanted(object) && !isWanted(old)) || (isUnwanted(old) && !isUnwanted(object))
     }
     case 'added':
-      return areAllAbout(wanted, pod, object, labelsOf)
+      return isWanted(object)
     case 'deleted':
-      return (
-        areAllAbout(unwanted, pod, object, labelsOf) ||
-        areAllAbout(unwantedTerms(object), object, pod, labelsOf)
-      )
+      return isUnwanted(object)
     default:
       return type satisfies never
   }
 }
 
-/** A node that comes into a topology that is wanted, or leaves one that is not. */
+/**
+ * A node that is new or has moved, if it is in the topologies that the pod must be in; and one that
+ * is gone, with all that was to be near or far.
+ */
 function mayHelpAsNode(pod: Pod, change: Change<Node>): boolean {
-  if (change.type === 'deleted') return false
-  const after = change.object.metadata.labels
-  if (change.type === 'added') {
-    const isWanted = ({ topologyKey }: PodAffinityTerm) => own(after, topologyKey) !== undefined
-    return wantedTerms(pod).some(isWanted) || unwantedTerms(pod).length > 0
-  }
-  const before = change.old.metadata.labels
-  const moves = (term: PodAffinityTerm) =>
-    own(before, term.topologyKey) !== own(after, term.topologyKey)
-  return (
-    wantedTerms(pod).some((term) => moves(term) && own(after, term.topologyKey) !== undefined) ||
-    unwantedTerms(pod).some((term) => moves(term) && own(before, term.topologyKey) !== undefined)
-  )
+  if (change.type === 'deleted') return true
+  const { labels } = change.object.metadata
+  if (wantedTerms(pod).some(({ topologyKey }) => own(labels, topologyKey) === undefined))
+    return false
+  return change.type === 'added' || !Bun.deepEquals(change.old.metadata.labels, labels)
 }

@@ -97,7 +97,9 @@ function mayHelpAsPod(pod: Pod, change: Change<Pod>): boolean {
   const honors = constraints.some(({ policies }) => policies.nodeTaintsPolicy === 'Honor')
   const tolerations = [old.spec?.tolerations, object.spec?.tolerations]
   if (isItself && honors && !Bun.deepEquals(tolerations[0], tolerations[1])) return true
-  return constraints.some((constraint) => selects(constraint, old) !== selects(constraint, object))
+  const counts = (constraint: Constraint, one: Pod) =>
+    one.metadata.deletionTimestamp === undefined && selects(constraint, one)
+  return constraints.some((constraint) => counts(constraint, old) !== counts(constraint, object))
 }
 
 function mayHelpAsNode(pod: Pod, change: Change<Node>): boolean {

@@ -39,9 +39,17 @@ async function addNode({ metadata, spec, status }: Node) {
   await call('PATCH', path, { status }, 'application/merge-patch+json')
 }
 
-function addPod(pod: Pod) {
-  const { uid: _, ...metadata } = pod.metadata
-  return call('POST', PODS, { ...pod, metadata })
+async function addPod({ metadata: { uid: _, ...metadata }, spec, status }: Pod) {
+  await call('POST', PODS, { metadata, spec })
+  if (status === undefined) return
+  const path = `${PODS}/${metadata.name}/status`
+  await call('PATCH', path, { status }, 'application/merge-patch+json')
+}
+
+/** The real scheduler counts the nodes that have an image when it hears of the node. */
+function touchNode({ metadata: { name } }: Node) {
+  const body = { metadata: { labels: { touched: 'yes' } } }
+  return call('PATCH', `/api/v1/nodes/${name}`, body, 'application/merge-patch+json')
 }
 
 async function outcomeOf(name: string): Promise<Outcome> {
@@ -75,6 +83,7 @@ for (let seed = Number(from); seed <= Number(to); seed++) {
   await Bun.sleep(150)
   await Promise.all(nodes.map(addNode))
   await Promise.all(placed.map(addPod))
+  await Promise.all(nodes.map(touchNode))
   await Bun.sleep(250)
   await addPod(pod)
   outcomes[seed] = await outcomeOf(pod.metadata.name!)

@@ -30,10 +30,15 @@ export function scenarioOf(seed: number): Scenario {
   const isTight = seed % 2 === 0
   const nodes = dice.times(dice.between(2, isTight ? 4 : 6), (i) => aNode(dice, `n${i}`, isTight))
   const placed = nodes.flatMap((node) =>
-    dice.times(dice.between(isTight ? 1 : 0, isTight ? 5 : 3), (i) => ({
-      ...aPod(dice, `${node.metadata.name}-${i}`, isTight ? 'tight' : 'placed'),
-    })).map((pod) => onNode(pod, node.metadata.name!)),
+    dice.times(dice.between(isTight ? 1 : 0, isTight ? 5 : 3), (i) => {
+      const pod = aPod(dice, `${node.metadata.name}-${i}`, isTight ? 'tight' : 'placed')
+      return onNode(pod, node.metadata.name!)
+    }),
   )
+  // No two have started at the same time: which of them is older is then no matter of chance.
+  for (const [i, pod] of placed.entries()) {
+    pod.status = { startTime: new Date(Date.UTC(2026, 0, 1, 0, (7 * i) % 59)).toISOString().replace('.000', '') }
+  }
   return { nodes, placed, pod: aPod(dice, 'it', isTight ? 'urgent' : 'roomy') }
 }
 
@@ -64,6 +69,7 @@ class Dice {
 const ZONE = 'topology.kubernetes.io/zone'
 const HOST = 'kubernetes.io/hostname'
 const MIB = 1024 * 1024
+const IMAGE_MIB = [300, 800]
 
 function aNode(dice: Dice, name: string, isTight: boolean): Node {
   const labels: Record<string, string> = { [HOST]: name }
@@ -75,7 +81,7 @@ function aNode(dice: Dice, name: string, isTight: boolean): Node {
   ]
   const images = dice.times(dice.between(0, 2), (i) => ({
     names: [`registry.local/image${i}:v1`],
-    sizeBytes: dice.between(10, 900) * MIB,
+    sizeBytes: IMAGE_MIB[i]! * MIB,
   }))
   return {
     metadata: { name, labels },
