@@ -72,6 +72,7 @@ const ORDER: Record<string, readonly string[]> = {
     'failures.ts',
     'pods.ts',
     'workloads',
+    'batch',
     'endpoints',
     'nodes',
     'garbage',

@@ -6,6 +6,9 @@ import { type ControllerDeps, controllerLoops } from '../kit/controller-loop.ts'
 import type { Component } from '../lib/component.ts'
 import type { Cidr } from '../lib/ip.ts'
 import type { SigningWish } from '../pki/signer.ts'
+import { jobController } from './batch/job/job.ts'
+import { jobOrphanController } from './batch/job/orphans.ts'
+import { ttlAfterFinishedController } from './batch/ttl-after-finished.ts'
 import { endpointsController } from './endpoints/endpoints.ts'
 import { endpointSliceController } from './endpoints/endpointslice.ts'
 import { endpointSliceMirroringController } from './endpoints/mirroring.ts'
@@ -66,6 +69,9 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     deploymentController,
     daemonSetController(),
     statefulSetController(),
+    jobController(),
+    jobOrphanController,
+    ttlAfterFinishedController,
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController,

@@ -52,15 +52,19 @@ export function candidatesOf<O extends KubeObject>(
   return [...list(row).ownedBy(owner), ...orphans]
 }
 
+const NO_FINALIZERS = '$deleteFromPrimitiveList/finalizers'
+
 type Both<P extends KubeObject, O extends KubeObject> = {
   ownerRow: ResourceRow<P>
   owner: P
   row: ResourceRow<O>
+  /** What those that are owned are held by: adopted ones get it, released ones lose it. */
+  finalizer?: string
 }
 
 /** Carries `claims` out. Returns all that `owner` owns now. */
 export async function performClaims<P extends KubeObject, O extends KubeObject>(
-  { ownerRow, owner, row }: Both<P, O>,
+  { ownerRow, owner, row, finalizer }: Both<P, O>,
   claims: Claims<O>,
   { writer, client }: Kit,
   signal: AbortSignal,
@@ -68,9 +72,11 @@ export async function performClaims<P extends KubeObject, O extends KubeObject>(
   if (claims.adopt.length > 0) await assertStillThere(ownerRow, owner, client, signal)
   const reference = ownerReference(ownerRow, owner)
   const adopted: O[] = []
-  const patchOwners = async (object: O, ownerReferences: unknown[]) => {
+  const holding = finalizer === undefined ? {} : { finalizers: [finalizer] }
+  const letting = finalizer === undefined ? {} : { [NO_FINALIZERS]: [finalizer] }
+  const patchOwners = async (object: O, ownerReferences: unknown[], finalizers: object) => {
     // The uid makes the patch fail for a namesake.
-    const body = { metadata: { uid: object.metadata.uid, ownerReferences } }
+    const body = { metadata: { uid: object.metadata.uid, ownerReferences, ...finalizers } }
     try {
       return await writer.patch(row, object, { type: 'strategic', body }, signal)
     } catch (error) {
@@ -81,13 +87,13 @@ export async function performClaims<P extends KubeObject, O extends KubeObject>(
   await withTasks(async (start) => {
     for (const object of claims.adopt) {
       start(async () => {
-        const mine = await patchOwners(object, [reference])
+        const mine = await patchOwners(object, [reference], holding)
         if (mine !== undefined) adopted.push(mine)
       })
     }
     for (const object of claims.release) {
       const { uid } = reference
-      start(async () => void (await patchOwners(object, [{ $patch: 'delete', uid }])))
+      start(async () => void (await patchOwners(object, [{ $patch: 'delete', uid }], letting)))
     }
   }, signal)
   return [...claims.owned, ...adopted]

@@ -45,7 +45,7 @@ function firstFailure(
   return failed && { error: failed.reason }
 }
 
-async function createPod(
+export async function createPod(
   about: About,
   draft: Pod,
   { writer, events }: Kit,
@@ -62,7 +62,7 @@ async function createPod(
   }
 }
 
-async function removePod(
+export async function removePod(
   about: About,
   pod: Pod,
   { writer, events }: Kit,
