@@ -148,7 +148,7 @@ function serve(netns: string, name: string): void {
   const code = `
     for (const port of [5353, 5354]) {
       const data = (socket, _bytes, to, address) => socket.send('${name}:' + port, to, address)
-      await Bun.udpSocket({ hostname: '0.0.0.0', port, socket: { data } })
+      await Bun.udpSocket({ hostname: '0.0.0.0', port, socket: { data, error() {} } })
     }
     Bun.serve({ port: 8080, fetch: () => new Response('${name}') })`
   children.push(Bun.spawn(inside(netns, process.execPath, '-e', code)))
