@@ -8,7 +8,8 @@ export function isNewsOfNode(old: Node, node: Node): boolean {
   return (
     !Bun.deepEquals(old.spec, node.spec) ||
     !Bun.deepEquals(old.metadata.labels, node.metadata.labels) ||
-    !Bun.deepEquals(old.status?.allocatable, node.status?.allocatable)
+    !Bun.deepEquals(old.status?.allocatable, node.status?.allocatable) ||
+    !Bun.deepEquals(old.status?.declaredFeatures, node.status?.declaredFeatures)
   )
 }
 

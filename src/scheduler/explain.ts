@@ -37,7 +37,9 @@ function summaryOf(placement: Placement, nodeName: string | undefined): string {
   if (!placement.ok) {
     const { message, wayOut } = placement
     const stays = before === '' ? 'waits' : `${before}would wait`
-    return `${stays}: ${message}${wayOut === undefined ? '' : ` To make room: ${wayOut.plan}.`}`
+    if (wayOut === undefined) return `${stays}: ${message}`
+    const names = wayOut.victims.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+    return `${stays}: ${message} To make room: preempt ${names.join(', ')} on ${wayOut.nominate}.`
   }
   const goes = before === '' ? 'goes' : `${before}would go`
   const { scores } = placement

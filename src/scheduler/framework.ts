@@ -78,8 +78,8 @@ export type PostFiltered =
       readonly nominate: string
       /** What makes the room, and does not touch the cluster until it is called. */
       readonly carryOut: (signal: AbortSignal) => Promise<void>
-      /** For people: what would be done. */
-      readonly plan: string
+      /** Who is removed by it. */
+      readonly victims: readonly Pod[]
     }
   | {
       readonly ok: false

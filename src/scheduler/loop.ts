@@ -23,7 +23,7 @@ import { isNewsOfNode, isNewsOfPod } from './changes.ts'
 import { Cluster } from './cluster.ts'
 import { describeRefusals } from './diagnosis.ts'
 import type { Handle, MakePlugin, Plugin, Refusal, Refused } from './framework.ts'
-import { type Result, schedulerMetrics } from './metrics.ts'
+import { schedulerMetrics } from './metrics.ts'
 import { isFinished } from './node-state.ts'
 import { type Placement, placePod } from './place.ts'
 import { PLUGINS } from './plugins/all.ts'
@@ -67,7 +67,7 @@ class Scheduler {
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
   readonly #informers = new Set<Informer<KubeObject>>()
-  readonly #attempted: (result: Result, seconds: number) => void
+  readonly #metrics: ReturnType<typeof schedulerMetrics>
   #signal = AbortSignal.abort()
   #isReady = false
   #bindings = 0
@@ -96,7 +96,7 @@ class Scheduler {
       forget: (pod) => this.#cluster.removePod(pod),
       aside: (work) => this.#aside(work),
     })
-    this.#attempted = schedulerMetrics(deps.metrics, () => this.#queue.pending)
+    this.#metrics = schedulerMetrics(deps.metrics, () => this.#queue.pending)
   }
 
   get isIdle(): boolean {
@@ -232,7 +232,7 @@ class Scheduler {
     })
     this.#startIndex = (this.#startIndex + placement.askedCount) % (this.#cluster.nodes.length || 1)
     const seconds = (clock.monotonicMs() - startedMs) / 1000
-    this.#attempted(placement.ok ? 'scheduled' : 'unschedulable', seconds)
+    this.#metrics.attempted(placement.ok ? 'scheduled' : 'unschedulable', seconds)
     if (placement.ok) return this.#bind(taken, placement.nodeName)
     return this.#refuse(taken, placement)
   }
@@ -265,6 +265,7 @@ class Scheduler {
   async #refuse(taken: Taken, placement: Placement & { ok: false }): Promise<void> {
     const { pod } = taken
     const { message, nominate, wayOut, diagnosis } = placement
+    if (this.#cluster.nodes.length > 0) this.#metrics.preempted(wayOut?.victims.length ?? 0)
     if (nominate !== undefined) this.#cluster.nominations.set(pod, nominate)
     const carriedOut = wayOut?.carryOut(this.#signal).catch((error) => this.#notCleared(pod, error))
     this.#queue.refused(taken, diagnosis.rejectors)
@@ -293,7 +294,7 @@ class Scheduler {
     // Bound by somebody else, or gone: the informer tells.
     if (isNotFound(error) || isConflict(error)) return
     const { namespace, name } = pod.metadata
-    this.#attempted('error', 0)
+    this.#metrics.attempted('error', 0)
     this.#deps.log.warn('schedule a pod', { pod: `${namespace}/${name}`, error })
     const message = describeError(error)
     try {

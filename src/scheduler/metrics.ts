@@ -14,7 +14,7 @@ export type PendingCounts = {
   gated: number
 }
 
-/** Returns what is to be told of each attempt. `pending` is asked when somebody looks. */
+/** Returns what is to be told of attempts. `pending` is asked when somebody looks. */
 export function schedulerMetrics(metrics: Metrics, pending: () => PendingCounts) {
   const labels = ['profile', 'result']
   const attempts = metrics.counter({
@@ -30,8 +30,24 @@ export function schedulerMetrics(metrics: Metrics, pending: () => PendingCounts)
   })
   const waiting = { name: 'scheduler_pending_pods', help: 'Pods that wait.', labels: ['queue'] }
   metrics.computed('gauge', waiting, () => Object.entries(pending()))
-  return (result: Result, seconds: number) => {
-    attempts.of(PROFILE, result).inc()
-    durations.of(PROFILE, result).observe(seconds)
+  const preemptions = metrics.counter({
+    name: 'scheduler_preemption_attempts_total',
+    help: 'Attempts to make room for a pod.',
+  })
+  const victims = metrics.histogram({
+    name: 'scheduler_preemption_victims',
+    help: 'Pods that were removed to make room for one.',
+    buckets: exponentialBuckets(1, 2, 7),
+  })
+  return {
+    attempted(result: Result, seconds: number) {
+      attempts.of(PROFILE, result).inc()
+      durations.of(PROFILE, result).observe(seconds)
+    },
+    /** `victimCount` is 0 when nobody is worth removing. */
+    preempted(victimCount: number) {
+      preemptions.of().inc()
+      if (victimCount > 0) victims.of().observe(victimCount)
+    },
   }
 }

@@ -63,6 +63,41 @@ describe('placePod', () => {
     expect(why(aPod(), [aNode('a')], three)).toContain('1 Too many pods')
   })
 
+  test('keeps to nodes that declare the features that a pod needs', () => {
+    const rule = { action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } }
+    const containers = [{ name: 'c', image: 'i', restartPolicyRules: [rule] }]
+    expect(why(aPod({ containers }), [aNode('a')])).toContain(
+      "1 node(s) didn't match Pod's required features",
+    )
+    const declaredFeatures = ['RestartAllContainersOnContainerExits']
+    expect(
+      why(aPod({ containers }), [aNode('a'), aNode('b', { status: { declaredFeatures } })]),
+    ).toBe('b')
+    expect(why(aPod({ hostNetwork: true, hostUsers: false }), [aNode('a')])).toContain('features')
+    expect(why(aPod({ hostNetwork: true }), [aNode('a')])).toBe('a')
+  })
+
+  test('keeps pods apart that would write to one disk', () => {
+    const sharing = (volume: object): Partial<PodSpec> => ({ volumes: [{ name: 'v', ...volume }] })
+    const refused = '1 node(s) had no available disk'
+    const cases: [object, boolean][] = [
+      [{ gcePersistentDisk: { pdName: 'x' } }, true],
+      [{ gcePersistentDisk: { pdName: 'x', readOnly: true } }, false],
+      [{ awsElasticBlockStore: { volumeID: 'x', readOnly: true } }, true],
+      [{ iscsi: { iqn: 'x', lun: 0, targetPortal: 'y' } }, true],
+      [{ iscsi: { iqn: 'x', lun: 0, targetPortal: 'y', readOnly: true } }, false],
+      [{ rbd: { monitors: ['m', 'n'], pool: 'p', image: 'i' } }, true],
+      [{ rbd: { monitors: ['m', 'n'], pool: 'p', image: 'i', readOnly: true } }, false],
+      [{ emptyDir: {} }, false],
+    ]
+    for (const [volume, isRefused] of cases) {
+      const said = why(aPod(sharing(volume)), [aNode('a')], [[aPod(sharing(volume)), 'a']])
+      expect([volume, said.includes(refused)]).toEqual([volume, isRefused])
+    }
+    const other = { rbd: { monitors: ['o'], pool: 'p', image: 'i' } }
+    expect(why(aPod(sharing(other)), [aNode('a')], [[aPod(sharing(cases[5]![0])), 'a']])).toBe('a')
+  })
+
   test('matches node affinity by expression and by field', () => {
     const required = (term: object): Partial<PodSpec> => ({
       affinity: {
@@ -141,5 +176,22 @@ describe('requestsOf', () => {
       overhead: { cpu: '250m' },
     }
     expect(requestsOf(aPod(spec)).get('cpu')).toBe(4250)
+  })
+
+  test('counts a resize until it is over', () => {
+    const pod = (status: object): Pod => {
+      const containerStatuses = [{ name: '1', ...status }]
+      return { ...aPod({ containers: [container('1')] }), status: { containerStatuses } as object }
+    }
+    const has = (cpu: string) => ({ resources: { requests: { cpu } } })
+    expect(requestsOf(pod({})).get('cpu')).toBe(1000)
+    expect(requestsOf(pod(has('2'))).get('cpu')).toBe(2000)
+    expect(requestsOf(pod(has('500m'))).get('cpu')).toBe(1000)
+    const granted = pod({ ...has('500m'), allocatedResources: { cpu: '3' } })
+    expect(requestsOf(granted).get('cpu')).toBe(3000)
+    const never = pod(has('500m'))
+    const conditions = [{ type: 'PodResizePending', status: 'True', reason: 'Infeasible' }]
+    never.status = { ...never.status, conditions }
+    expect(requestsOf(never).get('cpu')).toBe(500)
   })
 })

@@ -46,7 +46,7 @@ export const defaultPreemption: MakePlugin = (handle) => {
       return {
         ok: true,
         nominate: best.nodeName,
-        plan: planOf(best),
+        victims: best.victims,
         async carryOut(signal) {
           running.add(pod.metadata.uid!)
           try {
@@ -59,11 +59,6 @@ export const defaultPreemption: MakePlugin = (handle) => {
       }
     },
   }
-}
-
-function planOf({ nodeName, victims }: Candidate): string {
-  const names = victims.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
-  return `preempt ${names.join(', ')} on ${nodeName}`
 }
 
 function noCandidate(

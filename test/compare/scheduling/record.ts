@@ -4,11 +4,11 @@
 // admission without ServiceAccount and TaintNodesByCondition.
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { Node, Pod } from '../../../src/api/schema/generated/types.ts'
+import type { Node, Pod, PodDisruptionBudget } from '../../../src/api/schema/generated/types.ts'
 import { OUTCOMES, type Outcome } from './outcomes.ts'
 import { NAMESPACE, PRIORITIES, scenarioOf } from './scenarios.ts'
 
-const [url, token, from = '1', to = '400'] = process.argv.slice(2)
+const [url, token, from = '1', to = '600'] = process.argv.slice(2)
 if (url === undefined || token === undefined) throw new Error('say where, and with which token')
 
 async function call(method: string, path: string, body?: unknown, type = 'application/json') {
@@ -28,7 +28,11 @@ async function call(method: string, path: string, body?: unknown, type = 'applic
 
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`
 
+const SERVICES = `/api/v1/namespaces/${NAMESPACE}/services`
+const BUDGETS = `/apis/policy/v1/namespaces/${NAMESPACE}/poddisruptionbudgets`
+
 async function clear() {
+  for (const path of [SERVICES, BUDGETS]) await call('DELETE', path)
   await call('DELETE', PODS, { gracePeriodSeconds: 0 })
   await call('DELETE', '/api/v1/nodes')
 }
@@ -43,6 +47,12 @@ async function addPod({ metadata: { uid: _, ...metadata }, spec, status }: Pod) 
   await call('POST', PODS, { metadata, spec })
   if (status === undefined) return
   const path = `${PODS}/${metadata.name}/status`
+  await call('PATCH', path, { status }, 'application/merge-patch+json')
+}
+
+async function addBudget({ metadata, spec, status }: PodDisruptionBudget) {
+  await call('POST', BUDGETS, { metadata, spec })
+  const path = `${BUDGETS}/${metadata.name}/status`
   await call('PATCH', path, { status }, 'application/merge-patch+json')
 }
 
@@ -78,12 +88,14 @@ const outcomes: Record<string, Outcome> = JSON.parse(
   await Bun.file(OUTCOMES).exists() ? readFileSync(OUTCOMES, 'utf8') : '{}',
 )
 for (let seed = Number(from); seed <= Number(to); seed++) {
-  const { nodes, placed, pod } = scenarioOf(seed)
+  const { nodes, placed, pod, services, budgets } = scenarioOf(seed)
   await clear()
   await Bun.sleep(150)
   await Promise.all(nodes.map(addNode))
   await Promise.all(placed.map(addPod))
   await Promise.all(nodes.map(touchNode))
+  for (const service of services) await call('POST', SERVICES, service)
+  for (const budget of budgets) await addBudget(budget)
   await Bun.sleep(250)
   await addPod(pod)
   outcomes[seed] = await outcomeOf(pod.metadata.name!)

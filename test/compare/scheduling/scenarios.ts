@@ -7,7 +7,9 @@ import type {
   Node,
   Pod,
   PodAffinityTerm,
+  PodDisruptionBudget,
   PodSpec,
+  Service,
   TopologySpreadConstraint,
 } from '../../../src/api/schema/generated/types.ts'
 import { type Random, SeededRandom } from '../../../src/lib/random.ts'
@@ -17,6 +19,8 @@ export type Scenario = {
   /** They have nodes. */
   readonly placed: readonly Pod[]
   readonly pod: Pod
+  readonly services: readonly Service[]
+  readonly budgets: readonly PodDisruptionBudget[]
 }
 
 /** Names of priority classes and their values. */
@@ -39,7 +43,35 @@ export function scenarioOf(seed: number): Scenario {
   for (const [i, pod] of placed.entries()) {
     pod.status = { startTime: new Date(Date.UTC(2026, 0, 1, 0, (7 * i) % 59)).toISOString().replace('.000', '') }
   }
-  return { nodes, placed, pod: aPod(dice, 'it', isTight ? 'urgent' : 'roomy') }
+  const pod = aPod(dice, 'it', isTight ? 'urgent' : 'roomy')
+  const scenario = { nodes, placed, pod, services: [], budgets: [] }
+  if (seed <= PLAIN_MAX) return scenario
+  if (isTight) return { ...scenario, budgets: dice.times(2, (i) => aBudget(dice, `b${i}`)) }
+  // What nobody says is spread by the default constraints, over what a service selects.
+  delete pod.spec.topologySpreadConstraints
+  return { ...scenario, services: [aService(dice, 's')] }
+}
+
+/** Scenarios with larger numbers have services, or budgets. */
+const PLAIN_MAX = 400
+
+function aService(dice: Dice, name: string): Service {
+  const selector = { app: dice.of(['web', 'db']) }
+  return { metadata: { name, namespace: NAMESPACE }, spec: { selector, ports: [{ port: 80 }] } }
+}
+
+function aBudget(dice: Dice, name: string): PodDisruptionBudget {
+  const matchLabels = dice.of([{ app: 'web' }, { app: 'db' }, { tier: 'front' }])
+  return {
+    metadata: { name, namespace: NAMESPACE },
+    spec: { selector: { matchLabels }, minAvailable: 1 },
+    status: {
+      disruptionsAllowed: dice.between(0, 1),
+      currentHealthy: 0,
+      desiredHealthy: 0,
+      expectedPods: 0,
+    },
+  }
 }
 
 class Dice {

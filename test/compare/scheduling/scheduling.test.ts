@@ -3,6 +3,9 @@
 
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
+import { services } from '../../../src/api/kinds/core/service/row.ts'
+import { podDisruptionBudgets } from '../../../src/api/kinds/policy/poddisruptionbudget/row.ts'
+import type { AnyRow } from '../../../src/api/resource.ts'
 import type { Pod } from '../../../src/api/schema/generated/types.ts'
 import { Cluster } from '../../../src/scheduler/cluster.ts'
 import type { Plugin } from '../../../src/scheduler/framework.ts'
@@ -20,7 +23,7 @@ function withPriority(pod: Pod): Pod {
 
 /** All that the scheduler may choose between, where the real one threw its dice. */
 function choicesOf(seed: number): Outcome[] {
-  const { nodes, placed, pod } = scenarioOf(seed)
+  const { nodes, placed, pod, services: exposed, budgets } = scenarioOf(seed)
   const cluster = new Cluster()
   for (const node of nodes) cluster.setNode(node)
   for (const other of placed) cluster.setPod(withPriority(other))
@@ -28,7 +31,7 @@ function choicesOf(seed: number): Outcome[] {
   const looking: Plugin = {
     name: 'Looking',
     postFilter(attempt) {
-      const { candidates } = findCandidates(attempt, [])
+      const { candidates } = findCandidates(attempt, budgets)
       for (const { nodeName, victims } of bestCandidates(candidates)) {
         const names = victims.map(({ metadata }) => metadata.name!).sort()
         preempting.push({ nominated: nodeName, victims: names })
@@ -36,7 +39,7 @@ function choicesOf(seed: number): Outcome[] {
       return { ok: false, message: '' }
     },
   }
-  const plugins = testPlugins()
+  const plugins = testPlugins([services as AnyRow, exposed], [podDisruptionBudgets as AnyRow, budgets])
   const placement = placePod(withPriority(pod), cluster, { plugins, dice: () => 0 })
   if (!placement.ok) {
     const { message, wayOut } = placement
