@@ -107,6 +107,8 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly storagePrefix: string
   readonly toStored?: (object: O) => KubeObject
   readonly fromStored?: (object: KubeObject) => O
+  /** A copy of its own. Default: structuredClone; a version may know more than its fields say. */
+  readonly copy: (object: O) => O
 
   /**
    * metadata.generation counts changes of what this returns. Default: spec. `false`, or undefined
@@ -247,6 +249,7 @@ export function defineResource<O extends KubeObject>(
     verbs: ALL_VERBS,
     schema: () => objectType(definition.type),
     storagePrefix: definition.plural,
+    copy: structuredClone,
     generationOf: (object: O) => (object as { spec?: unknown }).spec,
     defaults: () => {},
     warnings: () => [],

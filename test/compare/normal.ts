@@ -67,8 +67,8 @@ function byText(a: Json, b: Json): number {
 /** Managers are kept in order of time, which may tie. */
 function byManager(a: Json, b: Json): number {
   const keyOf = (entry: Json) => {
-    const { operation, manager, subresource } = entry as { [key: string]: Json }
-    return `${operation} ${manager} ${subresource ?? ''}`
+    const { operation, manager, subresource, apiVersion } = entry as { [key: string]: Json }
+    return `${operation} ${manager} ${subresource ?? ''} ${apiVersion}`
   }
   return keyOf(a) < keyOf(b) ? -1 : 1
 }

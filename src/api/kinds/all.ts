@@ -14,6 +14,10 @@ import {
   subjectAccessReviews,
   tokenReviews,
 } from './authorization/reviews.ts'
+import {
+  horizontalPodAutoscalers,
+  horizontalPodAutoscalersV1,
+} from './autoscaling/horizontalpodautoscaler/row.ts'
 import { cronJobs } from './batch/cronjob/row.ts'
 import { jobs } from './batch/job/row.ts'
 import { certificateSigningRequests } from './certificates/certificatesigningrequest/row.ts'
@@ -67,6 +71,7 @@ export const builtInRows: readonly AnyRow[] = [
   ...[podDisruptionBudgets],
   ...[ingresses, ingressClasses, ipAddresses, networkPolicies, serviceCidrs, runtimeClasses],
   ...[flowSchemas, priorityLevelConfigurations],
+  ...[horizontalPodAutoscalers, horizontalPodAutoscalersV1],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
   ...[csiDrivers, csiNodes, csiStorageCapacities],
   ...[storageClasses, volumeAttachments, volumeAttributesClasses],

@@ -10,13 +10,21 @@ Affinity NodeAffinity:*NodeAffinity PodAffinity:*PodAffinity PodAntiAffinity:*Po
 AppArmorProfile Type:s LocalhostProfile:*
 AzureDiskVolumeSource DiskName:s DataDiskURI=diskURI:s CachingMode:* FSType=fsType:* ReadOnly:*
   Kind:*
+AzureFilePersistentVolumeSource SecretName:s ShareName:s ReadOnly:b SecretNamespace:*
 AzureFileVolumeSource SecretName:s ShareName:s ReadOnly:b
+CSINodeDriver Name:s NodeID=nodeID:s TopologyKeys:[s] Allocatable:*VolumeNodeResources
+CSIPersistentVolumeSource Driver:s VolumeHandle:s ReadOnly:b FSType=fsType:s VolumeAttributes:{s}
+  ControllerPublishSecretRef:*SecretReference NodeStageSecretRef:*SecretReference
+  NodePublishSecretRef:*SecretReference ControllerExpandSecretRef:*SecretReference
+  NodeExpandSecretRef:*SecretReference
 CSIVolumeSource Driver:s ReadOnly:* FSType=fsType:* VolumeAttributes:{s}
   NodePublishSecretRef:*LocalObjectReference
-CSINodeDriver Name:s NodeID=nodeID:s TopologyKeys:[s] Allocatable:*VolumeNodeResources
 Capabilities Add:[s] Drop:[s]
+CephFSPersistentVolumeSource Monitors:[s] Path:s User:s SecretFile:s SecretRef:*SecretReference
+  ReadOnly:b
 CephFSVolumeSource Monitors:[s] Path:s User:s SecretFile:s SecretRef:*LocalObjectReference
   ReadOnly:b
+CinderPersistentVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b SecretRef:*SecretReference
 CinderVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b SecretRef:*LocalObjectReference
 ClusterTrustBundleProjection Name:* SignerName:* LabelSelector:* Optional:* Path:s
 ConfigMapEnvSource ...LocalObjectReference Optional:*
@@ -59,6 +67,8 @@ ExecAction Command:[s]
 ExemptPriorityLevelConfiguration NominalConcurrencyShares:* LendablePercent:*
 FCVolumeSource TargetWWNs:[s] Lun:* FSType=fsType:s ReadOnly:b WWIDs=wwids:[s]
 FileKeySelector VolumeName:s Path:s Key:s Optional:*
+FlexPersistentVolumeSource Driver:s FSType=fsType:s SecretRef:*SecretReference ReadOnly:b
+  Options:{s}
 FlexVolumeSource Driver:s FSType=fsType:s SecretRef:*LocalObjectReference ReadOnly:b Options:{s}
 FlockerVolumeSource DatasetName:s DatasetUUID:s
 FlowDistinguisherMethod Type:s
@@ -69,12 +79,19 @@ FlowSubject Kind:s User:*LocalObjectReference Group:*LocalObjectReference
 GCEPersistentDiskVolumeSource PDName=pdName:s FSType=fsType:s Partition:i ReadOnly:b
 GRPCAction Port:i Service:*
 GitRepoVolumeSource Repository:s Revision:s Directory:s
+GlusterfsPersistentVolumeSource EndpointsName=endpoints:s Path:s ReadOnly:b EndpointsNamespace:*
 GlusterfsVolumeSource EndpointsName=endpoints:s Path:s ReadOnly:b
+HPAScalingPolicy Type:s Value:i PeriodSeconds:i
+HPAScalingRules StabilizationWindowSeconds:* SelectPolicy:* Policies:[HPAScalingPolicy] Tolerance:*q
 HTTPGetAction Path:s Port:x Host:s Scheme:s HTTPHeaders=httpHeaders:[HTTPHeader]
 HTTPHeader Name:s Value:s
+HorizontalPodAutoscalerBehavior ScaleUp:*HPAScalingRules ScaleDown:*HPAScalingRules
 HostAlias IP=ip:s Hostnames:[s]
 HostIP IP=ip:s
 HostPathVolumeSource Path:s Type:*
+ISCSIPersistentVolumeSource TargetPortal:s IQN=iqn:s Lun:i ISCSIInterface=iscsiInterface:s
+  FSType=fsType:s ReadOnly:b Portals:[s] DiscoveryCHAPAuth=chapAuthDiscovery:b
+  SessionCHAPAuth=chapAuthSession:b SecretRef:*SecretReference InitiatorName:*
 ISCSIVolumeSource TargetPortal:s IQN=iqn:s Lun:i ISCSIInterface=iscsiInterface:s FSType=fsType:s
   ReadOnly:b Portals:[s] DiscoveryCHAPAuth=chapAuthDiscovery:b SessionCHAPAuth=chapAuthSession:b
   SecretRef:*LocalObjectReference InitiatorName:*
@@ -87,6 +104,7 @@ LimitResponse Type:s Queuing:*QueuingConfiguration
 LimitedPriorityLevelConfiguration NominalConcurrencyShares:i LimitResponse:LimitResponse
   LendablePercent:* BorrowingLimitPercent:*
 LocalObjectReference Name:s
+LocalVolumeSource Path:s FSType=fsType:*
 NFSVolumeSource Server:s Path:s ReadOnly:b
 NodeAddress Type:s Address:s
 NodeAffinity RequiredDuringSchedulingIgnoredDuringExecution:*NodeSelector
@@ -96,11 +114,27 @@ NodeSelectorRequirement Key:s Operator:s Values:[s]
 NodeSelectorTerm MatchExpressions:[NodeSelectorRequirement] MatchFields:[NodeSelectorRequirement]
 NonResourcePolicyRule Verbs:[s] NonResourceURLs=nonResourceURLs:[s]
 ObjectFieldSelector APIVersion=apiVersion:s FieldPath:s
+ObjectReference Kind:s Namespace:s Name:s UID=uid:s APIVersion=apiVersion:s ResourceVersion:s
+  FieldPath:s
 PersistentVolumeClaimSpec AccessModes:[s] Selector:* Resources:VolumeResourceRequirements
   VolumeName:s StorageClassName:* VolumeMode:* DataSource:*TypedLocalObjectReference
   DataSourceRef:*TypedObjectReference VolumeAttributesClassName:*
 PersistentVolumeClaimTemplate ...J Spec:PersistentVolumeClaimSpec
 PersistentVolumeClaimVolumeSource ClaimName:s ReadOnly:b
+PersistentVolumeSource GCEPersistentDisk=gcePersistentDisk:*GCEPersistentDiskVolumeSource
+  AWSElasticBlockStore=awsElasticBlockStore:*AWSElasticBlockStoreVolumeSource
+  HostPath:*HostPathVolumeSource Glusterfs:*GlusterfsPersistentVolumeSource NFS=nfs:*NFSVolumeSource
+  RBD=rbd:*RBDPersistentVolumeSource Quobyte:*QuobyteVolumeSource
+  ISCSI=iscsi:*ISCSIPersistentVolumeSource FlexVolume:*FlexPersistentVolumeSource
+  Cinder:*CinderPersistentVolumeSource CephFS=cephfs:*CephFSPersistentVolumeSource
+  FC=fc:*FCVolumeSource Flocker:*FlockerVolumeSource AzureFile:*AzureFilePersistentVolumeSource
+  VsphereVolume:*VsphereVirtualDiskVolumeSource AzureDisk:*AzureDiskVolumeSource
+  PhotonPersistentDisk:*PhotonPersistentDiskVolumeSource PortworxVolume:*PortworxVolumeSource
+  ScaleIO:*ScaleIOPersistentVolumeSource Local:*LocalVolumeSource
+  StorageOS=storageos:*StorageOSPersistentVolumeSource CSI=csi:*CSIPersistentVolumeSource
+PersistentVolumeSpec Capacity:{q} ...PersistentVolumeSource AccessModes:[s]
+  ClaimRef:*ObjectReference PersistentVolumeReclaimPolicy:s StorageClassName:s MountOptions:[s]
+  VolumeMode:* NodeAffinity:*VolumeNodeAffinity VolumeAttributesClassName:*
 PhotonPersistentDiskVolumeSource PdID:s FSType=fsType:s
 PodAffinity RequiredDuringSchedulingIgnoredDuringExecution:[PodAffinityTerm]
   PreferredDuringSchedulingIgnoredDuringExecution:[WeightedPodAffinityTerm]
@@ -155,6 +189,8 @@ ProbeHandler Exec:*ExecAction HTTPGet=httpGet:*HTTPGetAction TCPSocket=tcpSocket
 ProjectedVolumeSource Sources:[VolumeProjection] DefaultMode:*
 QueuingConfiguration Queues:i HandSize:i QueueLengthLimit:i
 QuobyteVolumeSource Registry:s Volume:s ReadOnly:b User:s Group:s Tenant:s
+RBDPersistentVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPool=pool:s
+  RadosUser=user:s Keyring:s SecretRef:*SecretReference ReadOnly:b
 RBDVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPool=pool:s
   RadosUser=user:s Keyring:s SecretRef:*LocalObjectReference ReadOnly:b
 ResourceClaim Name:s Request:s
@@ -165,12 +201,16 @@ RollingUpdateDaemonSet MaxUnavailable:x MaxSurge:x
 RollingUpdateDeployment MaxUnavailable:x MaxSurge:x
 RollingUpdateStatefulSetStrategy Partition:i MaxUnavailable:*
 SELinuxOptions User:s Role:s Type:s Level:s
+ScaleIOPersistentVolumeSource Gateway:s System:s SecretRef:*SecretReference
+  SSLEnabled=sslEnabled:b ProtectionDomain:s StoragePool:s StorageMode:s VolumeName:s
+  FSType=fsType:s ReadOnly:b
 ScaleIOVolumeSource Gateway:s System:s SecretRef:*LocalObjectReference SSLEnabled=sslEnabled:b
   ProtectionDomain:s StoragePool:s StorageMode:s VolumeName:s FSType=fsType:s ReadOnly:b
 SeccompProfile Type:s LocalhostProfile:*
 SecretEnvSource ...LocalObjectReference Optional:*
 SecretKeySelector ...LocalObjectReference Key:s Optional:*
 SecretProjection ...LocalObjectReference Items:[KeyToPath] Optional:*
+SecretReference Name:s Namespace:s
 SecretVolumeSource SecretName:s Items:[KeyToPath] DefaultMode:* Optional:*
 SecurityContext Capabilities:*Capabilities Privileged:*
   SELinuxOptions=seLinuxOptions:*SELinuxOptions WindowsOptions:*WindowsSecurityContextOptions
@@ -181,6 +221,8 @@ ServiceAccountTokenProjection Audience:s ExpirationSeconds:i Path:s
 ServicePort Name:s Protocol:s AppProtocol:* Port:i TargetPort:x NodePort:i
 SleepAction Seconds:i
 StatefulSetUpdateStrategy Type:s RollingUpdate:*RollingUpdateStatefulSetStrategy
+StorageOSPersistentVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
+  SecretRef:*ObjectReference
 StorageOSVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
   SecretRef:*LocalObjectReference
 SuccessPolicy Rules:[SuccessPolicyRule]
@@ -200,6 +242,7 @@ VolumeAttachmentSpec Attacher:s Source:VolumeAttachmentSource NodeName:s
 VolumeDevice Name:s DevicePath:s
 VolumeMount Name:s ReadOnly:b RecursiveReadOnly:* MountPath:s SubPath:s MountPropagation:*
   SubPathExpr:s
+VolumeNodeAffinity Required:*NodeSelector
 VolumeNodeResources Count:*
 VolumeProjection Secret:*SecretProjection DownwardAPI:*DownwardAPIProjection
   ConfigMap:*ConfigMapProjection ServiceAccountToken:*ServiceAccountTokenProjection
@@ -219,46 +262,6 @@ VolumeSource HostPath:*HostPathVolumeSource EmptyDir:*EmptyDirVolumeSource
   Projected:*ProjectedVolumeSource PortworxVolume:*PortworxVolumeSource
   ScaleIO:*ScaleIOVolumeSource StorageOS=storageos:*StorageOSVolumeSource CSI=csi:*CSIVolumeSource
   Ephemeral:*EphemeralVolumeSource Image:*ImageVolumeSource
-AzureFilePersistentVolumeSource SecretName:s ShareName:s ReadOnly:b SecretNamespace:*
-CSIPersistentVolumeSource Driver:s VolumeHandle:s ReadOnly:b FSType=fsType:s VolumeAttributes:{s}
-  ControllerPublishSecretRef:*SecretReference NodeStageSecretRef:*SecretReference
-  NodePublishSecretRef:*SecretReference ControllerExpandSecretRef:*SecretReference
-  NodeExpandSecretRef:*SecretReference
-CephFSPersistentVolumeSource Monitors:[s] Path:s User:s SecretFile:s SecretRef:*SecretReference
-  ReadOnly:b
-CinderPersistentVolumeSource VolumeID:s FSType=fsType:s ReadOnly:b SecretRef:*SecretReference
-FlexPersistentVolumeSource Driver:s FSType=fsType:s SecretRef:*SecretReference ReadOnly:b
-  Options:{s}
-GlusterfsPersistentVolumeSource EndpointsName=endpoints:s Path:s ReadOnly:b EndpointsNamespace:*
-ISCSIPersistentVolumeSource TargetPortal:s IQN=iqn:s Lun:i ISCSIInterface=iscsiInterface:s
-  FSType=fsType:s ReadOnly:b Portals:[s] DiscoveryCHAPAuth=chapAuthDiscovery:b
-  SessionCHAPAuth=chapAuthSession:b SecretRef:*SecretReference InitiatorName:*
-LocalVolumeSource Path:s FSType=fsType:*
-ObjectReference Kind:s Namespace:s Name:s UID=uid:s APIVersion=apiVersion:s ResourceVersion:s
-  FieldPath:s
-PersistentVolumeSource GCEPersistentDisk=gcePersistentDisk:*GCEPersistentDiskVolumeSource
-  AWSElasticBlockStore=awsElasticBlockStore:*AWSElasticBlockStoreVolumeSource
-  HostPath:*HostPathVolumeSource Glusterfs:*GlusterfsPersistentVolumeSource NFS=nfs:*NFSVolumeSource
-  RBD=rbd:*RBDPersistentVolumeSource Quobyte:*QuobyteVolumeSource
-  ISCSI=iscsi:*ISCSIPersistentVolumeSource FlexVolume:*FlexPersistentVolumeSource
-  Cinder:*CinderPersistentVolumeSource CephFS=cephfs:*CephFSPersistentVolumeSource
-  FC=fc:*FCVolumeSource Flocker:*FlockerVolumeSource AzureFile:*AzureFilePersistentVolumeSource
-  VsphereVolume:*VsphereVirtualDiskVolumeSource AzureDisk:*AzureDiskVolumeSource
-  PhotonPersistentDisk:*PhotonPersistentDiskVolumeSource PortworxVolume:*PortworxVolumeSource
-  ScaleIO:*ScaleIOPersistentVolumeSource Local:*LocalVolumeSource
-  StorageOS=storageos:*StorageOSPersistentVolumeSource CSI=csi:*CSIPersistentVolumeSource
-RBDPersistentVolumeSource CephMonitors=monitors:[s] RBDImage=image:s FSType=fsType:s RBDPool=pool:s
-  RadosUser=user:s Keyring:s SecretRef:*SecretReference ReadOnly:b
-ScaleIOPersistentVolumeSource Gateway:s System:s SecretRef:*SecretReference
-  SSLEnabled=sslEnabled:b ProtectionDomain:s StoragePool:s StorageMode:s VolumeName:s
-  FSType=fsType:s ReadOnly:b
-SecretReference Name:s Namespace:s
-StorageOSPersistentVolumeSource VolumeName:s VolumeNamespace:s FSType=fsType:s ReadOnly:b
-  SecretRef:*ObjectReference
-PersistentVolumeSpec Capacity:{q} ...PersistentVolumeSource AccessModes:[s]
-  ClaimRef:*ObjectReference PersistentVolumeReclaimPolicy:s StorageClassName:s MountOptions:[s]
-  VolumeMode:* NodeAffinity:*VolumeNodeAffinity VolumeAttributesClassName:*
-VolumeNodeAffinity Required:*NodeSelector
 VsphereVirtualDiskVolumeSource VolumePath:s FSType=fsType:s StoragePolicyName:s StoragePolicyID:s
 WeightedPodAffinityTerm Weight:i PodAffinityTerm:PodAffinityTerm
 WindowsSecurityContextOptions GMSACredentialSpecName=gmsaCredentialSpecName:*

@@ -31,6 +31,7 @@ import {
   withoutManagedFields,
 } from './update.ts'
 import { faultsOf, faultText } from './validate.ts'
+import { changesAtVersions } from './versions.ts'
 
 export type ApplyRequest = Writer & {
   /** What is stored; undefined when this creates it. */
@@ -98,15 +99,18 @@ function attempt(
   const owners = new Map(before).set(identity, me)
 
   const merged = mergeObjects(old, config, objectType)
-  const object = prune(merged, before.get(identity)?.fields, owners, objectType)
-  const compared = compareObjects(old, object, objectType)
-  const changes = withoutFields(compared, resetFields)
-  const conflicts = conflictsOf(owners, identity, changes)
+  const object = prune(merged, before.get(identity), owners, request)
+  const { apiVersion, versions } = request
+  const changes = withoutFields(compareObjects(old, object, objectType), resetFields)
+  const comparison = { before: old, after: object, apiVersion, changes, resetFields, versions }
+  const changesAt = changesAtVersions(comparison)
+  const conflicts = conflictsOf(owners, identity, changesAt)
   if (conflicts.length > 0 && !force) return { conflicts }
 
   for (const [other, owner] of owners) {
-    if (other !== identity)
-      owners.set(other, { ...owner, fields: withoutChanged(owner.fields, changes) })
+    if (other === identity) continue
+    const fields = withoutChanged(owner.fields, changesAt(owner.apiVersion))
+    owners.set(other, { ...owner, fields })
   }
   const changed = !equalJson(old, object)
   // A configuration that changes nothing does not move the time, and writes nothing.

@@ -1,19 +1,20 @@
 // Fields that an applied configuration wants to change and others own.
 
 import { ApiError } from '../../status.ts'
-import type { Changes } from './compare.ts'
 import { type Fields, hasPath, intersection, membersOf, union } from './fields.ts'
 import type { Owner, Owners } from './managers.ts'
 import { compareText, pathText } from './path.ts'
+import type { ChangesAt } from './versions.ts'
 
 export type Conflict = { readonly owner: Owner; readonly path: readonly string[] }
 
 /** Conflicts of the manager `mine` with all the others, in the order of their names. */
-export function conflictsOf(owners: Owners, mine: string, changes: Changes): Conflict[] {
-  const touched = union(changes.modified, changes.added)
+export function conflictsOf(owners: Owners, mine: string, changesAt: ChangesAt): Conflict[] {
   const conflicts: Conflict[] = []
   for (const [identity, owner] of owners) {
     if (identity === mine) continue
+    const { modified, added } = changesAt(owner.apiVersion)
+    const touched = union(modified, added)
     const common = intersection(owner.fields, touched)
     for (const path of membersOf(common)) conflicts.push({ owner, path })
   }

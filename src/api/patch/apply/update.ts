@@ -21,6 +21,7 @@ import {
   timeText,
   withoutIdle,
 } from './managers.ts'
+import { type ChangesAt, changesAtVersions, type Versions } from './versions.ts'
 
 /** Who writes, as managedFields record it. */
 export type Writer = {
@@ -33,6 +34,8 @@ export type Writer = {
   readonly nowMs: number
   /** Fields that this path cannot change, so that writing them owns nothing: see `fieldsNamed`. */
   readonly resetFields: Fields
+  /** Where the kind is served at others, too. */
+  readonly versions?: Versions | undefined
 }
 
 export type ManagedUpdate = Writer & {
@@ -58,16 +61,24 @@ export function updateManagedFields(update: ManagedUpdate): ManagedFieldsEntry[]
   if (owners.size === 0 && live !== undefined) return undefined
   // Fields that are written even when empty are nobody's merit, so a creator does not own them.
   const before = live === undefined ? emptyObject(objectType) : withoutManagedFields(live)
-  const compared = compareObjects(before, withoutManagedFields(updated), objectType)
-  const after = takeChanged(owners, withoutFields(compared, resetFields), update)
-  return formatOwners(after)
+  const after = withoutManagedFields(updated)
+  const changes = withoutFields(compareObjects(before, after, objectType), resetFields)
+  const { apiVersion, versions } = update
+  const at = changesAtVersions({ before, after, apiVersion, changes, resetFields, versions })
+  return formatOwners(takeChanged(owners, changes, update, at))
 }
 
-/** Owners after `writer` made `changes`. */
-export function takeChanged(owners: Owners, changes: Changes, writer: Writer): Map<string, Owner> {
+/** Owners after `writer` made `changes`; `changesAt` says them in the fields of other versions. */
+export function takeChanged(
+  owners: Owners,
+  changes: Changes,
+  writer: Writer,
+  changesAt: ChangesAt = () => changes,
+): Map<string, Owner> {
   const after = new Map<string, Owner>()
   for (const [identity, owner] of owners) {
-    after.set(identity, { ...owner, fields: withoutChanged(owner.fields, changes) })
+    const told = changesAt(owner.apiVersion)
+    after.set(identity, { ...owner, fields: withoutChanged(owner.fields, told) })
   }
   const taken = difference(union(changes.modified, changes.added), NEVER_OWNED)
   if (!isEmpty(taken)) {

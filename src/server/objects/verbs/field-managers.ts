@@ -1,9 +1,12 @@
 // metadata.managedFields of every write that is no apply.
 
-import type { AnyObject } from '../../../api/object.ts'
+import type { AnyObject, KubeObject } from '../../../api/object.ts'
 import { fieldsNamed } from '../../../api/patch/apply/fields.ts'
 import { ItemError } from '../../../api/patch/apply/shape.ts'
 import { managerName, updateManagedFields, type Writer } from '../../../api/patch/apply/update.ts'
+import type { Versions } from '../../../api/patch/apply/versions.ts'
+import type { JsonObject } from '../../../api/patch/value.ts'
+import type { Registry } from '../../../api/registry.ts'
 import { type AnyRow, groupVersionOf } from '../../../api/resource.ts'
 import { objectType } from '../../../api/schema/schema.ts'
 import { own } from '../../../lib/own.ts'
@@ -23,6 +26,31 @@ export function writerOf(request: ResourceRequest, fieldManager: string): Writer
     subresource: info.subresource,
     nowMs: server.clock.nowMs(),
     resetFields: resetFieldsOf(row, info.subresource),
+    versions: versionsOf(server.registry, row),
+  }
+}
+
+/** Of a kind that is served at several; the objects of all are stored at one of them. */
+function versionsOf(registry: Registry, row: AnyRow): Versions | undefined {
+  const { group, kind, storagePrefix } = row
+  // Nearly all kinds have but one.
+  const { versions = [] } = registry.groups().find(({ name }) => name === group) ?? {}
+  if (versions.length < 2) return undefined
+  const isSame = (other: AnyRow | undefined) => other?.storagePrefix === storagePrefix
+  const rowAt = (apiVersion: string) => {
+    const [prefix = '', version] = apiVersion.split('/')
+    if (prefix !== group || version === undefined) return undefined
+    const found = registry.findKind(group, version, kind)
+    return isSame(found) ? found : undefined
+  }
+  return {
+    typeAt: (apiVersion) => rowAt(apiVersion)?.schema(),
+    convert: (object, from, to) => {
+      const [source, target] = [rowAt(from)!, rowAt(to)!]
+      const stored = source.toStored?.(object as unknown as KubeObject) ?? object
+      const said = target.fromStored?.(stored as KubeObject) ?? stored
+      return said as unknown as JsonObject
+    },
   }
 }
 

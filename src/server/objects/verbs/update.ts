@@ -49,7 +49,7 @@ export async function updatePart(
   dedupOwners(request, sent)
   const change = (old: AnyObject | undefined) => {
     if (old !== undefined) checkUid(request, sent, old)
-    const object = structuredClone(sent)
+    const object = row.copy(sent)
     noteOwners(request, old, object, options.fieldManager)
     return object
   }
@@ -235,8 +235,8 @@ function throughPart(
   keep(metadata, 'managedFields', sent.metadata.managedFields)
   keep(metadata, 'resourceVersion', sent.metadata.resourceVersion)
   if (part.merge) {
-    const merged = part.merge(sent, structuredClone(old), contextOf(request))
-    return { ...merged, metadata: part.writes.includes('metadata') ? merged.metadata : metadata }
+    const merged = part.merge(sent, request.row.copy(old), contextOf(request))
+    return part.writes.includes('metadata') ? merged : { ...merged, metadata }
   }
   const object: AnyObject = { ...structuredClone(old), metadata }
   for (const field of part.writes) {
