@@ -9,6 +9,8 @@ import type { SigningWish } from '../pki/signer.ts'
 import { jobController } from './batch/job/job.ts'
 import { jobOrphanController } from './batch/job/orphans.ts'
 import { ttlAfterFinishedController } from './batch/ttl-after-finished.ts'
+import { disruptionController } from './disruption/disruption.ts'
+import { staleTargetController } from './disruption/stale-target.ts'
 import { endpointsController } from './endpoints/endpoints.ts'
 import { endpointSliceController } from './endpoints/endpointslice.ts'
 import { endpointSliceMirroringController } from './endpoints/mirroring.ts'
@@ -75,8 +77,10 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController,
-    // What may be used.
+    // What may be used, and what may go.
     resourceQuotaController(kinds),
+    disruptionController(kinds),
+    staleTargetController,
     // What is left behind.
     podGcController,
     orphanedPodController(),

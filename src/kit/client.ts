@@ -60,7 +60,12 @@ export type Where = { namespace?: string | undefined; name: string }
 
 /** Every method throws ApiError for an answer that is not success. */
 export interface Client {
-  get<O extends KubeObject>(row: ResourceRow<O>, where: Where, signal: AbortSignal): Promise<O>
+  /** A sub-resource may be of another kind: a Scale. */
+  get<O extends KubeObject>(
+    row: ResourceRow<O>,
+    where: Where & { subresource?: string },
+    signal: AbortSignal,
+  ): Promise<O>
   list<O extends KubeObject>(
     row: ResourceRow<O>,
     query: ListQuery,

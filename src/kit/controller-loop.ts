@@ -226,7 +226,7 @@ export class ControllerLoop implements Component {
       },
       writer: createWriter(this.#client, this.#barrier, key),
       client: this.#client,
-      events: events.recorder(this.name),
+      events: events.recorder(this.#controller.speaksAs ?? this.name),
       clock,
       random,
       log: this.#log.with({ key }),

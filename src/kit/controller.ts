@@ -15,6 +15,8 @@ import type { Writer } from './writer.ts'
 export type Controller<O extends KubeObject> = {
   /** The source of its events: `replicaset-controller`. */
   readonly name: string
+  /** The source of its events, when that has another name. */
+  readonly speaksAs?: string
   /** Its service account, when that has another name. */
   readonly account?: string
   /** One pass is about one object of this kind. */
