@@ -18,6 +18,7 @@ import { imagesSuite } from './suites/images.ts'
 import { lookingSuite } from './suites/looking.ts'
 import { nodesSuite } from './suites/nodes.ts'
 import { podsSuite } from './suites/pods.ts'
+import { setsSuite } from './suites/sets.ts'
 import { streamsSuite } from './suites/streams.ts'
 import { survivalSuite } from './suites/survival.ts'
 import { webSuite } from './suites/web.ts'
@@ -27,6 +28,7 @@ const SUITES: readonly Suite[] = [
   lookingSuite,
   streamsSuite,
   changingSuite,
+  setsSuite,
   clientsSuite,
   podsSuite,
   imagesSuite,

@@ -7,6 +7,7 @@
 import { parseDuration } from '../duration.ts'
 import { type Field, type FieldType, type ObjectType, typeOfKind } from '../schema/schema.ts'
 import { parseTime } from '../time.ts'
+import { goJson } from './go-json.ts'
 import { type MessagePlan, messagePlan } from './protobuf-plan.ts'
 import { MAGIC } from './protobuf-read.ts'
 import { ProtobufWriter } from './protobuf-writer.ts'
@@ -163,7 +164,8 @@ class MessageWriter {
       case 'duration':
         return writer.integer(1, Math.round(parseDuration(value as string) * 1e6))
       default:
-        return writer.text(1, JSON.stringify(value))
+        // Revisions of workloads are compared byte by byte with what Go makes of their template.
+        return writer.text(1, goJson(value))
     }
   }
 }

@@ -191,3 +191,10 @@ test('what has no form in protobuf is not written', () => {
   const status = encodeKnown({ kind: 'Status', apiVersion: 'v1', code: 404 })!
   expect(read(status).object).toMatchObject({ code: 404 })
 })
+
+test('free data is written as Go writes it, so that clients may compare it byte by byte', () => {
+  const data = { b: 'x<y>&z\u2028', a: 1 }
+  const revision = { apiVersion: 'apps/v1', kind: 'ControllerRevision', metadata: {}, data }
+  const text = Buffer.from(encodeKnown(revision)!).toString('latin1')
+  expect(text).toContain('{"b":"x\\u003cy\\u003e\\u0026z\\u2028","a":1}')
+})

@@ -11,6 +11,7 @@ import type { ResourceRow } from '../../api/resource.ts'
 import type { ControllerRevision, PodTemplateSpec } from '../../api/schema/generated/types.ts'
 import { isAlreadyExists } from '../../api/status.ts'
 import type { Kit } from '../../kit/controller.ts'
+import { sorted } from './template-hash.ts'
 
 /** Carried by pods, and by the revisions of DaemonSets: which revision they are of. */
 export const REVISION_LABEL = 'controller-revision-hash'
@@ -24,9 +25,13 @@ type Templated = KubeObject & { spec: { template: PodTemplateSpec } }
 
 export const revisionNumber = ({ revision }: ControllerRevision) => revision ?? 0
 
-/** The data of the revision that `set` is of. */
+/**
+ * The data of the revision that `set` is of. Its keys are sorted, as Go writes them: clients
+ * compare it byte by byte with what they make of the set themselves.
+ */
 export function templatePatch({ spec }: Templated): JsonObject {
-  return { spec: { template: { ...spec.template, $patch: 'replace' } } }
+  const patch = { spec: { template: { ...spec.template, $patch: 'replace' } } }
+  return sorted(patch) as JsonObject
 }
 
 export function hasData(revision: ControllerRevision, data: JsonObject): boolean {

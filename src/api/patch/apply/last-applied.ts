@@ -2,12 +2,12 @@
 // kubectl applies to them from the server, fields that still are as the annotation says are its
 // own, whoever owns them by the book; and the annotation is kept up to date.
 
+import { goJson } from '../../codec/go-json.ts'
 import type { ObjectType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
 import { compareObjects } from './compare.ts'
 import { fieldsOf } from './extract.ts'
 import { difference, type Fields } from './fields.ts'
-import { goJson } from './path.ts'
 
 const ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration'
 /** Other managers opt out by their name. */

@@ -3,16 +3,8 @@
 // Steps are compared as text everywhere, so each has exactly one spelling: keys of a `k:` step in
 // alphabetical order, values as Go's JSON encoder writes them.
 
+import { goJson } from '../../codec/go-json.ts'
 import { isObject } from '../value.ts'
-
-/** Go escapes these in JSON, and field sets written by either side must compare equal. */
-const ESCAPED = /[<>&\u2028\u2029]/g
-
-export function goJson(value: unknown): string {
-  const text = JSON.stringify(value)
-  if (text.search(ESCAPED) < 0) return text
-  return text.replace(ESCAPED, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
 
 export const fieldStep = (name: string): string => `f:${name}`
 export const valueStep = (value: unknown): string => `v:${goJson(value)}`

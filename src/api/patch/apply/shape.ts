@@ -1,10 +1,11 @@
 // How server-side apply looks at a value of a type: as one leaf, or as something with parts that
 // may have different owners (KEP-555, sigs.k8s.io/structured-merge-diff: merge strategy).
 
+import { goJson } from '../../codec/go-json.ts'
 import { emptyValue } from '../../schema/empty.ts'
 import type { Field, FieldType } from '../../schema/schema.ts'
 import { isObject, type JsonObject } from '../value.ts'
-import { goJson, keyStep, valueStep } from './path.ts'
+import { keyStep, valueStep } from './path.ts'
 
 /**
  * - leaf: one value, owned as a whole: scalars, atomic lists and maps

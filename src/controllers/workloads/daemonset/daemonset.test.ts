@@ -249,6 +249,21 @@ describe('pods of a DaemonSet', () => {
   })
 })
 
+test('the data of a revision has its keys in order, since clients compare it as text', async () => {
+  await using cluster = await aCluster('n1')
+  const labels = { app: 'web', a: 'b' }
+  const spec = { hostPID: true, containers: [{ name: 'c', image: 'a', args: ['z', 'a'] }] }
+  await cluster.create(daemonSets, aSet({ template: { spec, metadata: { labels } } }))
+  const [revision] = await cluster.list(controllerRevisions)
+  const isInOrder = (value: unknown): boolean => {
+    if (value === null || typeof value !== 'object') return true
+    const keys = Array.isArray(value) ? [] : Object.keys(value)
+    return Bun.deepEquals(keys, keys.toSorted()) && Object.values(value).every(isInOrder)
+  }
+  expect(isInOrder(revision!.data)).toBe(true)
+  expect(revision!.data).toMatchObject({ spec: { template: { spec: { hostPID: true } } } })
+})
+
 describe('a roll', () => {
   test('takes one pod after the other away, and is remembered', async () => {
     await using cluster = await aCluster('n1', 'n2', 'n3')
