@@ -114,7 +114,9 @@ export const POD_RULES: Rules = {
       'preemptionPolicy',
       'setHostnameAsFQDN',
     ]),
-    ...all('refused', ['runtimeClassName', 'hostUsers']),
+    // Matched against the one runtime that there is.
+    runtimeClassName: 'bounded',
+    hostUsers: 'refused',
     ...all('bounded', ['overhead', 'resources']),
     ...all('unread', ['topologySpreadConstraints', 'os', 'schedulingGates', 'resourceClaims']),
     schedulingGroup: 'unread',

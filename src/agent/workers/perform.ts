@@ -14,6 +14,8 @@ export type PerformDeps = ConfigDeps &
   ImageFinderDeps & {
     readonly runtime: Runtime
     readonly tokens: TokenSource
+    /** Throws when the pod asks for a runtime that this node has not. */
+    readonly checkRuntimeClass: (pod: Job['pod'], signal: AbortSignal) => Promise<void>
     /** What variables and files of the pod are made from, now. */
     readonly view: (job: Job) => EnvView
   }
@@ -30,6 +32,7 @@ export async function perform(deps: PerformDeps, job: Job, signal: AbortSignal):
       await volumes.remove(pod.metadata.uid!)
       return undefined
     case 'create-sandbox':
+      await deps.checkRuntimeClass(pod, signal)
       return runtime.createSandbox(pod, await sandboxConfig(deps.settings, pod), signal)
     case 'remove-sandbox':
       await runtime.removeSandbox(pod.metadata.uid!, signal)

@@ -2,6 +2,7 @@
 
 import { ContainerError } from '../../api/pod/container-error.ts'
 import type { Node, Service } from '../../api/schema/generated/types.ts'
+import type { Client } from '../../kit/client.ts'
 import type { Recorder } from '../../kit/events.ts'
 import type { Informer } from '../../kit/informer.ts'
 import { type Clock, timeLimit } from '../../lib/clock.ts'
@@ -20,9 +21,11 @@ import type { StatusReporter } from '../status/reporter.ts'
 import { logPath } from './container-config.ts'
 import { type PerformDeps, perform } from './perform.ts'
 import type { Job, ProbeJob, WorkerDeps } from './pod-worker.ts'
+import { checkRuntimeClass } from './runtime-class.ts'
 import { lastWords } from './termination-message.ts'
 
 export type WorkerParts = {
+  readonly client: Client
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -46,6 +49,7 @@ export function workerDeps(parts: WorkerParts): WorkerDeps {
   const performDeps: PerformDeps = {
     ...parts,
     view: (job) => viewOf(parts, job),
+    checkRuntimeClass: (pod, signal) => checkRuntimeClass(parts.client, pod, signal),
     secretsOf: async (pod, signal) => {
       const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => name ?? [])
       const { namespace } = pod.metadata

@@ -210,7 +210,6 @@ test('root is refused where the pod forbids it, in the words of the kubelet', ()
 test('what this node cannot do is refused by name', () => {
   const wishes = [
     configOf({}, { hostUsers: false }),
-    configOf({}, { runtimeClassName: 'gvisor' }),
     configOf({ securityContext: { appArmorProfile: { type: 'Localhost' } } }),
   ]
   for (const config of wishes) {

@@ -130,7 +130,6 @@ function refuseUnsupported(pod: Pod, security: SecurityContext): void {
   const wishes = [
     { is: pod.spec?.hostUsers === false, name: 'user namespaces (hostUsers: false)' },
     { is: security.appArmorProfile?.type === 'Localhost', name: 'AppArmor profiles of its own' },
-    { is: pod.spec?.runtimeClassName, name: `runtimeClassName ${pod.spec?.runtimeClassName}` },
   ]
   const wish = wishes.find(({ is }) => is)
   if (wish === undefined) return
