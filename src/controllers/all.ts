@@ -6,6 +6,7 @@ import { type ControllerDeps, controllerLoops } from '../kit/controller-loop.ts'
 import type { Component } from '../lib/component.ts'
 import type { Cidr } from '../lib/ip.ts'
 import type { SigningWish } from '../pki/signer.ts'
+import { cronJobController } from './batch/cronjob/cronjob.ts'
 import { jobController } from './batch/job/job.ts'
 import { jobOrphanController } from './batch/job/orphans.ts'
 import { ttlAfterFinishedController } from './batch/ttl-after-finished.ts'
@@ -73,6 +74,7 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     statefulSetController(),
     jobController(),
     jobOrphanController,
+    cronJobController(),
     ttlAfterFinishedController,
     endpointsController(),
     endpointSliceController(),
