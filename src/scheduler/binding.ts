@@ -14,6 +14,8 @@ export type BindingDeps = {
   /** The pod counts on the node, or no longer. */
   readonly assume: (pod: Pod, nodeName: string) => void
   readonly forget: (pod: Pod) => void
+  /** Lets others know where the pod is going, when it takes a while. Never throws. */
+  readonly announce: (pod: Pod, nodeName: string) => Promise<void>
   /** Runs what may take long, so that others need not wait for it. */
   readonly aside: <T>(work: Promise<T>) => Promise<T>
 }
@@ -39,6 +41,9 @@ export class BindingCycle {
     try {
       const refused = this.#reserve(pod, nodeName) ?? (await this.#permit(pod, nodeName, signal))
       if (refused !== undefined) return refused
+      if (this.#deps.plugins.some(({ willPreBind }) => willPreBind?.(pod, nodeName))) {
+        await this.#deps.announce(pod, nodeName)
+      }
       await this.#preBind(pod, nodeName, signal)
       await this.#bind(pod, nodeName, signal)
       isBound = true
@@ -74,6 +79,7 @@ export class BindingCycle {
       waits.push({ plugin, wait: answer })
     }
     if (waits.length === 0) return undefined
+    await this.#deps.announce(pod, nodeName)
     return this.#deps.aside(this.#waitFor(pod, waits, signal))
   }
 

@@ -126,6 +126,8 @@ export type Plugin = {
   /** Called for whatever was reserved, or might have been; must not mind. */
   readonly unreserve?: (pod: Pod, nodeName: string) => void
   readonly permit?: (pod: Pod, nodeName: string) => Refusal | PermitWait | undefined
+  /** Whether PreBind will take its time: the pod then tells meanwhile where it is going. */
+  readonly willPreBind?: (pod: Pod, nodeName: string) => boolean
   /** Throws for what failed; the pod is then tried again, backed off. */
   readonly preBind?: (pod: Pod, nodeName: string, signal: AbortSignal) => Promise<void>
   /** True when the pod is bound; false leaves it to the next plug-in. */

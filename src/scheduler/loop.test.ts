@@ -253,11 +253,13 @@ describe('plug-ins that carry out', () => {
     await create(cluster, 'big', asking('800m'))
     await create(cluster, 'small', asking('100m'))
     expect(await nodeOf(cluster, 'p')).toBeUndefined()
+    expect((await podNamed(cluster, 'p')).status?.nominatedNodeName).toBe('a')
     expect(await nodeOf(cluster, 'big')).toBeUndefined()
     expect(await nodeOf(cluster, 'small')).toBe('a')
     decision.resolve(undefined)
     await cluster.settle()
     expect(await nodeOf(cluster, 'p')).toBe('a')
+    expect((await podNamed(cluster, 'p')).status?.nominatedNodeName).toBeUndefined()
     expect(calls.filter((call) => call.endsWith(' p'))).toEqual([
       'reserve p',
       'preBind p',
@@ -280,7 +282,30 @@ describe('plug-ins that carry out', () => {
     expect((await scheduledOf(cluster, 'p'))?.message).toBe(
       '0/1 nodes are available: 1 rejected due to timeout after waiting 10s at plugin Permitting.',
     )
+    expect((await podNamed(cluster, 'p')).status?.nominatedNodeName).toBeUndefined()
     expect(await nodeOf(cluster, 'big')).toBe('a')
+  })
+
+  test('whoever is deleted, or preempted, while it waits in Permit gives its node back', async () => {
+    const permitting: MakePlugin = () => ({
+      name: 'Permitting',
+      permit: ({ metadata }) =>
+        metadata.name === 'p' ? { waitMs: 60_000, decided: new Promise(() => {}) } : undefined,
+    })
+    for (const how of ['deleted', 'preempted'] as const) {
+      await using cluster = await aCluster([permitting])
+      await addNode(cluster, aNode('a', { status: SMALL }))
+      await create(cluster, 'p', { ...asking('800m'), priorityClassName: 'low' })
+      const priorityClassName = how === 'deleted' ? 'low' : 'high'
+      await create(cluster, 'next', { ...asking('800m'), priorityClassName })
+      if (how === 'deleted') await end(cluster, 'p')
+      await cluster.clock.advance(10_000)
+      await cluster.settle()
+      expect([how, await nodeOf(cluster, 'next')]).toEqual([how, 'a'])
+      if (how === 'preempted') {
+        expect((await podNamed(cluster, 'p')).metadata.deletionTimestamp).toBeUndefined()
+      }
+    }
   })
 
   test('what fails takes back what was reserved, and is tried again', async () => {

@@ -22,13 +22,20 @@ import { BindingCycle } from './binding.ts'
 import { isNewsOfNode, isNewsOfPod } from './changes.ts'
 import { Cluster } from './cluster.ts'
 import { describeRefusals } from './diagnosis.ts'
-import type { Handle, MakePlugin, Plugin, Refusal, Refused } from './framework.ts'
+import {
+  type Handle,
+  type MakePlugin,
+  open,
+  type Plugin,
+  type Refusal,
+  type Refused,
+} from './framework.ts'
 import { schedulerMetrics } from './metrics.ts'
 import { isFinished } from './node-state.ts'
 import { type Placement, placePod } from './place.ts'
 import { PLUGINS } from './plugins/all.ts'
 import { SchedulingQueue, type Taken } from './queue.ts'
-import { type Failure, reportFailure, reportSuccess, say } from './report.ts'
+import { type Failure, patchStatus, reportFailure, reportSuccess, say } from './report.ts'
 
 export type SchedulerDeps = {
   client: Client
@@ -94,6 +101,7 @@ class Scheduler {
         this.#cluster.nominations.remove(pod)
       },
       forget: (pod) => this.#cluster.removePod(pod),
+      announce: (pod, nodeName) => this.#announce(pod, nodeName),
       aside: (work) => this.#aside(work),
     })
     this.#metrics = schedulerMetrics(deps.metrics, () => this.#queue.pending)
@@ -167,7 +175,10 @@ class Scheduler {
     const isGone = change.type === 'deleted' || isFinished(pod)
     const counted = this.#cluster.has(pod) || this.#cluster.nominationOf(pod) !== undefined
     this.#noteNomination(pod, old, isGone)
-    if (isGone || pod.metadata.deletionTimestamp) this.#queue.remove(pod.metadata.uid!)
+    if (isGone || pod.metadata.deletionTimestamp) {
+      this.#queue.remove(pod.metadata.uid!)
+      this.#bindingCycle.reject(pod, { ...open('removed'), plugin: '' })
+    }
     if (isGone) {
       this.#cluster.removePod(pod)
       if (counted) this.#queue.changed(pods as AnyRow, { type: 'deleted', object: pod })
@@ -181,12 +192,16 @@ class Scheduler {
     }
   }
 
-  /** What was decided here is known before the API says it: only what it says anew counts. */
+  /**
+   * What was decided here is known before the API says it: only what it says anew counts. A pod
+   * that is assumed on its node waits for room no longer.
+   */
   #noteNomination(pod: Pod, old: Pod | undefined, isGone: boolean): void {
     const { nominations } = this.#cluster
     const nominated = pod.status?.nominatedNodeName ?? ''
     const before = nominations.of(pod)
     if (isGone || pod.spec?.nodeName) nominations.remove(pod)
+    else if (this.#cluster.has(pod)) return
     else if (old === undefined || nominated !== (old.status?.nominatedNodeName ?? '')) {
       nominations.set(pod, nominated)
     }
@@ -257,6 +272,15 @@ class Scheduler {
     await this.#report(pod, { reason: 'Unschedulable', message, nominate: '' })
   }
 
+  async #announce(pod: Pod, nodeName: string): Promise<void> {
+    try {
+      await patchStatus(this.#deps.client, pod, { nominatedNodeName: nodeName }, this.#signal)
+    } catch (error) {
+      // It is worth telling, but not worth failing for.
+      this.#deps.log.debug('nominate a node', { pod: pod.metadata.name, error })
+    }
+  }
+
   /** A node that was kept for `pod` is free for others. */
   #freed(pod: Pod): void {
     this.#queue.changed(pods as AnyRow, { type: 'deleted', object: pod }, pod.metadata.uid)
@@ -298,7 +322,7 @@ class Scheduler {
     this.#deps.log.warn('schedule a pod', { pod: `${namespace}/${name}`, error })
     const message = describeError(error)
     try {
-      await this.#report(pod, { reason: 'SchedulerError', message, nominate: undefined })
+      await this.#report(pod, { reason: 'SchedulerError', message, nominate: '' })
     } catch (cause) {
       this.#deps.log.debug('report a failure', { pod: `${namespace}/${name}`, error: cause })
     }
