@@ -89,7 +89,10 @@ async function createIfMissing(app: App, wanted: Wanted): Promise<void> {
 
 async function createOrRepair(app: App, wanted: Wanted): Promise<void> {
   const present = await read(app, wanted)
-  if (present === undefined) return write(app, 'POST', wanted)
+  if (present === undefined) {
+    await write(app, 'POST', wanted)
+    return
+  }
   const repaired = planRepair(wanted.object, present)
   if (repaired !== undefined) await write(app, 'PUT', { row: wanted.row, object: repaired })
 }
@@ -97,7 +100,10 @@ async function createOrRepair(app: App, wanted: Wanted): Promise<void> {
 /** Where the API is may change from start to start; the rest of the object is ours as well. */
 async function createOrPut(app: App, wanted: Wanted, field: string): Promise<void> {
   const present = await read(app, wanted)
-  if (present === undefined) return write(app, 'POST', wanted)
+  if (present === undefined) {
+    await write(app, 'POST', wanted)
+    return
+  }
   const target = (wanted.object as AnyObject)[field]
   if (Bun.deepEquals(present[field], target)) return
   await write(app, 'PUT', {

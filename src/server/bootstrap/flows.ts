@@ -35,10 +35,8 @@ async function ensure(app: App, wanted: Wanted): Promise<void> {
 
 /** A schema says from the beginning that its level exists. */
 async function make(app: App, wanted: Wanted): Promise<void> {
-  await write(app, 'POST', wanted)
-  if (wanted.row !== flowSchemas) return
-  const made = (await read(app, wanted)) as FlowSchema | undefined
-  if (made === undefined) return
+  const made = (await write(app, 'POST', wanted)) as FlowSchema | undefined
+  if (wanted.row !== flowSchemas || made === undefined) return
   const { prioritylevelconfigurations } = bootstrapFlows()
   const flows = { flowschemas: [made], prioritylevelconfigurations }
   const writes = planStatuses(flows, made.metadata.creationTimestamp ?? '')

@@ -25,7 +25,12 @@ export async function read(app: App, { row, object }: Wanted): Promise<AnyObject
   return body as AnyObject
 }
 
-export async function write(app: App, method: 'POST' | 'PUT' | 'DELETE', wanted: Wanted) {
+/** What was answered; undefined when another server of the same store was quicker. */
+export async function write(
+  app: App,
+  method: 'POST' | 'PUT' | 'DELETE',
+  wanted: Wanted,
+): Promise<AnyObject | undefined> {
   const { row, object, subresource = '', manager } = wanted
   const body = JSON.stringify({ apiVersion: groupVersionOf(row), kind: row.kind, ...object })
   const path = `${urlOf(row, object, method !== 'POST')}${subresource && `/${subresource}`}`
@@ -33,8 +38,9 @@ export async function write(app: App, method: 'POST' | 'PUT' | 'DELETE', wanted:
   const init = method === 'DELETE' ? { method } : { method, headers: HEADERS, body }
   const response = await app.fetch(new Request(url, init), { user: USER })
   const answer = await response.json()
-  // Another server of the same store was quicker.
-  if (!response.ok && response.status !== 409) throw ApiError.fromStatus(answer as Status)
+  if (response.ok) return answer as AnyObject
+  if (response.status !== 409) throw ApiError.fromStatus(answer as Status)
+  return undefined
 }
 
 function urlOf(row: AnyRow, { metadata }: KubeObject, named: boolean): string {
