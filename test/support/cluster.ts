@@ -70,6 +70,8 @@ export class TestCluster implements AsyncDisposable {
   readonly #parts: { isIdle: boolean }[] = []
   readonly #loops: ControllerLoop[] = []
   #inFlight = 0
+  /** A request as it would come over the network, from an administrator. */
+  fetch: (request: Request) => Promise<Response> = () => Promise.reject(new Error('not started'))
   #close: () => Promise<void> = async () => {}
 
   constructor(clock: SimClock, client: Client, informers: InformerSet) {
@@ -98,6 +100,7 @@ export class TestCluster implements AsyncDisposable {
     const informers = new InformerSet({ client, clock, random, log, freeze: true })
     cluster = new TestCluster(clock, clientFor('test'), informers)
     Object.assign(cluster, { warnings: lines })
+    cluster.fetch = async (request) => server.app.fetch(request, { user: ADMIN })
     cluster.#close = () => server.close()
     const events = new EventSink({ client, clock, log })
     const clientAs = (account: string) => {
