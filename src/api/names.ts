@@ -40,6 +40,11 @@ const PERCENT_RE = whole(PERCENT)
 const LABEL_MAX = 63
 const SUBDOMAIN_MAX = 253
 const PORT_NAME_MAX = 15
+const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
+const LABEL_1035_RE = whole(LABEL_1035)
+const LABEL_1035_TEXT =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an" +
+  ' alphabetic character, and end with an alphanumeric character'
 
 /** RFC 1123 label: my-name. */
 export function dnsLabelFaults(value: string): Faults {
@@ -49,6 +54,13 @@ export function dnsLabelFaults(value: string): Faults {
   // Its length is judged already, so a name that is a good subdomain can only fail for its dots.
   if (isSubdomain(value)) return [...faults, 'must not contain dots']
   return [...faults, patternFault(LABEL_TEXT, LABEL, 'my-name', '123-abc')]
+}
+
+/** RFC 1035 label, which begins with a letter: my-name. */
+export function dns1035LabelFaults(value: string): Faults {
+  return checked(value, LABEL_1035_RE, LABEL_MAX, () =>
+    patternFault(LABEL_1035_TEXT, LABEL_1035, 'my-name', 'abc-123'),
+  )
 }
 
 /** RFC 1123 subdomain: example.com. */

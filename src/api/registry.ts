@@ -24,6 +24,8 @@ export interface Registry {
    */
   add(row: AnyRow): void
   remove(row: { group: string; version: string; plural: string }): void
+  /** Calls `listener` after each change, until the answer is called. */
+  onChange(listener: () => void): () => void
 }
 
 export type ApiGroup = {
@@ -57,6 +59,7 @@ class RowRegistry implements Registry {
   #generation = 0
   readonly #byPath = new Map<string, AnyRow>()
   readonly #byKind = new Map<string, AnyRow>()
+  readonly #listeners = new Set<() => void>()
   #groups: readonly ApiGroup[] | undefined
 
   get generation(): number {
@@ -90,7 +93,7 @@ class RowRegistry implements Registry {
   }
 
   add(row: AnyRow) {
-    this.remove(row)
+    this.#take(row)
     for (const other of this.#byPath.values()) {
       assert(!sharesStorage(row, other), `${pathOf(row)} would be stored among ${pathOf(other)}`)
     }
@@ -100,16 +103,26 @@ class RowRegistry implements Registry {
   }
 
   remove(row: { group: string; version: string; plural: string }) {
+    if (this.#take(row)) this.#changed()
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #take(row: { group: string; version: string; plural: string }): boolean {
     const known = this.find(row.group, row.version, row.plural)
-    if (known === undefined) return
+    if (known === undefined) return false
     this.#byPath.delete(`${known.group}/${known.version}/${known.plural}`)
     this.#byKind.delete(`${known.group}/${known.version}/${known.kind}`)
-    this.#changed()
+    return true
   }
 
   #changed() {
     this.#generation += 1
     this.#groups = undefined
+    for (const listener of [...this.#listeners]) listener()
   }
 }
 

@@ -182,6 +182,40 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly isHeartbeat: ((object: O, old: O) => boolean) | undefined
   /** Removed this long after its last write, in ms. */
   readonly ttlMs: number | undefined
+  /** What only rows have that a definition added while the server runs. */
+  readonly custom: CustomResource | undefined
+}
+
+/** JSON as `codec/` reads it: the value, and all members of objects that name a field twice. */
+type Parsed = {
+  readonly value: unknown
+  readonly repeated:
+    | ReadonlyMap<object, readonly (readonly [name: string, value: unknown])[]>
+    | undefined
+}
+
+/** See `api/custom`. */
+export interface CustomResource {
+  /**
+   * What was sent as it is kept, in place, without defaults. Throws DecodeError for what has no
+   * proper metadata.
+   */
+  decode(parsed: Parsed): {
+    object: { [field: string]: unknown }
+    strictFaults: readonly string[]
+  }
+  /** What was stored at `revision` is what this row serves, letter by letter. */
+  readsAsIs(revision: number): boolean
+  /** The definition is going away with all its objects; no new ones are made. */
+  readonly isTerminating: boolean
+  readonly storedVersion: string
+  /** For OpenAPI: its schemas and the names of others that they refer to. */
+  schemas(dialect: 'v2' | 'v3'): {
+    schemas: [name: string, schema: { [keyword: string]: unknown }][]
+    refers: string[]
+  }
+  /** Changes when the schemas do. */
+  digestOf(): string
 }
 
 export type ActionResource = {
@@ -276,6 +310,7 @@ export function defineResource<O extends KubeObject>(
     volatile: false,
     isHeartbeat: undefined,
     ttlMs: undefined,
+    custom: undefined,
     ...rest,
     rules,
     prepareCreate:

@@ -230,7 +230,12 @@ function planeComponents(plane: Plane): Component[] {
 
 /** Rows do not change while this server runs: custom resources are not served yet. */
 function kindsOf(registry: Registry) {
-  return { rows: () => registry.rows, onChange: () => {} }
+  return {
+    rows: () => registry.rows,
+    onChange: (listener: () => void) => {
+      registry.onChange(listener)
+    },
+  }
 }
 
 const SCHEDULER: UserInfo = {

@@ -5,6 +5,7 @@
 // `handle` is the short way for resources; Hono routes the rest, and the calls of this process.
 
 import { type Context, Hono } from 'hono'
+import { customResourceDefinitions } from '../api/kinds/apiextensions/customresourcedefinition/row.ts'
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import { services } from '../api/kinds/core/service/row.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../api/kinds/rbac/rbac.ts'
@@ -25,6 +26,8 @@ import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
 import { ensureFlows } from './bootstrap/flows.ts'
 import type { App, RequestEnv } from './contract.ts'
+import { CustomDefinitions } from './custom/definitions.ts'
+import { definitionHooks } from './custom/deletion.ts'
 import { discovery } from './discovery/documents.ts'
 import { openApi } from './discovery/openapi.ts'
 import { serveResource } from './dispatch.ts'
@@ -70,6 +73,8 @@ type Document = (server: Server, admitted: Admitted) => Answer | Promise<Answer>
 
 export function createApp(deps: ServerDeps): ServerApp {
   const following = new Following(deps.store, deps.log)
+  const definitions = new CustomDefinitions({ ...deps, app: () => app })
+  following.add(definitions)
   const { server, flowObjects } = serverOf(deps, following)
   server.metrics.watch(server)
   const handle = (call: Call) => answer(server, call, serveResource)
@@ -82,6 +87,7 @@ export function createApp(deps: ServerDeps): ServerApp {
     async run(signal) {
       await Promise.all([
         following.run(signal),
+        definitions.run(signal),
         server.serviceAddresses.run(signal),
         flowObjects.run(app, () => ensureFlows(app), signal),
       ])
@@ -144,6 +150,7 @@ function serverOf(deps: ServerDeps, following: Following) {
     hooks: new Map<AnyRow, KindHooks>([
       [services, addresses.hooks],
       [namespaces, namespaceHooks(clock)],
+      [customResourceDefinitions, definitionHooks(clock)],
       ...[roles, clusterRoles].map((row) => [row, roleHooks({ rbac, authorizer })] as const),
       ...[roleBindings, clusterRoleBindings].map(
         (row) => [row, bindingHooks({ rbac, authorizer })] as const,

@@ -2,7 +2,6 @@
 
 import { namespaces } from '../api/kinds/core/namespace/row.ts'
 import type { AnyRow } from '../api/resource.ts'
-import { emptyList } from './objects/empty-lists.ts'
 import { questionHandler, subresourceHandler } from './objects/subresources/handlers.ts'
 import { create } from './objects/verbs/create.ts'
 import { remove } from './objects/verbs/delete.ts'
@@ -35,7 +34,7 @@ const NAMED = new Set(['update', 'patch'])
 export function serveResource(server: Server, admitted: Admitted): Answer | Promise<Answer> {
   const { info, warnings } = admitted
   const row = server.registry.find(info.group, info.version, info.resource)
-  if (row === undefined) return emptyList(server, admitted.call, info) ?? nothingHere(server, info)
+  if (row === undefined || isMisplaced(row, info)) return nothingHere(server, info)
   // Of what its router serves, upstream passes HEAD on to proxies alone.
   if (admitted.call.method === 'HEAD' && info.subresource !== 'proxy') throw methodNotAllowed()
   const handler = info.subresource === '' ? verbHandler(row, info) : subresourceHandler(row, info)
@@ -56,9 +55,17 @@ export function resourceRequest(server: Server, admitted: Admitted): ResourceReq
   return requestFor(server, row, admitted)
 }
 
-/** A group that nobody serves is no more than a wrong path. */
+/** Where the definition of a kind does not fit the path, upstream sees no such kind. */
+function isMisplaced({ custom, scope }: AnyRow, info: RequestInfo): boolean {
+  if (custom === undefined) return false
+  if (scope === 'Cluster') return info.namespace !== ''
+  return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
+}
+
+/** A group that nobody serves, or that definitions made, is no more than a wrong path. */
 function nothingHere({ registry }: Server, { group }: RequestInfo): Answer {
-  if (registry.groups().some(({ name }) => name === group)) throw unknownResource()
+  const isBuiltIn = registry.rows.some((row) => row.group === group && row.custom === undefined)
+  if (isBuiltIn) throw unknownResource()
   return pageNotFound()
 }
 

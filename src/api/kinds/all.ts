@@ -1,6 +1,7 @@
 // Every kind that is built in. A new kind is a new line here, and its row.
 
 import type { AnyRow } from '../resource.ts'
+import { customResourceDefinitions } from './apiextensions/customresourcedefinition/row.ts'
 import { controllerRevisions } from './apps/controllerrevision/row.ts'
 import { daemonSets } from './apps/daemonset/row.ts'
 import { deployments } from './apps/deployment/row.ts'
@@ -73,6 +74,7 @@ export const builtInRows: readonly AnyRow[] = [
   ...[flowSchemas, priorityLevelConfigurations],
   ...[horizontalPodAutoscalers, horizontalPodAutoscalersV1],
   ...[clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses],
+  customResourceDefinitions,
   ...[csiDrivers, csiNodes, csiStorageCapacities],
   ...[storageClasses, volumeAttachments, volumeAttributesClasses],
 ]

@@ -57,6 +57,8 @@ export interface Field {
   readonly listMapKeys: readonly string[]
   /** A map or object that server-side apply treats as one value. */
   readonly atomicMap: boolean
+  /** Of no declared type: server-side apply looks into maps, and takes the rest as one value. */
+  readonly deduced?: boolean
   /** Server-side apply looks into this object, although its type is atomic elsewhere. */
   readonly granularMap?: boolean
   readonly patchStrategy: readonly ('merge' | 'replace' | 'retainKeys')[]
@@ -81,6 +83,8 @@ export interface ObjectType {
   readonly fields: ReadonlyMap<string, Field>
   /** The whole object is one value for server-side apply. */
   readonly atomic: boolean
+  /** Fields that are not declared may be there too, of any type (custom resources). */
+  readonly open?: boolean
   /** What it is served or sent as; undefined for parts of objects. */
   readonly kind: GroupVersionKind | undefined
 }

@@ -57,8 +57,12 @@ function resourceList(registry: Registry, group: string, version: string) {
     .groups()
     .find(({ name }) => name === group)
     ?.versions.find((one) => one.version === version)
-  if (found === undefined) throw unknownResource()
-  return apiResourceList(registry, group, found)
+  if (found !== undefined) return apiResourceList(registry, group, found)
+  // Of groups that definitions made, upstream knows no more than their paths.
+  if (registry.rows.some((row) => row.group === group && row.custom === undefined)) {
+    throw unknownResource()
+  }
+  return undefined
 }
 
 function aggregatedAnswer(

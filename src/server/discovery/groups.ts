@@ -89,7 +89,7 @@ function resourceEntry(registry: Registry, row: AnyRow) {
     singularName: row.singular,
     namespaced: row.scope === 'Namespaced',
     kind: row.kind,
-    verbs: row.verbs,
+    verbs: verbsOf(row),
     ...listed('shortNames', row.shortNames),
     ...listed('categories', row.categories),
     ...storageHash(registry, row),
@@ -99,6 +99,9 @@ function resourceEntry(registry: Registry, row: AnyRow) {
 /** Kinds that are stored nowhere have none; those stored as another kind have that one's. */
 function storageHash(registry: Registry, row: AnyRow): { storageVersionHash?: string } {
   if (!row.verbs.includes('watch')) return {}
+  if (row.custom !== undefined) {
+    return { storageVersionHash: storageVersionHash({ ...row, version: row.custom.storedVersion }) }
+  }
   const isStored = (other: AnyRow) =>
     other.storagePrefix === row.storagePrefix && other.toStored === undefined
   const stored = row.toStored === undefined ? row : (registry.rows.find(isStored) ?? row)
@@ -120,19 +123,31 @@ function subresourceEntries(row: AnyRow) {
 function resourceDiscovery(row: AnyRow) {
   const subresources = subresourcesOf(row).map(({ name, kind, group, version, verbs }) => ({
     subresource: name,
-    responseKind: { group: group ?? '', version: version ?? '', kind },
+    responseKind:
+      group === undefined ? responseKindOf(row, kind) : { group, version: version ?? '', kind },
     verbs,
   }))
   return {
     resource: row.plural,
-    responseKind: { group: '', version: '', kind: row.kind },
+    responseKind: responseKindOf(row, row.kind),
     scope: row.scope === 'Namespaced' ? 'Namespaced' : 'Cluster',
     singularResource: row.singular,
-    verbs: row.verbs,
+    verbs: verbsOf(row),
     ...listed('shortNames', row.shortNames),
     ...listed('categories', row.categories),
     ...listed('subresources', subresources),
   }
+}
+
+/** Upstream leaves the group and version of built-in kinds to be understood. */
+function responseKindOf({ custom, group, version }: AnyRow, kind: string) {
+  return custom === undefined ? { group: '', version: '', kind } : { group, version, kind }
+}
+
+/** Of what goes away, no new objects are made. */
+function verbsOf({ custom, verbs }: AnyRow): readonly string[] {
+  if (!custom?.isTerminating) return verbs
+  return ['delete', 'deletecollection', 'get', 'list', 'watch']
 }
 
 /** By name. */
@@ -142,9 +157,8 @@ function subresourcesOf(row: AnyRow): Subresource[] {
   if (row.status !== undefined) parts.push({ name: 'status', verbs: row.status.verbs })
   const own = parts.map((part) => ({ ...part, kind: row.kind, namespaced }))
   const scale = row.scale && { ...SCALE, name: 'scale', verbs: PART_VERBS, namespaced }
-  return [...own, ...(scale === undefined ? [] : [scale]), ...row.actions].toSorted((a, b) =>
-    a.name < b.name ? -1 : 1,
-  )
+  const all = [...own, ...(scale === undefined ? [] : [scale]), ...row.actions]
+  return row.custom ? all : all.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 function listed<T>(name: string, items: readonly T[]): Record<string, readonly T[]> {
@@ -154,7 +168,7 @@ function listed<T>(name: string, items: readonly T[]): Record<string, readonly T
 /**
  * Says whether two servers store a resource alike; the same for the same group, version and kind.
  */
-function storageVersionHash(row: AnyRow): string {
+function storageVersionHash(row: Pick<AnyRow, 'group' | 'version' | 'kind'>): string {
   const name = `${row.group}/${row.version}/${row.kind}`
   return createHash('sha256').update(name).digest().subarray(0, 8).toString('base64')
 }

@@ -3,6 +3,7 @@
 // What differs: version 3 says defaults and enumerations of the Go types and wraps references in
 // `allOf` when something stands beside them; version 2 knows neither `oneOf` nor those defaults.
 
+import type { AnyRow } from '../../api/resource.ts'
 import { type Field, type FieldType, type ObjectType, objectType } from '../../api/schema/schema.ts'
 
 export type Dialect = 'v2' | 'v3'
@@ -16,6 +17,18 @@ export type SchemaContext = {
   dialect: Dialect
   describe: Describe
   groupVersions: readonly { group: string; version: string }[]
+  /** Schemas that definitions brought, and what each of them refers to. */
+  custom: ReadonlyMap<string, { schema: Schema; refers: readonly string[] }>
+}
+
+/** Of those rows that are custom. */
+export function customSchemas(rows: readonly AnyRow[], dialect: Dialect): SchemaContext['custom'] {
+  const found = rows.flatMap(({ custom }) => {
+    if (custom === undefined) return []
+    const { schemas, refers } = custom.schemas(dialect)
+    return schemas.map(([name, schema]) => [name, { schema, refers }] as const)
+  })
+  return new Map(found)
 }
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.'
@@ -70,7 +83,7 @@ export function schemasOf(roots: Iterable<string>, context: SchemaContext): Reco
   const queue = [...roots]
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (found.has(name)) continue
-    const { schema, refers } = definition(name, context)
+    const { schema, refers } = context.custom.get(name) ?? definition(name, context)
     found.set(name, schema)
     queue.push(...refers)
   }

@@ -8,7 +8,13 @@ import {
   pathItems,
   typesOf,
 } from './openapi-operations.ts'
-import { type Describe, reference, type Schema, schemasOf } from './openapi-schemas.ts'
+import {
+  customSchemas,
+  type Describe,
+  reference,
+  type Schema,
+  schemasOf,
+} from './openapi-schemas.ts'
 import { BEARER_TOKEN, documentsOf, INFO } from './openapi-v3.ts'
 
 const ANSWERS = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
@@ -36,11 +42,12 @@ export function openApiV2(registry: Registry, describe: Describe): Swagger {
   const documents = documentsOf(registry)
   const items = documents.flatMap(({ group, of }) => pathItems(group, of))
   const groupVersions = documents.map(({ group, of }) => ({ group, version: of.version }))
+  const custom = customSchemas(registry.rows, 'v2')
   return {
     swagger: '2.0',
     info: INFO,
     paths: Object.fromEntries(items.map((item) => [item.path, pathSchema(item)])),
-    definitions: schemasOf(typesOf(items), { dialect: 'v2', describe, groupVersions }),
+    definitions: schemasOf(typesOf(items), { dialect: 'v2', describe, groupVersions, custom }),
     securityDefinitions: { BearerToken: BEARER_TOKEN },
     security: [{ BearerToken: [] }],
   }

@@ -11,8 +11,15 @@ import {
   pathItems,
   typesOf,
 } from './openapi-operations.ts'
-import { type Describe, reference, type Schema, schemasOf } from './openapi-schemas.ts'
+import {
+  customSchemas,
+  type Describe,
+  reference,
+  type Schema,
+  schemasOf,
+} from './openapi-schemas.ts'
 
+const WATCH_EVENT = 'io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent'
 const WATCHABLE = ['application/json', 'application/vnd.kubernetes.protobuf']
 const ANSWERS = ['application/json', 'application/vnd.kubernetes.protobuf', 'application/yaml']
 const PATCHES = [
@@ -47,12 +54,19 @@ export function documentsOf(registry: Registry) {
 export function openApiV3(group: string, of: ApiGroupVersion, describe: Describe) {
   const items = pathItems(group, of)
   const groupVersions = [{ group, version: of.version }]
-  const schemas = schemasOf(typesOf(items), { dialect: 'v3', describe, groupVersions })
+  const custom = customSchemas(of.rows, 'v3')
+  const types = typesOf(items)
+  // Upstream describes neither watches of custom resources nor how to prove who asks.
+  const isCustom = of.rows.every((row) => row.custom !== undefined)
+  if (isCustom) types.delete(WATCH_EVENT)
+  const schemas = schemasOf(types, { dialect: 'v3', describe, groupVersions, custom })
   return {
     openapi: '3.0.0',
     info: INFO,
     paths: Object.fromEntries(items.map((item) => [item.path, pathSchema(item)])),
-    components: { schemas, securitySchemes: { BearerToken: BEARER_TOKEN } },
+    components: isCustom
+      ? { schemas }
+      : { schemas, securitySchemes: { BearerToken: BEARER_TOKEN } },
   }
 }
 

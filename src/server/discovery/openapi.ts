@@ -128,7 +128,7 @@ function hashOf({ name, of }: ReturnType<typeof documentsOf>[number]): string {
   const rows = of.rows.map((row) => {
     const { kind, plural, type, scope, verbs, parts, actions, status, scale } = row
     const names = [Object.keys(parts), actions.map((action) => action.name), status?.verbs, scale]
-    return [kind, plural, type, scope, verbs, names]
+    return [kind, plural, type, scope, verbs, names, row.custom?.digestOf()]
   })
   return digest(JSON.stringify([VERSION, name, rows]))
 }

@@ -10,7 +10,7 @@ import type { Registry } from '../../api/registry.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import { applyDefaults } from '../../api/schema/defaults.ts'
 import { objectType } from '../../api/schema/schema.ts'
-import { type ApiError, badRequest } from '../../api/status.ts'
+import { type ApiError, badRequest, fieldError, invalid } from '../../api/status.ts'
 import { parseYaml } from '../response/yaml.ts'
 import { BODY_BYTES_MAX } from '../transport/call.ts'
 import type { AdmittedResource } from './admitted.ts'
@@ -21,9 +21,12 @@ import type { FieldValidation } from './options.ts'
 /** A request with a body, and where the kinds that there are can be looked up. */
 type Decoded = AdmittedResource & { readonly server: { readonly registry: Registry } }
 
-export type BodyType = Pick<AnyRow, 'group' | 'version' | 'kind' | 'type'>
+export type BodyType = Pick<AnyRow, 'group' | 'version' | 'kind' | 'type'> & {
+  readonly custom?: AnyRow['custom']
+}
 
 const utf8 = new TextDecoder()
+const TEXT_FORMATS: readonly Format[] = ['json', 'yaml']
 
 /** The body as an object of the row's kind, with defaults. Strict faults are warned of or thrown.
  */
@@ -48,14 +51,15 @@ export async function decodeTyped(
   validation: FieldValidation,
 ): Promise<AnyObject> {
   const { call } = request
-  const format = inputFormat(call)
+  const format = inputFormat(call, type.custom ? TEXT_FORMATS : undefined)
   const bytes = await call.body(BODY_BYTES_MAX)
   const { parsed, yamlFaults } = parsedBody(bytes, format, type)
   const kind = kindOf(parsed.value, bytes, type)
-  checkKind(request, kind, type)
+  checkKind(request, kind, type, nameOf(parsed.value))
   const faulty = (why: string) => cannotBeHandled(kind, type, why)
   try {
-    const { object, strictFaults } = decodeParsed(parsed, objectType(type.type))
+    const { object, strictFaults } =
+      type.custom?.decode(parsed) ?? decodeParsed(parsed, objectType(type.type))
     const faults = yamlFaults.length === 0 ? strictFaults : [...yamlFaults, ...strictFaults]
     if (faults.length > 0 && validation !== 'Ignore') report(request, faults, validation, faulty)
     object.kind = type.kind
@@ -70,7 +74,8 @@ export async function decodeTyped(
 
 /** Defaults of the facts, then those of the row, which may find what decoding could not. */
 export function withDefaults(row: AnyRow, object: AnyObject): AnyObject {
-  applyDefaults(object, row.schema())
+  // Those of a custom resource are all its own: they know nulls from what is not there.
+  if (row.custom === undefined) applyDefaults(object, row.schema())
   row.defaults(object)
   return object
 }
@@ -156,8 +161,9 @@ function jsonType(value: unknown): string {
   return typeof value === 'string' ? 'string' : typeof value === 'object' ? 'object' : 'number'
 }
 
-function checkKind({ server }: Decoded, kind: Kind, type: BodyType): void {
+function checkKind({ server }: Decoded, kind: Kind, type: BodyType, name: string): void {
   if (kind.kind === type.kind && kind.group === type.group && kind.version === type.version) return
+  if (type.custom) throw notCustomKind(kind, type, name)
   const known = server.registry.findKind(kind.group, kind.version, kind.kind)
   const quoted = (text: string) => JSON.stringify(text)
   if (known === undefined) {
@@ -169,9 +175,25 @@ function checkKind({ server }: Decoded, kind: Kind, type: BodyType): void {
   throw cannotBeHandled(kind, type, why)
 }
 
+/** A custom resource may call itself anything, until it is judged. */
+export function notCustomKind(kind: Kind, type: BodyType, name: string): ApiError {
+  if (kind.group === type.group && kind.version === type.version) {
+    const fault = fieldError.invalid('kind', kind.kind, `must be ${type.kind}`)
+    return invalid({ group: kind.group, kind: kind.kind }, name, [fault])
+  }
+  const data = `the API version in the data (${versionOf(kind)})`
+  return badRequest(`${data} does not match the expected API version (${versionOf(type)})`)
+}
+
+function nameOf(value: unknown): string {
+  const metadata = isObject(value) ? value.metadata : undefined
+  return isObject(metadata) && typeof metadata.name === 'string' ? metadata.name : ''
+}
+
 const GO_SCHEME = 'pkg/runtime/scheme.go:111'
 
-const versionOf = ({ group, version }: Kind) => (group === '' ? version : `${group}/${version}`)
+const versionOf = ({ group, version }: Pick<Kind, 'group' | 'version'>) =>
+  group === '' ? version : `${group}/${version}`
 
 function cannotBeHandled(kind: Kind, type: BodyType, why: string): ApiError {
   const version = JSON.stringify(kind.version)

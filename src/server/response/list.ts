@@ -1,5 +1,6 @@
 // A page of a list as an answer.
 
+import type { AnyObject } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import type { Entry } from '../../store/store.ts'
 import { MEDIA_TYPES } from '../request/negotiation.ts'
@@ -26,7 +27,7 @@ export function pageAnswer(row: AnyRow, page: Page, form: Form): Answer {
   if (format === 'json' && as === undefined && !pretty) {
     const items = page.entries.map((entry) => itemText(row, entry)).join(',')
     const head = `"kind":"${row.listKind}","apiVersion":"${groupVersionOf(row)}"`
-    const body = `{${head},"metadata":${JSON.stringify(meta)},"items":[${items}]}\n`
+    const body = `{${head},"metadata":${JSON.stringify(plainMeta(row, meta))},"items":[${items}]}\n`
     return { code: 200, headers: { 'content-type': MEDIA_TYPES.json }, body }
   }
   const objects = page.entries.map((entry) => decodeStored(row, entry))
@@ -37,9 +38,20 @@ export function pageAnswer(row: AnyRow, page: Page, form: Form): Answer {
     const list = { kind: 'PartialObjectMetadataList', apiVersion, metadata: meta, items }
     return rendered(200, list, form)
   }
-  const items = objects.map(({ kind: _kind, apiVersion: _version, ...rest }) => rest)
-  const list = { kind: row.listKind, apiVersion: groupVersionOf(row), metadata: meta, items }
+  const bare = ({ kind: _kind, apiVersion: _version, ...rest }: AnyObject) => rest
+  const items = row.custom ? objects : objects.map(bare)
+  const list = {
+    kind: row.listKind,
+    apiVersion: groupVersionOf(row),
+    metadata: plainMeta(row, meta),
+    items,
+  }
   return rendered(200, list, form)
+}
+
+/** Lists of custom resources say that nothing follows. */
+function plainMeta(row: AnyRow, meta: ListMeta): ListMeta {
+  return row.custom ? { continue: '', ...meta } : meta
 }
 
 function metaOf(page: Page): ListMeta {

@@ -39,7 +39,8 @@ const TAIL = ']}\n'
 
 function headOf(row: AnyRow, revision: number): string {
   const kind = `"kind":"${row.listKind}","apiVersion":"${groupVersionOf(row)}"`
-  return `{${kind},"metadata":{"resourceVersion":"${revision}"},"items":[`
+  const more = row.custom ? '"continue":"",' : ''
+  return `{${kind},"metadata":{${more}"resourceVersion":"${revision}"},"items":[`
 }
 
 /** The texts of the items that match, with the commas between them. */

@@ -40,7 +40,7 @@ export function shapeOf({ type, field }: Place): Shape {
     case 'list':
       return listShape(field)
     case 'any':
-      return field === undefined ? 'any' : 'leaf'
+      return field === undefined || field.deduced ? 'any' : 'leaf'
     case 'fields':
       return 'any'
     default:

@@ -48,7 +48,7 @@ function checkMap(map: JsonObject, place: Place, path: string, faults: string[])
   const { type } = place
   for (const key in map) {
     const below = path + stepText(fieldStep(key))
-    if (type.is === 'object' && !type.type.fields.has(key)) {
+    if (type.is === 'object' && !type.type.open && !type.type.fields.has(key)) {
       faults.push(`${below}: field not declared in schema`)
     } else check(map[key], childPlace(place, key), below, faults)
   }

@@ -1,6 +1,7 @@
 // Which function answers which sub-resource, and which kind that is never stored.
 
 import { type AnyRow, qualifiedResource } from '../../../api/resource.ts'
+import { notFound } from '../../../api/status.ts'
 import { own } from '../../../lib/own.ts'
 import type { RequestInfo } from '../../request/request-info.ts'
 import { methodNotAllowed, unknownResource } from '../../response/errors.ts'
@@ -63,6 +64,7 @@ export function subresourceHandler(row: AnyRow, info: RequestInfo): Handler {
     return (request) =>
       connect(request, () => answerStream(request.server.streams, request.call, info))
   }
+  if (row.custom) throw notFound(row, info.name)
   const action = row.actions.find(({ name }) => name === subresource)
   const served = ACTIONS.get(`${qualifiedResource(row)}/${subresource}`)
   if (action === undefined || served === undefined) throw unknownResource()

@@ -193,7 +193,7 @@ function scaleOf(object: AnyObject, scale: ScaleResource): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   const metadata = { name, namespace, uid, resourceVersion, creationTimestamp }
   const replicas = Number(at(object, scale.specReplicas) ?? 0)
-  const selector = selectorText(at(object, scale.selector))
+  const selector = scale.selector === '' ? '' : selectorText(at(object, scale.selector))
   return {
     kind: SCALE.kind,
     apiVersion: `${SCALE.group}/${SCALE.version}`,

@@ -5,6 +5,8 @@ import {
   ApiError,
   alreadyExists,
   badRequest,
+  conflict,
+  forbidden,
   invalid,
   isAlreadyExists,
 } from '../../../api/status.ts'
@@ -61,12 +63,26 @@ async function createObject(
   matchNamespace(request, object)
   dedupOwners(request, object)
   noteOwners(request, undefined, object, options.fieldManager)
+  refuseWhileTerminating(request, object)
   const write = writeOf(request, { operation: 'CREATE', object, dryRun: options.dryRun })
   await admit(write)
   if (object.metadata.name || !object.metadata.generateName) {
     return complete(write, creation(write, object))
   }
   return guaranteedName(write, object, object.metadata.generateName)
+}
+
+/** Nothing new for a definition that is going away with all that it has. */
+export function refuseWhileTerminating({ row }: ResourceRequest, { metadata }: AnyObject): void {
+  if (!row.custom?.isTerminating) return
+  const why = 'create not allowed while custom resource definition is terminating'
+  throw forbidden(row, metadata.name ?? '', why)
+}
+
+/** What was judged by a definition that has changed meanwhile must be judged again. */
+export function checkStillDefined({ server, row }: ResourceRequest, name: string): void {
+  if (row.custom === undefined) return
+  if (server.registry.find(row.group, row.version, row.plural) !== row) throw conflict(row, name)
 }
 
 /** Generated names are random: one that is taken is no reason to give up at once. */
@@ -115,6 +131,7 @@ async function insert(
   if (resourceVersion) {
     throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created')
   }
+  checkStillDefined(request, name)
   const key = storeKey(row, info.namespace, name)
   if (dryRun) {
     const standing = server.store.get(key)

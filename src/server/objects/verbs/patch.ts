@@ -5,6 +5,7 @@ import { duplicatePaths, JsonSyntaxError, parseJson, plainJson } from '../../../
 import type { AnyObject } from '../../../api/object.ts'
 import { applyConfiguration } from '../../../api/patch/apply/apply.ts'
 import { applyPatch, type PatchType, patchTypeOf, UNREADABLE } from '../../../api/patch/patch.ts'
+import { isObject } from '../../../api/patch/value.ts'
 import { type AnyRow, groupVersionOf, type PartResource } from '../../../api/resource.ts'
 import {
   ApiError,
@@ -14,7 +15,7 @@ import {
   invalid,
   notFound,
 } from '../../../api/status.ts'
-import { withDefaults } from '../../request/decode.ts'
+import { notCustomKind, withDefaults } from '../../request/decode.ts'
 import { mediaTypeOf, negotiateOutput, unsupportedMediaType } from '../../request/negotiation.ts'
 import { type WriteOptions, writeOptions } from '../../request/options.ts'
 import { formOf } from '../../response/form.ts'
@@ -34,10 +35,11 @@ export async function patchPart(
   request: ResourceRequest,
   part: PartResource<AnyObject> | undefined,
 ): Promise<Answer> {
-  const { call } = request
+  const { call, row } = request
   const type = patchTypeOf(mediaTypeOf(call.header('content-type') ?? ''))
   // The framework in front of upstream's handlers answers this one.
   if (type === undefined) throw wrongPatchType()
+  if (type === 'strategic' && row.custom) throw noStrategicPatch()
   const output = negotiateOutput(call)
   const bytes = await call.body(BODY_BYTES_MAX)
   const options = writeOptions(call.query, type === 'apply' ? 'apply' : 'patch')
@@ -47,6 +49,14 @@ export async function patchPart(
   const mayCreate = type === 'apply'
   const { written, created } = await changeObject(request, { change, part, mayCreate, options })
   return writtenAnswer(request, created ? 201 : 200, written, formOf(request, output))
+}
+
+/** Custom resources have no patch keys. */
+function noStrategicPatch(): ApiError {
+  const accepted = ['json-patch+json', 'merge-patch+json', 'apply-patch+yaml']
+  const list = accepted.map((type) => `application/${type}`).join(', ')
+  const unknown = 'the body of the request was in an unknown format'
+  return unsupportedMediaType(`${unknown} - accepted media types include: ${list}`)
 }
 
 export function wrongPatchType(): ApiError {
@@ -68,8 +78,10 @@ function patcher(
     if (old === undefined) throw notFound(row, info.name)
     // The result shares parts with what was patched, and `old` must stay as it is.
     const live = structuredClone(old)
-    const patched = applyPatch({ type, body, live, objectType: row.schema() })
-    const shown = () => (type === 'strategic' ? goText(body) : JSON.stringify(patched))
+    const objectType = row.custom ? undefined : row.schema()
+    const patched = applyPatch({ type, body, live, objectType })
+    const text = row.custom && shownText(patched, options)
+    const shown = () => text ?? (type === 'strategic' ? goText(body) : JSON.stringify(patched))
     const fixed = type === 'strategic'
     const object = decodePatched(request, patched, { strictFaults, options, shown, fixed })
     matchNamespace(request, object)
@@ -115,7 +127,7 @@ function decodePatched(
   const refused = (why: string) =>
     invalid({ group: '', kind: '' }, '', [fieldError.invalid('patch', shown(), why)])
   try {
-    const decoded = decodeValue(patched, row.schema())
+    const decoded = decodeAs(row, patched)
     const faults = [...strictFaults, ...decoded.strictFaults]
     if (faults.length > 0 && options.fieldValidation === 'Strict') {
       throw refused(`strict decoding error: ${faults.join(', ')}`)
@@ -123,12 +135,32 @@ function decodePatched(
     if (options.fieldValidation === 'Warn') request.warnings.push(...faults)
     const object = decoded.object as AnyObject
     if (fixed) Object.assign(object, { apiVersion: groupVersionOf(row), kind: row.kind })
-    else if (object.kind !== row.kind) throw refused(noConversion(row, object))
+    else if (object.kind !== row.kind) {
+      if (row.custom) throw notCustomKind(kindOf(object), row, object.metadata.name ?? '')
+      throw refused(noConversion(row, object))
+    }
     return withDefaults(row, object)
   } catch (error) {
     if (error instanceof DecodeError) throw refused(error.message)
     throw error
   }
+}
+
+/** What is refused is shown as it was before it was read, its fields sorted. */
+function shownText(patched: object, { fieldValidation }: WriteOptions): string | undefined {
+  if (fieldValidation !== 'Strict') return undefined
+  return JSON.stringify(patched, (_, value) =>
+    isObject(value) ? Object.fromEntries(Object.entries(value).sort()) : value,
+  )
+}
+
+function decodeAs(row: AnyRow, value: object) {
+  return row.custom?.decode({ value, repeated: undefined }) ?? decodeValue(value, row.schema())
+}
+
+function kindOf({ apiVersion = '', kind = '' }: AnyObject) {
+  const [group = '', version = ''] = apiVersion.split('/')
+  return { group, version, kind }
 }
 
 function noConversion(row: AnyRow, { apiVersion = '', kind }: AnyObject): string {
@@ -187,7 +219,7 @@ function reportDuplicates(
 /** The configuration has been checked against the type; what is left to fail is upstream's 500. */
 function decodeApplied(row: AnyRow, merged: object): AnyObject {
   try {
-    return decodeValue(structuredClone(merged), row.schema()).object as AnyObject
+    return decodeAs(row, structuredClone(merged)).object as AnyObject
   } catch (error) {
     if (error instanceof DecodeError) {
       throw new ApiError(500, '', `failed to convert typed object to object: ${error.message}`)

@@ -55,7 +55,7 @@ function parsed<T>(parse: () => T): T {
 
 function checkField(row: AnyRow, field: string): void {
   // Upstream: kinds with fields of their own list them all, and clusterwide ones no namespace.
-  const ownFields = Object.keys(row.selectable).length > 0
+  const ownFields = row.custom !== undefined || Object.keys(row.selectable).length > 0
   if (field === 'metadata.namespace' && !(ownFields && row.scope === 'Cluster')) return
   if (field === 'metadata.name' || Object.hasOwn(row.selectable, field)) return
   if (ownFields) throw badRequest(row.unknownField(field))

@@ -26,7 +26,15 @@ import { decodeStored, encodeStored } from '../../storage/stored.ts'
 import type { Answer } from '../../transport/call.ts'
 import { guaranteedUpdate, preconditionFailed } from '../guaranteed-update.ts'
 import { admit, complete, type Steps, writeOf } from '../pipeline.ts'
-import { creation, matchNamespace, type Written, writeRules, writtenAnswer } from './create.ts'
+import {
+  checkStillDefined,
+  creation,
+  matchNamespace,
+  refuseWhileTerminating,
+  type Written,
+  writeRules,
+  writtenAnswer,
+} from './create.ts'
 import { noteOwners } from './field-managers.ts'
 import { metadataUpdateFaults } from './metadata-validation.ts'
 import { dedupOwners } from './owner-references.ts'
@@ -94,6 +102,7 @@ async function createThrough(
   { change, options }: Change,
 ): Promise<Written | undefined> {
   const object = change(undefined)
+  refuseWhileTerminating(request, object)
   const write = writeOf(request, { operation: 'CREATE', object, dryRun: options.dryRun })
   await admit(write)
   delete object.metadata.resourceVersion
@@ -165,6 +174,7 @@ function replacement(
     async store() {
       if (onlyTimesDiffer(old, object)) return { entry }
       if (dryRun) return { object }
+      checkStillDefined(request, object.metadata.name ?? '')
       const { server, row } = request
       if (isReadyToGo(object, old) && (hooks?.mayGo?.(object) ?? true)) {
         const result = await server.store.delete(entry.key, entry.revision)

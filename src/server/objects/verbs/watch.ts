@@ -6,6 +6,7 @@
 // too far behind. Bookmarks go out from timers, while the loop waits for news: then all that was
 // published has been written, so the newest published revision is a safe place to resume from.
 
+import type { AnyRow } from '../../../api/resource.ts'
 import { ApiError } from '../../../api/status.ts'
 import { CompactedError, SlowWatcherError, type StoreWatch } from '../../../store/store.ts'
 import { nextTurn } from '../../../store/turn.ts'
@@ -34,6 +35,7 @@ export function watch(request: ResourceRequest): Answer {
   const selection = selectionOf(request, options)
   const fromRevision = parseRevision(options.resourceVersion)
   const plan: Plan = {
+    row: request.row,
     selection,
     options,
     fromRevision,
@@ -55,6 +57,7 @@ function notStreamed(): ApiError {
 }
 
 type Plan = {
+  row: AnyRow
   selection: Selection
   options: ListOptions
   fromRevision: number
@@ -116,7 +119,10 @@ class Watching {
     // Who names no revision begins with the newest.
     if (!options.resourceVersion) await store.current(this.#sink.signal)
     this.#sink.signal.addEventListener('abort', () => this.stop(), { once: true })
-    this.#timers.push(clock.after(durationMs, () => this.stop()))
+    this.#timers.push(
+      clock.after(durationMs, () => this.stop()),
+      this.#endWithRow(),
+    )
     const from = initial ? await this.#sendInitial() : fromRevision || store.revision
     if (this.#isStopped || this.#sink.signal.aborted) return
     this.#watch = store.watch(selection.key ?? selection.prefix, from)
@@ -128,6 +134,16 @@ class Watching {
     this.#isStopped = true
     for (const cancel of this.#timers.splice(0)) cancel()
     this.#watch?.close()
+  }
+
+  /** A custom kind is watched as it is defined: a new definition begins new watches. */
+  #endWithRow(): () => void {
+    const { registry } = this.#server
+    const { row } = this.#plan
+    if (row.custom === undefined) return () => {}
+    return registry.onChange(() => {
+      if (registry.find(row.group, row.version, row.plural) !== row) this.stop()
+    })
   }
 
   async #sendInitial(): Promise<number> {
