@@ -20,8 +20,10 @@ export function matchesNode({ spec }: Pod, node: Node): boolean {
 
 /** A taint that keeps the pod from being put there. */
 export function untoleratedTaint({ spec }: Pod, node: Node): Taint | undefined {
-  const hard = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule')
-  return hard.find((taint) => !isTolerated(spec?.tolerations ?? [], taint))
+  const tolerations = spec?.tolerations ?? []
+  return node.spec?.taints?.find(
+    (taint) => taint.effect !== 'PreferNoSchedule' && !isTolerated(tolerations, taint),
+  )
 }
 
 export function toleratesUnschedulable({ spec }: Pod): boolean {

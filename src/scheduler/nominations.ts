@@ -4,6 +4,9 @@
 import type { Pod } from '../api/schema/generated/types.ts'
 import { type PodInfo, podInfoOf } from './node-state.ts'
 
+/** Asked for each node and pod: most have none. */
+const NOBODY: readonly PodInfo[] = []
+
 export class Nominations {
   readonly #nodeOf = new Map<string, string>()
   readonly #byNode = new Map<string, Map<string, PodInfo>>()
@@ -36,6 +39,7 @@ export class Nominations {
   }
 
   on(nodeName: string): readonly PodInfo[] {
-    return [...(this.#byNode.get(nodeName)?.values() ?? [])]
+    const here = this.#byNode.get(nodeName)
+    return here === undefined ? NOBODY : [...here.values()]
   }
 }

@@ -158,13 +158,8 @@ class Asker {
    * on the node must find it: the pod has to fit with them, and without them.
    */
   check(state: NodeState): Refused | undefined {
-    const { pod } = this.info
-    const rivals = this.view
-      .nominatedOn(nameOf(state))
-      .filter(
-        (other) =>
-          other.pod.metadata.uid !== pod.metadata.uid && priorityOf(other.pod) >= priorityOf(pod),
-      )
+    const nominated = this.view.nominatedOn(nameOf(state))
+    const rivals = nominated.length === 0 ? nominated : this.#rivals(nominated)
     if (rivals.length > 0) {
       const crowded = copyOf(state)
       for (const rival of rivals) {
@@ -176,6 +171,13 @@ class Asker {
       if (refused !== undefined) return refused
     }
     return this.#first(state)
+  }
+
+  #rivals(nominated: readonly PodInfo[]): readonly PodInfo[] {
+    const { pod } = this.info
+    return nominated.filter(({ pod: other }) => {
+      return other.metadata.uid !== pod.metadata.uid && priorityOf(other) >= priorityOf(pod)
+    })
   }
 
   suppose(pod: Pod, node: Node, by: 1 | -1): void {
