@@ -82,6 +82,7 @@ const ORDER: Record<string, readonly string[]> = {
   ],
   agent: [
     'settings.ts',
+    'folders.ts',
     'resources.ts',
     'pod-text.ts',
     'exec.ts',

@@ -25,6 +25,7 @@ import type { Random } from '../lib/random.ts'
 import { withTasks } from '../lib/tasks.ts'
 import type { ImageStore, PodSeen, Runtime } from '../runtime/contract.ts'
 import { PodVolumes } from '../volumes/volumes.ts'
+import { claimReader } from './claims.ts'
 import { folderOf, openFolders } from './folders.ts'
 import { keepLease } from './node/lease.ts'
 import { type MachineFacts, memoryProblemOf } from './node/machine.ts'
@@ -64,6 +65,7 @@ export class Agent implements Component {
   readonly #deps: AgentDeps
   readonly #node: NodeReporter
   #pods: Pods | undefined
+  #volumes: PodVolumes | undefined
   readonly #known = Promise.withResolvers<void>()
   readonly #registered = Promise.withResolvers<void>()
 
@@ -83,6 +85,11 @@ export class Agent implements Component {
 
   list(): readonly Pod[] {
     return this.#pods?.list() ?? []
+  }
+
+  /** Removes the folder of a volume that no pod here has; throws VolumeInUse while one does. */
+  async removeVolume(name: string): Promise<void> {
+    await this.#volumes?.removeLocal(name)
   }
 
   /** Resolves when the Node is in the API for the first time since the start. */
@@ -139,7 +146,10 @@ export class Agent implements Component {
       ...this.#deps,
       pods: folderOf(settings, 'pods'),
       memory: folderOf(settings, 'memory'),
+      local: folderOf(settings, 'volumes'),
+      claims: claimReader({ client, clock, node: () => this.#node.node }),
     })
+    this.#volumes = volumes
     const objects = new Objects({
       ...this.#deps,
       onNews: (uids) => this.#pods?.objectsChanged(uids),

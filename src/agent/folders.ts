@@ -6,8 +6,11 @@ import { mountsBelow } from '../lib/linux/mount-table.ts'
 import { MS_NODEV, MS_NOSUID, type Syscalls } from '../lib/linux/syscalls.ts'
 import type { NodeSettings } from './settings.ts'
 
-/** `memory` is a tmpfs: Secrets and tokens lie there and never reach the disk. */
-export type Folder = 'state' | 'pods' | 'memory'
+/**
+ * `memory` is a tmpfs: Secrets and tokens lie there and never reach the disk. `volumes` holds those
+ * that outlive their pods.
+ */
+export type Folder = 'state' | 'pods' | 'memory' | 'volumes'
 
 export function folderOf({ dataFolder }: Pick<NodeSettings, 'dataFolder'>, folder: Folder): string {
   return join(dataFolder, folder)
@@ -26,7 +29,9 @@ export async function openFolders(
 ): Promise<void> {
   const target = folderOf(settings, 'memory')
   const pods = folderOf(settings, 'pods')
-  for (const folder of [settings.dataFolder, pods, target]) {
+  const volumes = folderOf(settings, 'volumes')
+  const folders = [settings.dataFolder, pods, target, volumes]
+  for (const folder of folders) {
     await mkdir(folder, { recursive: true, mode: 0o700 })
   }
   if (!mountsBelow(await deps.mountinfo(), target).includes(target)) {
@@ -36,5 +41,5 @@ export async function openFolders(
   }
   // Pods reach their files through mounts, never through these folders; users of the node must
   // not. Those of an older version may be there, and open.
-  for (const folder of [settings.dataFolder, pods, target]) await chmod(folder, 0o700)
+  for (const folder of folders) await chmod(folder, 0o700)
 }

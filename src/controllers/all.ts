@@ -30,6 +30,16 @@ import { nodeIpamController } from './nodes/node-ipam.ts'
 import { nodeLifecycleController } from './nodes/node-lifecycle.ts'
 import { taintEvictionController } from './nodes/taint-eviction.ts'
 import { resourceQuotaController } from './quota/resource-quota.ts'
+import { claimBindingController } from './volumes/claim-binder.ts'
+import { ephemeralVolumeController } from './volumes/ephemeral.ts'
+import { localProvisioner } from './volumes/local-provisioner.ts'
+import { localRemover } from './volumes/local-remover.ts'
+import {
+  attributesProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './volumes/protection.ts'
+import { volumeBindingController } from './volumes/volume-binder.ts'
 import { daemonSetController } from './workloads/daemonset/daemonset.ts'
 import { deploymentController } from './workloads/deployment.ts'
 import { replicaSetController } from './workloads/replicaset.ts'
@@ -83,6 +93,15 @@ export function allControllers(deps: Omit<ControllersDeps, keyof ControllerDeps>
     resourceQuotaController(kinds),
     disruptionController(kinds),
     staleTargetController,
+    // What pods keep.
+    ephemeralVolumeController,
+    claimBindingController(),
+    volumeBindingController,
+    localProvisioner(),
+    localRemover(),
+    claimProtectionController,
+    volumeProtectionController,
+    attributesProtectionController,
     // What is left behind.
     podGcController,
     orphanedPodController(),

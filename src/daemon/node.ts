@@ -115,6 +115,7 @@ export async function createNode(options: NodeOptions): Promise<NodeParts> {
     ...served,
     stats: (signal: AbortSignal) => statsSummary(served, signal),
     logsPath: nodeSettings.logsFolder,
+    removeVolume: (name: string) => agent.removeVolume(name),
   }
   const ranges = { pods: cluster.clusterCidr, services: cluster.serviceCidr }
   const components: Component[] = [

@@ -27,7 +27,7 @@ import { ServiceAccountTokens } from '../pki/service-account.ts'
 import { signCsr } from '../pki/signer.ts'
 import { createScheduler } from '../scheduler/loop.ts'
 import { createApp } from '../server/app.ts'
-import { ensureBootstrap } from '../server/bootstrap/ensure.ts'
+import { ensureBootstrap, ensureLocalClass } from '../server/bootstrap/ensure.ts'
 import { openEncrypted } from '../server/encryption/open-encrypted.ts'
 import { storePrefix } from '../server/storage/stored.ts'
 import { Tunnels } from '../server/streams/tunnels.ts'
@@ -251,6 +251,7 @@ function bootstrap(plane: Plane): Component {
     async start(signal) {
       const port = settings['https-listen-port']
       await ensureBootstrap(app, { serviceCidr, address: plane.advertiseAddress, port })
+      await ensureLocalClass(app)
       const path = pathsOf(settings).server.token
       const caPem = pki.ca.certificatePem
       const { random } = environment

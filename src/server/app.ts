@@ -24,6 +24,7 @@ import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
+import { VolumeGraph } from './authz/volume-graph.ts'
 import { ensureFlows } from './bootstrap/flows.ts'
 import type { App, RequestEnv } from './contract.ts'
 import { CustomDefinitions } from './custom/definitions.ts'
@@ -100,7 +101,7 @@ export function createApp(deps: ServerDeps): ServerApp {
 function serverOf(deps: ServerDeps, following: Following) {
   const { store, clock } = deps
   const issuer = issuerOf(deps.settings)
-  const { rbac, graph, authorizer } = rights()
+  const { rbac, graph, volumes, authorizer } = rights()
   const mayDo = (access: Access) => authorizer.decide(access).allowed
   const nodeKeys = new NodeKeys(deps)
   const admission = admissionPlugins({ ...deps, issuer, nodeKeys, mayDo })
@@ -113,6 +114,7 @@ function serverOf(deps: ServerDeps, following: Following) {
   const followers = [
     ...rbac.followers,
     graph,
+    volumes,
     ...addresses.followers,
     peers,
     ...admission.followers,
@@ -170,10 +172,11 @@ function serverOf(deps: ServerDeps, following: Following) {
 function rights() {
   const rbac = new Rbac()
   const graph = new PodGraph()
+  const volumes = new VolumeGraph()
   const nodeRules = () =>
     ['system:node', 'kedge:node'].flatMap((role) => rbac.roleRules('ClusterRole', '', role) ?? [])
-  const nodeAuthorizer = new NodeAuthorizer(graph, nodeRules)
-  return { rbac, graph, authorizer: new Authorizer([openPaths, nodeAuthorizer, rbac]) }
+  const nodeAuthorizer = new NodeAuthorizer(graph, volumes, nodeRules)
+  return { rbac, graph, volumes, authorizer: new Authorizer([openPaths, nodeAuthorizer, rbac]) }
 }
 
 type Serve = (call: Call, document: Document) => Promise<Answer>

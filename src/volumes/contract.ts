@@ -1,6 +1,11 @@
 // What volumes need of the node they are on, and what the node gets from them.
 
-import type { Pod, ServiceAccountTokenProjection } from '../api/schema/generated/types.ts'
+import type {
+  PersistentVolume,
+  Pod,
+  ServiceAccountTokenProjection,
+  Volume,
+} from '../api/schema/generated/types.ts'
 
 /** Contents of a ConfigMap or Secret by key, in the order of the keys. */
 export type Contents = ReadonlyMap<string, Uint8Array>
@@ -37,4 +42,12 @@ export type ResolvConf = {
   readonly servers: readonly string[]
   readonly searches: readonly string[]
   readonly options: readonly string[]
+}
+
+export interface ClaimReader {
+  /**
+   * The volume that the claim behind `volume` is bound to, for pods that this node may mount it
+   * for. Throws why there is none yet.
+   */
+  volumeOf(pod: Pod, volume: Volume, signal: AbortSignal): Promise<PersistentVolume>
 }

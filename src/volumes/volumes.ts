@@ -2,6 +2,7 @@
 //
 //   <pods>/<uid>/volumes/<name>     emptyDir, ConfigMaps            (disk; tmpfs for medium Memory)
 //   <memory>/<uid>/<name>           Secrets, tokens, projections    (one tmpfs for the whole node)
+//   elsewhere                       hostPath; what claims are bound to: claimed.ts
 //   <pods>/<uid>/subpaths/<container>/<n>   what a subPath resolved to, bound by descriptor
 //
 // Everything may be called again at any time: what is right already stays untouched.
@@ -21,8 +22,9 @@ import type { PathOpener } from '../lib/linux/path-opener.ts'
 import { MS_BIND, MS_NODEV, MS_NOSUID, type Syscalls } from '../lib/linux/syscalls.ts'
 import type { Random } from '../lib/random.ts'
 import { readCurrent, writeAtomically } from './atomic-writer.ts'
+import { ClaimedVolumes } from './claimed.ts'
 import { type ContentView, payloadOf } from './content.ts'
-import type { MountConfig } from './contract.ts'
+import type { ClaimReader, MountConfig } from './contract.ts'
 import { prepareHostPath } from './host-path.ts'
 
 export type VolumeDeps = {
@@ -36,6 +38,9 @@ export type VolumeDeps = {
   readonly pods: string
   /** Folder on a tmpfs, for what must never reach the disk. */
   readonly memory: string
+  /** Folder for volumes that outlive their pods, a folder each. */
+  readonly local: string
+  readonly claims: ClaimReader
 }
 
 const OPEN_MODE = 0o777
@@ -43,9 +48,11 @@ const SETGID = 0o2000
 
 export class PodVolumes {
   readonly #deps: VolumeDeps
+  readonly #claimed: ClaimedVolumes
 
   constructor(deps: VolumeDeps) {
     this.#deps = deps
+    this.#claimed = new ClaimedVolumes(deps)
   }
 
   /** Makes all volumes of a pod, or makes them hold what they should by now. */
@@ -74,6 +81,11 @@ export class PodVolumes {
     if (left.length > 0) throw new Error(`unmount ${left[0]}: still mounted`)
     await rm(join(this.#deps.memory, podUid), { recursive: true, force: true })
     await rm(folder, { recursive: true, force: true })
+  }
+
+  /** Removes the folder of a volume that outlived its pods; throws VolumeInUse for one in use. */
+  removeLocal(name: string): Promise<void> {
+    return this.#claimed.remove(name)
   }
 
   /** The text of one file of a volume as it is now. */
@@ -144,6 +156,7 @@ export class PodVolumes {
   async #prepareOne(view: ContentView, volume: Volume, signal: AbortSignal): Promise<void> {
     if (volume.hostPath) return prepareHostPath(volume.hostPath)
     if (volume.emptyDir) return this.#prepareEmptyDir(view, volume)
+    if (isClaimed(volume)) return this.#claimed.prepare(view.pod, volume, signal)
     const payload = await payloadOf(view, volume, signal)
     if (payload === undefined) {
       const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'nothing'
@@ -186,9 +199,10 @@ export class PodVolumes {
     index: number,
     env: ReadonlyMap<string, string>,
   ): Promise<string> {
-    const folder = this.#folderOf(pod, volume)
+    const hostPath = volume.hostPath ?? (await this.#claimedPath(pod, volume))
+    const folder = hostPath?.path ?? this.#folderOf(pod, volume)
     // As the runtimes do it: a path of the node that is not there becomes a folder.
-    if (volume.hostPath && !volume.hostPath.type) await makeFolder(folder)
+    if (hostPath && !hostPath.type) await makeFolder(folder)
     const path = subPathOf(mount, container, env)
     if (path === '') return folder
     const target = join(this.#podFolder(pod), 'subpaths', container.name, String(index))
@@ -201,6 +215,14 @@ export class PodVolumes {
       })
     }
     return target
+  }
+
+  async #claimedPath(pod: Pod, volume: Volume) {
+    if (!isClaimed(volume)) return undefined
+    const claimed = await this.#claimed.recorded(pod, volume)
+    if (claimed !== undefined) return claimed
+    const message = `volume "${volume.name}" was not prepared`
+    throw new ContainerError('CreateContainerConfigError', message)
   }
 
   async #bindBeneath(root: string, path: string, target: string): Promise<void> {
@@ -290,8 +312,13 @@ export function memoryBytesFor(
   return bytes.length === 0 ? undefined : Math.min(...bytes)
 }
 
-function isReadOnly({ configMap, secret, projected, downwardAPI }: Volume): boolean {
+function isReadOnly({ configMap, secret, projected, downwardAPI, ...volume }: Volume): boolean {
+  if (volume.persistentVolumeClaim?.readOnly) return true
   return (configMap ?? secret ?? projected ?? downwardAPI) !== undefined
+}
+
+function isClaimed({ persistentVolumeClaim, ephemeral }: Volume): boolean {
+  return (persistentVolumeClaim ?? ephemeral) !== undefined
 }
 
 function propagationOf({ mountPropagation }: VolumeMount): MountConfig['propagation'] {

@@ -24,6 +24,8 @@ export type NodeHttp = {
   readonly logsPath: string
   readonly clock: Clock
   readonly log: Log
+  /** Removes the folder of a volume that no pod here has; throws VolumeInUse while one does. */
+  removeVolume(name: string): Promise<void>
   /** The kubelet's stats summary. */
   stats(signal: AbortSignal): Promise<object>
 }

@@ -1,10 +1,12 @@
 // The node's HTTP API, with the kubelet's paths, on any byte stream: a stream of the tunnel, or
 // memory in the process of the server. Nothing listens for it.
 
+import { REMOVE_VOLUME } from '../../api/volume/local.ts'
 import type { ByteStream } from '../../lib/byte-stream.ts'
 import { ByteReader } from '../../lib/net/byte-reader.ts'
 import { readHead } from '../../lib/net/http1.ts'
 import { own } from '../../lib/own.ts'
+import { VolumeInUse } from '../../volumes/claimed.ts'
 import { handleLogs } from './logs.ts'
 import { handleMetrics } from './metrics.ts'
 import type { NodeHttp } from './pods-on-node.ts'
@@ -25,6 +27,8 @@ type Route = {
   handle: Handler
   upgrades: boolean
   asksPods: boolean
+  /** Default: GET. */
+  method?: 'POST'
 }
 
 /** By the first segment of the path. */
@@ -37,6 +41,13 @@ const HANDLERS: Readonly<Record<string, Route>> = {
   pods: { segments: 1, handle: handlePods, upgrades: false, asksPods: true },
   metrics: { segments: 1, handle: handleMetrics, upgrades: false, asksPods: false },
   stats: { segments: 2, handle: handleStats, upgrades: false, asksPods: true },
+  [REMOVE_VOLUME]: {
+    segments: 2,
+    handle: handleRemoveVolume,
+    upgrades: false,
+    asksPods: true,
+    method: 'POST',
+  },
 }
 
 /** One request and its answer. Never rejects; the stream is over when it resolves. */
@@ -87,7 +98,12 @@ async function dispatch(
     // What the client has sent already belongs to the protocol that comes next.
     return route.handle(node, request, { ...answer, readable: reader.remaining() }, signal)
   }
-  if (request.method !== 'GET') throw new HttpError(405, 'method not allowed')
+  const { method = 'GET' } = route
+  if (request.method !== method) throw new HttpError(405, 'method not allowed')
+  if (method === 'POST') {
+    // Its body says nothing; and what was begun is not left half done when the caller goes.
+    return route.handle(node, request, { ...answer, readable: reader.remaining() }, signal)
+  }
   const gone = new AbortController()
   void reader.some().then(
     () => gone.abort(new Error('client has gone')),
@@ -127,4 +143,18 @@ async function handleStats(
 ): Promise<void> {
   if (request.segments[1] !== 'summary') throw new HttpError(404, '404 page not found')
   await respond(stream, 200, 'application/json', JSON.stringify(await node.stats(signal)))
+}
+
+async function handleRemoveVolume(
+  node: NodeHttp,
+  request: NodeRequest,
+  stream: ByteStream,
+): Promise<void> {
+  try {
+    await node.removeVolume(request.segments[1]!)
+  } catch (error) {
+    if (error instanceof VolumeInUse) throw new HttpError(409, error.message)
+    throw error
+  }
+  await respond(stream, 200, 'application/json', '{}')
 }

@@ -16,6 +16,7 @@ function viewOf(wish: Partial<NodeView> = {}): NodeView {
       taints: [],
       version: 'v1.36.0',
       port: 10250,
+      dataFolder: '/data',
       podsMax: 110,
       reserved: {},
     } as unknown as NodeSettings,

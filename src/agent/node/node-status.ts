@@ -16,7 +16,9 @@ import type {
   NodeStatus,
 } from '../../api/schema/generated/types.ts'
 import { formatTime, parseTime } from '../../api/time.ts'
+import { VOLUMES_FOLDER } from '../../api/volume/local.ts'
 import type { ImageSeen } from '../../runtime/contract.ts'
+import { folderOf } from '../folders.ts'
 import type { NodeSettings } from '../settings.ts'
 import { type MachineFacts, type MachineLoad, memoryProblemOf } from './machine.ts'
 
@@ -49,10 +51,18 @@ export function newNode(view: NodeView): Node {
     metadata: {
       name: settings.nodeName,
       labels: nodeLabels(view),
-      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+      annotations: nodeAnnotations(settings),
     },
     spec: settings.taints.length > 0 ? { taints: [...settings.taints] } : {},
     status: nodeStatus(view, undefined),
+  }
+}
+
+/** What others must know of this machine to use it. */
+export function nodeAnnotations(settings: NodeView['settings']): Record<string, string> {
+  return {
+    'volumes.kubernetes.io/controller-managed-attach-detach': 'true',
+    [VOLUMES_FOLDER]: folderOf(settings, 'volumes'),
   }
 }
 

@@ -14,7 +14,14 @@ import { own } from '../../lib/own.ts'
 import type { ImageSeen, ImageStore, Runtime } from '../../runtime/contract.ts'
 import type { NodeSettings } from '../settings.ts'
 import { type MachineFacts, readLoad } from './machine.ts'
-import { type NodeView, newNode, nodeLabels, nodeStatus, planNodePatch } from './node-status.ts'
+import {
+  type NodeView,
+  newNode,
+  nodeAnnotations,
+  nodeLabels,
+  nodeStatus,
+  planNodePatch,
+} from './node-status.ts'
 
 export type NodeDeps = {
   readonly client: Client
@@ -122,20 +129,22 @@ export class NodeReporter {
     } catch (error) {
       if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error
       this.#node = await client.get(nodes, { name: settings.nodeName }, signal)
-      await this.#putLabels(view, signal)
+      await this.#putMetadata(view, signal)
     }
   }
 
-  async #putLabels(view: NodeView, signal: AbortSignal): Promise<void> {
+  async #putMetadata(view: NodeView, signal: AbortSignal): Promise<void> {
     const { client, settings } = this.#deps
-    const there = this.#node?.metadata.labels ?? {}
-    const wanted = Object.entries(nodeLabels(view)).filter(
-      ([key, value]) => own(there, key) !== value,
-    )
-    if (wanted.length === 0) return
-    const body = { metadata: { labels: Object.fromEntries(wanted) } }
+    const { labels, annotations } = this.#node?.metadata ?? {}
+    const wanted = {
+      labels: missing(labels, nodeLabels(view)),
+      annotations: missing(annotations, nodeAnnotations(settings)),
+    }
+    const isThere = Object.values(wanted).every((part) => Object.keys(part).length === 0)
+    if (isThere) return
     const where = { name: settings.nodeName }
-    this.#node = await client.patch(nodes, where, { type: 'merge', body }, signal)
+    const patch = { type: 'merge' as const, body: { metadata: wanted } }
+    this.#node = await client.patch(nodes, where, patch, signal)
   }
 
   async #report(signal: AbortSignal): Promise<void> {
@@ -200,4 +209,13 @@ export class NodeReporter {
       this.#deps.log.warn('list images failed', { error })
     }
   }
+}
+
+/** What of `wanted` is not there, or another. */
+function missing(
+  there: Readonly<Record<string, string>> | undefined,
+  wanted: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const lacking = Object.entries(wanted).filter(([key, value]) => own(there, key) !== value)
+  return Object.fromEntries(lacking)
 }

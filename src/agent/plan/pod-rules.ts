@@ -188,11 +188,13 @@ export const POD_RULES: Rules = {
     configMap: { parts: 'ConfigMapVolumeSource' },
     downwardAPI: { parts: 'DownwardAPIVolumeSource' },
     projected: { parts: 'ProjectedVolumeSource' },
+    // What a claim is bound to is for those to say who make volumes.
+    ...all('granted', ['persistentVolumeClaim', 'ephemeral']),
     ...all('refused', [
       ...['gcePersistentDisk', 'awsElasticBlockStore', 'gitRepo', 'nfs', 'iscsi', 'glusterfs'],
-      ...['persistentVolumeClaim', 'rbd', 'flexVolume', 'cinder', 'cephfs', 'flocker', 'fc'],
+      ...['rbd', 'flexVolume', 'cinder', 'cephfs', 'flocker', 'fc'],
       ...['azureFile', 'vsphereVolume', 'quobyte', 'azureDisk', 'photonPersistentDisk'],
-      ...['portworxVolume', 'scaleIO', 'storageos', 'csi', 'ephemeral', 'image'],
+      ...['portworxVolume', 'scaleIO', 'storageos', 'csi', 'image'],
     ]),
   },
   EmptyDirVolumeSource: all('bounded', ['medium', 'sizeLimit']),

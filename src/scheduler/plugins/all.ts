@@ -19,6 +19,7 @@ import { podTopologySpread } from './pod-topology-spread.ts'
 import { prioritySort } from './priority-sort.ts'
 import { schedulingGates } from './scheduling-gates.ts'
 import { taintToleration } from './taint-toleration.ts'
+import { volumeBinding } from './volume-binding.ts'
 import { volumeRestrictions } from './volume-restrictions.ts'
 import { volumeZone } from './volume-zone.ts'
 
@@ -33,6 +34,7 @@ export const PLUGINS: readonly MakePlugin[] = [
   nodeResourcesFit,
   volumeRestrictions,
   nodeVolumeLimits,
+  volumeBinding,
   volumeZone,
   podTopologySpread,
   interPodAffinity,

@@ -13,6 +13,7 @@ import type { Follower } from '../storage/follow.ts'
 import type { Access, AccessCheck, Decision, ResourceAccess } from './authorizer.ts'
 import { referencesOf } from './pod-references.ts'
 import { allows } from './rules.ts'
+import type { VolumeGraph } from './volume-graph.ts'
 
 const USER_PREFIX = 'system:node:'
 const GROUP = 'system:nodes'
@@ -31,11 +32,13 @@ export function nodeNameOf({ username, groups }: UserInfo): string | undefined {
 
 export class NodeAuthorizer implements AccessCheck {
   readonly #graph: PodGraph
+  readonly #volumes: VolumeGraph
   readonly #rules: () => readonly PolicyRule[]
 
-  /** `rules` are those of the roles of nodes: what holds beside the graph. */
-  constructor(graph: PodGraph, rules: () => readonly PolicyRule[]) {
+  /** `rules` are those of the roles of nodes: what holds beside the graphs. */
+  constructor(graph: PodGraph, volumes: VolumeGraph, rules: () => readonly PolicyRule[]) {
     this.#graph = graph
+    this.#volumes = volumes
     this.#rules = rules
   }
 
@@ -97,10 +100,14 @@ export class NodeAuthorizer implements AccessCheck {
 
   #decideRelated(node: string, { resource, namespace, name }: ResourceAccess): Decision {
     if (name === '') return no('No Object name found')
-    const isRelated =
-      resource === 'pods'
-        ? this.#graph.isBound(node, `${namespace}/${name}`)
-        : this.#graph.isReferenced(node, `${resource}/${namespace}/${name}`)
+    if (resource === 'pods') {
+      return this.#graph.isBound(node, `${namespace}/${name}`) ? YES : no(unrelated(node))
+    }
+    const object =
+      resource === 'persistentvolumes'
+        ? this.#volumes.claimOf(name)
+        : `${resource}/${namespace}/${name}`
+    const isRelated = object !== undefined && this.#graph.isReferenced(node, object)
     return isRelated ? YES : no(unrelated(node))
   }
 

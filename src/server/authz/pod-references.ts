@@ -1,6 +1,7 @@
 // What a pod reads: the objects that its node must be able to get for it. Pure.
 
 import type { Container, Pod, Volume } from '../../api/schema/generated/types.ts'
+import { claimNameOf } from '../../api/volume/binding.ts'
 
 /** `secrets/namespace/name`, `configmaps/…`, `serviceaccounts/…`, each once. */
 export function referencesOf(pod: Pod): string[] {
@@ -18,7 +19,10 @@ export function referencesOf(pod: Pod): string[] {
     ...((spec.ephemeralContainers ?? []) as Container[]),
   ]
   for (const container of containers) addEnvironment(container, add)
-  for (const volume of spec.volumes ?? []) addVolume(volume, add)
+  for (const volume of spec.volumes ?? []) {
+    addVolume(volume, add)
+    add('persistentvolumeclaims', claimNameOf(pod.metadata.name ?? '', volume))
+  }
   return [...found]
 }
 
@@ -48,11 +52,10 @@ const SECRET_FIELDS = {
 } as const
 
 function addVolume(volume: Volume, add: Add): void {
-  const { secret, configMap, projected, persistentVolumeClaim, azureFile } = volume
+  const { secret, configMap, projected, azureFile } = volume
   add('secrets', secret?.secretName)
   add('secrets', azureFile?.secretName)
   add('configmaps', configMap?.name)
-  add('persistentvolumeclaims', persistentVolumeClaim?.claimName)
   for (const [source, field] of Object.entries(SECRET_FIELDS)) {
     const found = volume[source as keyof typeof SECRET_FIELDS] as
       | Record<string, { name?: string } | undefined>

@@ -6,6 +6,7 @@ import type { Access } from './authorizer.ts'
 import { NodeAuthorizer, PodGraph } from './node.ts'
 import { Rbac } from './rbac.ts'
 import { uncovered } from './rules.ts'
+import { VolumeGraph } from './volume-graph.ts'
 
 const entry = (key: string, object: object): Entry => {
   return { key, value: JSON.stringify(object), created: 1, revision: 1 }
@@ -126,11 +127,20 @@ describe('NodeAuthorizer', () => {
       nodeName: 'a',
       serviceAccountName: 'bot',
       containers: [{ name: 'c', envFrom: [{ secretRef: { name: 'env' } }] }],
-      volumes: [{ name: 'v', projected: { sources: [{ configMap: { name: 'files' } }] } }],
+      volumes: [
+        { name: 'v', projected: { sources: [{ configMap: { name: 'files' } }] } },
+        { name: 'data', persistentVolumeClaim: { claimName: 'kept' } },
+        { name: 'own', ephemeral: { volumeClaimTemplate: { spec: {} } } },
+      ],
     },
   }
   graph.put(entry('pods/shop/web', pod))
-  const nodes = new NodeAuthorizer(graph, () => [
+  const volumes = new VolumeGraph()
+  const aVolume = (name: string) => ({ spec: { claimRef: { namespace: 'shop', name } } })
+  volumes.put(entry('persistentvolumes/pv1', aVolume('kept')))
+  volumes.put(entry('persistentvolumes/pv2', aVolume('other')))
+  volumes.put(entry('persistentvolumes/pv3', { spec: {} }))
+  const nodes = new NodeAuthorizer(graph, volumes, () => [
     { verbs: ['create', 'patch'], apiGroups: [''], resources: ['events'] },
   ])
   const by = (node: string, more: object) =>
@@ -143,6 +153,20 @@ describe('NodeAuthorizer', () => {
     expect(by('b', { resource: 'secrets', name: 'env' })).toBe(false)
     expect(by('a', { resource: 'secrets', name: '', verb: 'list' })).toBe(false)
     expect(by('a', { resource: 'secrets', name: 'env', verb: 'update' })).toBe(false)
+  })
+
+  test('lets it read the claims of its pods, and the volumes that are bound to those', () => {
+    const claim = { resource: 'persistentvolumeclaims', verb: 'get' }
+    expect(by('a', { ...claim, name: 'kept' })).toBe(true)
+    expect(by('a', { ...claim, name: 'web-own' })).toBe(true)
+    expect(by('a', { ...claim, name: 'other' })).toBe(false)
+    expect(by('b', { ...claim, name: 'kept' })).toBe(false)
+    expect(by('a', { ...claim, name: 'kept', verb: 'list' })).toBe(false)
+    const volume = { resource: 'persistentvolumes', verb: 'get', namespace: '' }
+    expect(by('a', { ...volume, name: 'pv1' })).toBe(true)
+    expect(by('b', { ...volume, name: 'pv1' })).toBe(false)
+    for (const name of ['pv2', 'pv3', 'pv4']) expect(by('a', { ...volume, name })).toBe(false)
+    expect(by('a', { ...volume, name: 'pv1', verb: 'update' })).toBe(false)
   })
 
   test('gives tokens only for accounts of its pods', () => {

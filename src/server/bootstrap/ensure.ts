@@ -9,7 +9,9 @@ import { endpointSlices } from '../../api/kinds/discovery/endpointslice/row.ts'
 import { serviceCidrs } from '../../api/kinds/networking/servicecidr/row.ts'
 import * as rbac from '../../api/kinds/rbac/rbac.ts'
 import { priorityClasses } from '../../api/kinds/scheduling/priorityclass/row.ts'
+import { storageClasses } from '../../api/kinds/storage/storageclass/row.ts'
 import type { AnyObject, KubeObject } from '../../api/object.ts'
+import { LOCAL_CLASS } from '../../api/volume/local.ts'
 import type { App } from '../contract.ts'
 import { ensureFlows } from './flows.ts'
 import {
@@ -45,6 +47,11 @@ export async function ensureBootstrap(app: App, api: ApiAddress): Promise<void> 
   await Promise.all([...classes.map((wanted) => createIfMissing(app, wanted)), ensureFlows(app)])
   await ensureServiceRange(app, api)
   await ensureKubernetesService(app, api)
+}
+
+/** The class whose volumes kedge makes itself; what was changed of it stays. */
+export async function ensureLocalClass(app: App): Promise<void> {
+  await createIfMissing(app, { row: storageClasses, object: LOCAL_CLASS })
 }
 
 /** The range that Services get their addresses from; that of an earlier start gives way. */

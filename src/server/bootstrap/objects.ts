@@ -61,6 +61,15 @@ export function bootstrapRbac(): RbacObjects {
     bindGroup('kedge:node-bootstrappers', 'system:node-bootstrapper', 'system:bootstrappers'),
     bindGroup('kedge:node-approve-first', `${CSR}:nodeclient`, 'system:bootstrappers'),
   )
+  facts.clusterroles.push({
+    metadata: { name: LOCAL_PROVISIONER_ROLE },
+    rules: LOCAL_PROVISIONER_RULES,
+  })
+  facts.clusterrolebindings.push({
+    metadata: { name: LOCAL_PROVISIONER_ROLE },
+    roleRef: { apiGroup: RBAC_API, kind: 'ClusterRole', name: LOCAL_PROVISIONER_ROLE },
+    subjects: [{ kind: 'ServiceAccount', name: 'local-provisioner', namespace: 'kube-system' }],
+  })
   for (const list of Object.values(facts)) {
     for (const { metadata } of list) {
       metadata.labels = { 'kubernetes.io/bootstrapping': 'rbac-defaults', ...metadata.labels }
@@ -84,6 +93,29 @@ const NODE_RULES: PolicyRule[] = [
     verbs: ['create'],
     apiGroups: ['certificates.k8s.io'],
     resources: ['certificatesigningrequests/selfnodeclient'],
+  },
+]
+
+const LOCAL_PROVISIONER_ROLE = 'kedge:local-provisioner'
+const LOCAL_PROVISIONER_RULES: PolicyRule[] = [
+  {
+    verbs: ['create', 'delete', 'get', 'list', 'update', 'watch'],
+    apiGroups: [''],
+    resources: ['persistentvolumes'],
+  },
+  {
+    verbs: ['get', 'list', 'update', 'watch'],
+    apiGroups: [''],
+    resources: ['persistentvolumeclaims'],
+  },
+  { verbs: ['get', 'list', 'watch'], apiGroups: ['storage.k8s.io'], resources: ['storageclasses'] },
+  { verbs: ['get', 'list', 'watch'], apiGroups: [''], resources: ['nodes'] },
+  // A node removes the folder of a volume.
+  { verbs: ['create'], apiGroups: [''], resources: ['nodes/proxy'] },
+  {
+    verbs: ['create', 'patch', 'update'],
+    apiGroups: ['', 'events.k8s.io'],
+    resources: ['events'],
   },
 ]
 
