@@ -13,6 +13,7 @@ import {
   final,
   type Handle,
   hintOf,
+  isRefusal,
   type MakePlugin,
   open,
   type Refusal,
@@ -27,7 +28,11 @@ export const nodeVolumeLimits: MakePlugin = (handle) => {
   const counter = new VolumeCounter(handle)
   return {
     name: 'NodeVolumeLimits',
-    preFilter: ({ pod }) => counter.filtering(pod),
+    preFilter({ pod }) {
+      const answer = counter.filtering(pod)
+      // Said of each node: whoever refuses the pod itself has the word.
+      return answer && isRefusal(answer) ? { filter: () => answer } : answer
+    },
     hints: [
       hintOf(csiNodes, (_, change) => {
         if (change.type !== 'updated') return change.type === 'added'

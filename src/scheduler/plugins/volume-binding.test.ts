@@ -146,6 +146,27 @@ test('a bound volume that no node reaches, or none at all, keeps a pod away', as
   )
 })
 
+test('a pod waits for the claim that it brings along, in words that say so', async () => {
+  await using cluster = await aCluster()
+  const spec = {
+    accessModes: ['ReadWriteOnce'],
+    storageClassName: 'fixed',
+    resources: { requests: { storage: '1Gi' } },
+  }
+  await cluster.create(pods, {
+    metadata: { name: 'p', namespace: 'default' },
+    spec: {
+      containers: [{ name: 'c', image: 'i' }],
+      volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { spec } } }],
+    },
+  })
+  await cluster.settle()
+  expect(await messageOf(cluster, 'p')).toStartWith(
+    '0/2 nodes are available: waiting for ephemeral volume controller to create the' +
+      ' persistentvolumeclaim "p-v".',
+  )
+})
+
 test('when a node turns out not to do, the pod is tried again', async () => {
   await using cluster = await aCluster()
   await claim(cluster, 'data', 'waits')
