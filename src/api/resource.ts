@@ -176,6 +176,11 @@ export interface ResourceRow<O extends KubeObject = KubeObject> {
   readonly orphaningWarning: string | undefined
   /** A deletion answers the object as it last was, instead of a Status. */
   readonly answersDeleted: boolean
+  /**
+   * Clients compare its free data byte by byte with what they make themselves: then it is written
+   * as Go writes JSON.
+   */
+  readonly isComparedAsText: boolean
   /** Written to disk rarely: see store.WriteOptions.volatile. */
   readonly volatile: boolean
   /** Whether an update says no more than "still here": such a one is volatile. */
@@ -307,6 +312,7 @@ export function defineResource<O extends KubeObject>(
     orphansByDefault: false,
     orphaningWarning: undefined,
     answersDeleted: false,
+    isComparedAsText: false,
     volatile: false,
     isHeartbeat: undefined,
     ttlMs: undefined,

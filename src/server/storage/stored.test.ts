@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { controllerRevisions } from '../../api/kinds/apps/controllerrevision/row.ts'
 import { configMaps } from '../../api/kinds/core/configmap/row.ts'
 import type { AnyObject } from '../../api/object.ts'
 import type { AnyRow } from '../../api/resource.ts'
@@ -43,6 +44,24 @@ test('metadata is read alone, whatever stands in its strings', () => {
     const entry = stored({ ...object, metadata, data: { k: text } })
     expect(decodeMetadata(row, entry)).toEqual(metadata)
   }
+})
+
+test('what clients compare as text is answered as Go writes it', () => {
+  const revisions = controllerRevisions as unknown as AnyRow
+  const metadata = { name: 'a', annotations: { a: '<' } }
+  const revision = {
+    kind: 'ControllerRevision',
+    apiVersion: 'apps/v1',
+    metadata,
+    data: { a: '<&>' },
+  }
+  const value = encodeStored(revisions, revision as AnyObject)
+  const entry = { key: 'controllerrevisions/default/a', value, created: 3, revision: 7 }
+  const data = '"data":{"a":"\\u003c\\u0026\\u003e"}'
+  for (const text of [objectText(revisions, entry), itemText(revisions, entry)]) {
+    expect(text).toContain(data)
+  }
+  expect(decodeStored(revisions, entry)).toMatchObject(revision)
 })
 
 test('an object that is nothing but metadata is read too', () => {

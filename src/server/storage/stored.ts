@@ -5,6 +5,7 @@
 //   answered {"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a",…},…}
 //   in lists {"metadata":{"resourceVersion":"7","name":"a",…},…}
 
+import { goJson } from '../../api/codec/go-json.ts'
 import type { AnyObject } from '../../api/object.ts'
 import { type AnyRow, groupVersionOf } from '../../api/resource.ts'
 import { badRequest } from '../../api/status.ts'
@@ -64,7 +65,7 @@ export function encodeStored(row: AnyRow, object: AnyObject): string {
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = object
   const { resourceVersion: _revision, ...meta } = metadata
   const inside = JSON.stringify(meta)
-  const others = JSON.stringify(rest)
+  const others = row.isComparedAsText ? goJson(rest) : JSON.stringify(rest)
   const tail = others === '{}' ? '}' : `,${others.slice(1)}`
   return headOf(row) + inside.slice(1) + tail
 }

@@ -12,6 +12,8 @@ export const controllerRevisions = defineResource<ControllerRevision>({
   plural: 'controllerrevisions',
   type: 'io.k8s.api.apps.v1.ControllerRevision',
   metadataJudges: ['change', 'whole'],
+  // `kubectl rollout undo` does.
+  isComparedAsText: true,
   rules: [ruleOf(checkRevision)],
   columns: [
     {
