@@ -52,7 +52,12 @@ const daemon = {
 
 const list = (items: object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
 
-type Given = { kubectl: Cluster['kubectl']; run: (...args: string[]) => Promise<string> }
+type Given = {
+  kubectl: Cluster['kubectl']
+  run: (...args: string[]) => Promise<string>
+  /** Whether it writes templates as the server does: before 1.34 it adds a time that is null. */
+  comparesTemplates: boolean
+}
 
 function setsTests(
   get: () => Cluster,
@@ -61,7 +66,8 @@ function setsTests(
   const namespace = `ke-sets-${version.replace('.', '-')}`
   const own = (): Given => {
     const kubectl = get().kubectl.with({ program, namespace })
-    return { kubectl, run: (...args) => kubectl(args) }
+    const comparesTemplates = Number(version.split('.')[1]) >= 34
+    return { kubectl, run: (...args) => kubectl(args), comparesTemplates }
   }
 
   beforeAll(async () => {
@@ -132,7 +138,8 @@ function daemonSetTests(own: () => Given): void {
 }
 
 /** Another template, the history of both, back to the first, and no step where there is none. */
-async function rolls({ kubectl, run }: Given, kind: string, name: string): Promise<void> {
+async function rolls(given: Given, kind: string, name: string): Promise<void> {
+  const { kubectl, run, comparesTemplates } = given
   const what = `${kind}/${name}`
   const rolledOut = () => run('rollout', 'status', what, '--timeout=90s')
   const images = async () => {
@@ -151,7 +158,8 @@ async function rolls({ kubectl, run }: Given, kind: string, name: string): Promi
   expect(await images()).toEqual(new Set([IMAGE]))
   expect(await run('rollout', 'history', what)).toMatch(/\n2 .*\n3 /)
   const again = await run('rollout', 'undo', what, '--to-revision=3')
-  expect(again).toContain('skipped rollback (current template already matches revision 3)')
+  const skipped = 'skipped rollback (current template already matches revision 3)'
+  expect(again).toContain(comparesTemplates ? skipped : 'rolled back')
   await run('rollout', 'restart', what)
   await rolledOut()
 }
