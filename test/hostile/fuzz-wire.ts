@@ -160,9 +160,10 @@ async function drain(socket: { receive(): Promise<unknown> }): Promise<void> {
 async function readSocket(frames: readonly Uint8Array[]): Promise<void> {
   const [near, far] = streamPair(1 << 20)
   void new Response(near.readable).arrayBuffer().catch(() => {})
+  const reading = ended(refused(async () => drain(await takeWebSocket(far))))
   await send(near, [socketHead('/', ''), ...frames])
   await near.end().catch(() => {})
-  await ended(refused(async () => drain(await takeWebSocket(far))))
+  await reading
 }
 
 const ANSWERS = [

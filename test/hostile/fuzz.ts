@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SeededRandom } from '../../src/lib/random.ts'
 import { testServer } from '../support/server.ts'
-import { Found } from './fuzz-target.ts'
+import { ended, Found } from './fuzz-target.ts'
 import { prepare, targets } from './fuzz-targets.ts'
 import { ListeningServer } from './fuzz-wire.ts'
 
@@ -56,7 +56,7 @@ async function whyNot(run: () => unknown): Promise<string | undefined> {
   for (let i = 0; i < STALL_TRIES; i++) {
     const before = process.cpuUsage()
     try {
-      await run()
+      await ended(Promise.resolve(run()))
     } catch (error) {
       if (error instanceof Found) return error.message
       return `${(error as Error).stack}`
