@@ -165,6 +165,11 @@ export class SpdyClient {
     return this.#stream.end()
   }
 
+  /** Takes nothing any more: what the other side writes fails. */
+  leave(): Promise<void> {
+    return this.#reader.cancel(new Error('no such connection any more'))
+  }
+
   /** `id:text`, `id:end`, `reply:id` and so on, until the other side says or is at its end. */
   async frames(): Promise<string[]> {
     const all: string[] = []

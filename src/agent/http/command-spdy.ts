@@ -34,7 +34,7 @@ export async function acceptCommandSpdy(
   const resizes = options.tty && WITH_RESIZE.includes(protocol ?? '')
   const expected = expectedStreams(options, resizes)
   const complete = Promise.withResolvers<void>()
-  const connection = new SpdyConnection(stream, (opened) => {
+  const connection = new SpdyConnection(stream, clock, (opened) => {
     const type = opened.headers.get('streamtype') ?? ''
     if (!expected.includes(type) || streams.has(type)) return opened.abort('unexpected stream')
     streams.set(type, opened)
@@ -45,12 +45,13 @@ export async function acceptCommandSpdy(
     gone.abort(new Error('client has gone'))
     complete.reject(gone.signal.reason)
   })
+  void connection.saidAll.then(() => complete.reject(new Error('client opens no more streams')))
   const cancel = clock.after(STREAMS_MS_MAX, () => {
     complete.reject(new Error('timed out waiting for client to create streams'))
   })
   await complete.promise.finally(cancel)
   const status = protocol === PROTOCOLS[0]
-  const client = { connection, streams, clock, gone: gone.signal, status }
+  const client = { connection, streams, gone: gone.signal, status }
   return commandClient(client)
 }
 
@@ -62,13 +63,12 @@ function expectedStreams({ stdin, stdout, stderr }: CommandOptions, resizes: boo
 type SpdyClient = {
   connection: SpdyConnection
   streams: ReadonlyMap<string, SpdyStream>
-  clock: Clock
   gone: AbortSignal
   /** The end is told by a Status, not by plain words. */
   status: boolean
 }
 
-function commandClient({ connection, streams, clock, gone, status }: SpdyClient): CommandClient {
+function commandClient({ connection, streams, gone, status }: SpdyClient): CommandClient {
   const write = async (type: string, bytes: Uint8Array) => {
     await streams.get(type)?.write(bytes)
   }
@@ -84,7 +84,7 @@ function commandClient({ connection, streams, clock, gone, status }: SpdyClient)
       const text = status ? statusText(end) : plainText(end)
       if (text !== '') await write('error', Buffer.from(text))
       for (const type of ['stdout', 'stderr', 'error']) await streams.get(type)?.end()
-      await connection.close(clock)
+      await connection.close()
     },
     gone,
   }

@@ -228,6 +228,49 @@ test.each(DEAFNESSES)(
   },
 )
 
+test('a SPDY client that ends its half hears all that comes, and how it ended', async () => {
+  const w = world()
+  const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
+  for (const streamType of ['error', 'stdin', 'stdout', 'stderr']) await client.open({ streamType })
+  const inputEnded = new Promise<void>((resolve) => {
+    w.process.onInputEnd = resolve
+  })
+  await client.hangUp()
+  await inputEnded
+  expect(w.process.closed).toBe(false)
+  w.process.say('out')
+  w.process.exit(3)
+  const frames = await client.frames()
+  expect(frames).toContain('5:out')
+  expect(frames).toContain(`1:${JSON.stringify(FAILED)}`)
+  expect(frames.at(-1)).toBe('goaway:7')
+  await served
+})
+
+test('a SPDY client that has gone altogether is noticed, and its command ended', async () => {
+  const w = world()
+  const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
+  for (const streamType of ['error', 'stdin', 'stdout', 'stderr']) await client.open({ streamType })
+  const inputEnded = new Promise<void>((resolve) => {
+    w.process.onInputEnd = resolve
+  })
+  await client.hangUp()
+  await inputEnded
+  await client.leave()
+  await w.clock.advance(10_000)
+  await until(() => w.process.closed)
+  await served
+})
+
+test('a SPDY client that ends its half too early is told, and nothing is started', async () => {
+  const w = world()
+  const { client, served } = await openSpdy(w, EXEC, ['v4.channel.k8s.io'])
+  await client.open({ streamType: 'error' })
+  await client.hangUp()
+  await served
+  expect(w.started).toEqual([])
+})
+
 test('a SPDY client that does not leave after the end is not waited for for ever', async () => {
   const w = world()
   const { client, served } = await openSpdy(w, '/exec/d/p/c?command=x&output=1', [])

@@ -83,7 +83,7 @@ async function forwardSpdy(
     pairs.set(id, pair)
     return pair
   }
-  await new SpdyConnection(stream, onStream).run()
+  await new SpdyConnection(stream, clock, onStream).run()
   for (const pair of pairs.values()) pair.cancel()
 }
 

@@ -28,6 +28,8 @@ const STREAM_BYTES_MAX = 256 * 1024
 const STREAMS_MAX = 2048
 /** A client that has not gone by then is not waited for. */
 const CLOSE_MS_MAX = 30_000
+/** How often a client that says nothing more is asked whether it still listens. */
+const LISTENS_MS = 10_000
 
 export class SpdyConnection {
   readonly #stream: ByteStream
@@ -36,28 +38,45 @@ export class SpdyConnection {
   readonly #answers = new EmptyHeaderWriter()
   readonly #streams = new Map<number, SpdyStream>()
   readonly #onStream: (stream: SpdyStream) => void
+  readonly #clock: Clock
   readonly #over = Promise.withResolvers<void>()
+  readonly #said = Promise.withResolvers<void>()
+  #wake: () => void = () => {}
+  #isClosing = false
   #lastId = 0
 
   /** `onStream` gets every stream that the client opens, after it was answered. */
-  constructor(stream: ByteStream, onStream: (stream: SpdyStream) => void) {
+  constructor(stream: ByteStream, clock: Clock, onStream: (stream: SpdyStream) => void) {
     this.#stream = stream
+    this.#clock = clock
     this.#reader = new ByteReader(stream.readable)
     this.#onStream = onStream
   }
 
-  /** Reads until the client is gone or `close`. Never rejects; all streams have ended then. */
+  /** Resolves when nothing more will come from the client; it may listen still. */
+  get saidAll(): Promise<void> {
+    return this.#said.promise
+  }
+
+  /**
+   * Reads until the client is gone or `close`. Never rejects; all streams have ended then. A client
+   * that has ended its half of the connection is not gone: what it is told still is of use to it.
+   */
   async run(): Promise<void> {
     let failure: unknown
     try {
       while (await this.#frame()) {
         // Everything happens in #frame.
       }
+      for (const stream of [...this.#streams.values()]) stream.ended()
+      this.#said.resolve()
+      while (this.#streams.size > 0 && !this.#isClosing) await this.#stillListens()
       await this.#stream.end()
     } catch (error) {
       failure = error
       this.#stream.abort(error)
     }
+    this.#said.resolve()
     const reason = failure ?? new Error('connection closed')
     for (const stream of this.#streams.values()) stream.broken(reason)
     this.#streams.clear()
@@ -70,15 +89,30 @@ export class SpdyConnection {
    * not within half a minute. What it still sends is read and dropped: bytes left unread would make
    * the operating system reset the connection, and take from the client what it has not read yet.
    */
-  async close(clock: Clock): Promise<void> {
+  async close(): Promise<void> {
+    this.#isClosing = true
     for (const stream of this.#streams.values()) stream.drop()
     const payload = Buffer.alloc(8)
     payload.writeUInt32BE(this.#lastId, 0)
     await this.#control(GOAWAY, 0, payload)
-    const cancel = clock.after(CLOSE_MS_MAX, () => this.#over.resolve())
+    this.#wake()
+    const cancel = this.#clock.after(CLOSE_MS_MAX, () => this.#over.resolve())
     await this.#over.promise
     cancel()
     await this.#stream.end()
+  }
+
+  /**
+   * Waits until a stream is over, and now and then writes a ping: to a client that has gone
+   * altogether that fails, sooner or later.
+   */
+  async #stillListens(): Promise<void> {
+    const changed = Promise.withResolvers<boolean>()
+    this.#wake = () => changed.resolve(true)
+    const cancel = this.#clock.after(LISTENS_MS, () => changed.resolve(false))
+    const isChanged = await changed.promise
+    cancel()
+    if (!isChanged) await this.#control(PING, 0, PING_OF_OURS)
   }
 
   async #frame(): Promise<boolean> {
@@ -129,7 +163,10 @@ export class SpdyConnection {
     const stream: SpdyStream = new SpdyStream(id, headers, {
       data: (bytes, fin) => this.#send(id, fin ? FLAG_FIN : 0, bytes),
       reset: () => this.#reset(id, CANCEL),
-      forget: () => void this.#streams.delete(id),
+      forget: () => {
+        this.#streams.delete(id)
+        this.#wake()
+      },
     })
     this.#streams.set(id, stream)
     if ((flags & FLAG_FIN) !== 0) stream.ended()
@@ -164,6 +201,9 @@ export class SpdyConnection {
     return this.#stream.write(frame)
   }
 }
+
+/** Numbers of a server's pings are even. */
+const PING_OF_OURS = Buffer.from([0, 0, 0, 2])
 
 /** The number that a frame begins with. */
 function wordOf(payload: Buffer): number {
