@@ -171,7 +171,11 @@ export function parseConfig(text: string, path: string): RawSettings {
   return value as RawSettings
 }
 
+/** What is longer is no slip of the fingers. */
+const KEY_CHARS_MAX = 64
+
 function nearest(key: string): string | undefined {
+  if (key.length > KEY_CHARS_MAX) return undefined
   const ranked = OPTIONS.map(({ name }) => ({ name, distance: editDistance(key, name) }))
   const best = ranked.toSorted((a, b) => a.distance - b.distance)[0]!
   return best.distance <= 3 ? best.name : undefined
