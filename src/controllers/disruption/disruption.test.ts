@@ -189,6 +189,25 @@ describe('a budget', () => {
     expect(await cluster.writesOfOneMorePass()).toEqual([])
   })
 
+  test('says what is odd about its pods once, also where that changes no number', async () => {
+    await using cluster = await aCluster()
+    await cluster.create(podDisruptionBudgets, aBudget({ maxUnavailable: 1 }))
+    const other = aBudget({ minAvailable: 0 })
+    await cluster.create(podDisruptionBudgets, { ...other, metadata: { name: 'c', ...here } })
+    const before = await statusOf(cluster)
+    await cluster.create(pods, { metadata: { name: 'a', labels, ...here }, spec: template.spec })
+    expect(await statusOf(cluster)).toEqual(before)
+    await cluster.change(pods, 'a', ({ metadata }) => {
+      metadata.labels = { ...labels, more: 'x' }
+    })
+    const texts = await eventTexts(cluster)
+    expect(texts.filter((text) => text.includes(' UnmanagedPods '))).toHaveLength(1)
+    expect(texts.filter((text) => text.includes(' MultiplePodDisruptionBudgets '))).toEqual([
+      'Warning MultiplePodDisruptionBudgets Pod "default"/"a" matches multiple PodDisruptionBudgets.  Chose "b" arbitrarily.',
+    ])
+    expect(await cluster.writesOfOneMorePass()).toEqual([])
+  })
+
   test('lets nothing go where it is not known how many there should be', async () => {
     await using cluster = await aCluster()
     const owner = { controller: true, uid: 'u', name: 'x' }

@@ -13,13 +13,30 @@ import {
   type ListOf,
   watching,
 } from '../../kit/controller.ts'
+import type { About } from '../../kit/events.ts'
 import type { Change } from '../../kit/informer.ts'
 import { messageOf } from '../failures.ts'
 import { isReady } from '../pods.ts'
 import { planBudget, planFailure, shownSelector, wantsScale } from './budget-plan.ts'
 import { SCALED_KINDS, type Scale, scaleOf } from './scales.ts'
 
+type Words = { about: About; type: 'normal' | 'warning'; reason: string; message: string }
+
 export function disruptionController(kinds: Kinds): Controller<PodDisruptionBudget> {
+  /** What was said of each budget at the last look: it is said once for as long as it holds. */
+  const said = new Map<string, ReadonlySet<string>>()
+
+  const tell = (budget: PodDisruptionBudget, words: readonly Words[], { events }: Kit) => {
+    const key = keyOf(budget)
+    const textOf = ({ about, reason, message }: Words) =>
+      `${about.object.metadata.uid} ${reason} ${message}`
+    for (const each of words) {
+      if (said.get(key)?.has(textOf(each))) continue
+      events[each.type](each.about, each.reason, each.message)
+    }
+    said.set(key, new Set(words.map(textOf)))
+  }
+
   return defineController<PodDisruptionBudget>({
     name: 'disruption-controller',
     speaksAs: 'controllermanager',
@@ -32,16 +49,20 @@ export function disruptionController(kinds: Kinds): Controller<PodDisruptionBudg
       const scale = await expectedScale(budget, mine, kinds, kit, signal)
       const nowMs = kit.clock.nowMs()
       if ('problem' in scale) {
+        tell(budget, [failureOf(budget, scale.problem)], kit)
         const status = planFailure(budget, scale.problem, nowMs)
         await kit.writer.putStatus(podDisruptionBudgets, budget, status, signal)
         return
       }
       const { status, notDeleted, recheckInMs } = planBudget(budget, mine, scale.expected, nowMs)
-      if (!Bun.deepEquals(status, budget.status)) {
-        tell(budget, mine, scale, notDeleted, kit)
-        await kit.writer.putStatus(podDisruptionBudgets, budget, status, signal)
-      }
+      const pass = { budget, mine, scale, notDeleted }
+      tell(budget, [...wordsOf(pass), ...overlaps(pass, kit.list)], kit)
+      await kit.writer.putStatus(podDisruptionBudgets, budget, status, signal)
       return recheckInMs === undefined ? undefined : { requeueInMs: recheckInMs }
+    },
+
+    async reconcileGone(key) {
+      said.delete(key)
     },
   })
 }
@@ -90,43 +111,53 @@ async function expectedScale(
     return await scaleOf(mine, kinds, kit, signal)
   } catch (error) {
     if (signal.aborted) throw error
-    const problem = messageOf(error)
-    const { events } = kit
-    const message = `Failed to calculate the number of expected pods: ${problem}`
-    const about = { row: podDisruptionBudgets, object: budget }
-    const known = budget.status?.conditions?.some((each) => each.message === problem)
-    if (!known) events.warning(about, 'CalculateExpectedPodCountFailed', message)
-    return { problem }
+    return { problem: messageOf(error) }
   }
 }
 
-/** Said once for each state, and not at each look. */
-function tell(
-  budget: PodDisruptionBudget,
-  mine: readonly Pod[],
-  { unmanaged }: Scale,
-  notDeleted: readonly Pod[],
-  { events, list }: Kit,
-): void {
+function failureOf(object: PodDisruptionBudget, problem: string): Words {
+  const message = `Failed to calculate the number of expected pods: ${problem}`
+  const about = { row: podDisruptionBudgets, object }
+  return { about, type: 'warning', reason: 'CalculateExpectedPodCountFailed', message }
+}
+
+type Pass = {
+  budget: PodDisruptionBudget
+  mine: readonly Pod[]
+  scale: Scale
+  notDeleted: readonly Pod[]
+}
+
+function wordsOf({ budget, mine, scale, notDeleted }: Pass): Words[] {
   const about = { row: podDisruptionBudgets, object: budget }
-  const { name, namespace } = budget.metadata
-  if (mine.length === 0) events.normal(about, 'NoPods', 'No matching pods found')
-  if (unmanaged.length > 0) {
-    const who = `Pods selected by this PodDisruptionBudget (selector: ${shownSelector(budget.spec?.selector)})`
-    const what =
-      'were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
-    events.warning(about, 'UnmanagedPods', `${who} ${what}`)
+  const { namespace } = budget.metadata
+  const words: Words[] = []
+  if (mine.length === 0) {
+    words.push({ about, type: 'normal', reason: 'NoPods', message: 'No matching pods found' })
+  }
+  if (scale.unmanaged.length > 0) {
+    const selector = shownSelector(budget.spec?.selector)
+    const message = `Pods selected by this PodDisruptionBudget (selector: ${selector}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`
+    words.push({ about, type: 'warning', reason: 'UnmanagedPods', message })
   }
   for (const object of notDeleted) {
     // Upstream names the namespace twice.
     const message = `Pod was expected by PDB ${namespace}/${namespace} to be deleted but it wasn't`
-    events.warning({ row: pods, object }, 'NotDeleted', message)
+    const pod = { row: pods, object }
+    words.push({ about: pod, type: 'warning', reason: 'NotDeleted', message })
   }
-  for (const object of mine) {
+  return words
+}
+
+/** Of pods with several budgets, the first of those speaks. */
+function overlaps({ budget, mine }: Pass, list: ListOf): Words[] {
+  const { name, namespace } = budget.metadata
+  return mine.flatMap((object): Words[] => {
     const [first, ...others] = budgetsOf(object, list)
-    if (others.length === 0 || first !== keyOf(budget)) continue
+    if (others.length === 0 || first !== keyOf(budget)) return []
     const who = `Pod ${JSON.stringify(namespace)}/${JSON.stringify(object.metadata.name)}`
     const message = `${who} matches multiple PodDisruptionBudgets.  Chose ${JSON.stringify(name)} arbitrarily.`
-    events.warning({ row: pods, object }, 'MultiplePodDisruptionBudgets', message)
-  }
+    const about = { row: pods, object }
+    return [{ about, type: 'warning', reason: 'MultiplePodDisruptionBudgets', message }]
+  })
 }
