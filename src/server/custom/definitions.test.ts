@@ -225,6 +225,19 @@ test('a definition never replaces a kind that is built in', async () => {
   expect(server.registry.find('coordination.k8s.io', 'v1', 'leases')).toBe(row!)
 })
 
+test('OpenAPI names only the patches that are taken, so that kubectl applies with another', async () => {
+  await using server = await testServer()
+  await define(server, [version('v1', SIZE, { storage: true })])
+  const { json } = await server.call('GET', '/openapi/v3/apis/example.com/v1')
+  const { patch } = json.paths[`${THINGS}/{name}`]
+  const types = Object.keys(patch.requestBody.content)
+  expect(types).not.toContain('application/strategic-merge-patch+json')
+  expect(types).toContain('application/merge-patch+json')
+  const v2 = await server.call('GET', '/openapi/v2')
+  const { consumes } = v2.json.paths[`${THINGS}/{name}`].patch
+  expect(consumes).not.toContain('application/strategic-merge-patch+json')
+})
+
 test('a body in protobuf is refused', async () => {
   await using server = await testServer()
   await define(server, [version('v1', SIZE, { storage: true })])

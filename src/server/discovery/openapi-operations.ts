@@ -23,6 +23,8 @@ export type Operation = {
   /** Status codes of success, and the type that they answer; no type for streams. */
   readonly codes: readonly number[]
   readonly answers: string | undefined
+  /** Of a custom resource, which takes no strategic merge patches. */
+  readonly isCustom: boolean
 }
 
 export type PathItem = {
@@ -256,6 +258,7 @@ class RowOperations {
       body: undefined,
       codes: [],
       answers: undefined,
+      isCustom: this.row.custom !== undefined,
     }
   }
 

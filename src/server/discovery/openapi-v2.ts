@@ -15,7 +15,7 @@ import {
   type Schema,
   schemasOf,
 } from './openapi-schemas.ts'
-import { BEARER_TOKEN, documentsOf, INFO } from './openapi-v3.ts'
+import { BEARER_TOKEN, documentsOf, INFO, STRATEGIC } from './openapi-v3.ts'
 
 const ANSWERS = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
 const STREAMS = [
@@ -66,12 +66,13 @@ function operationSchema(operation: Operation): Schema {
     ...(body.required ? { required: true } : {}),
     schema: reference(body.type, 'v2'),
   }
+  const patches = operation.isCustom ? PATCHES.filter((type) => type !== STRATEGIC) : PATCHES
   const schema = answers === undefined ? { type: 'string' } : reference(answers, 'v2')
   const responses = codes.map((code) => [code, { description: REASONS[code], schema }])
   const streams = action === 'list' ? STREAMS : []
   const all = [...(bodyParameter ? [bodyParameter] : []), ...parameters.map(parameterSchema)]
   return {
-    consumes: method === 'patch' && body ? PATCHES : ['*/*'],
+    consumes: method === 'patch' && body ? patches : ['*/*'],
     produces: answers === undefined ? ['*/*'] : [...ANSWERS, ...streams],
     schemes: ['https'],
     tags: [tag],

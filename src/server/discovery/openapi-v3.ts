@@ -26,6 +26,8 @@ const PATCHES = [
   ...['application/apply-patch+yaml', 'application/json-patch+json'],
   ...['application/merge-patch+json', 'application/strategic-merge-patch+json'],
 ]
+/** kubectl sends no such patch to what does not name it. */
+export const STRATEGIC = 'application/strategic-merge-patch+json'
 const REASONS: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted' }
 
 export const INFO = { title: 'Kubernetes', version: '1.36' }
@@ -78,6 +80,7 @@ function pathSchema({ parameters, operations }: PathItem): Schema {
 function operationSchema(operation: Operation): Schema {
   const { tag, id, parameters, body, codes, action, kind } = operation
   const isPatch = operation.method === 'patch' && body !== undefined
+  const patches = operation.isCustom ? PATCHES.filter((type) => type !== STRATEGIC) : PATCHES
   const responses = codes.map((code) => [
     code,
     { description: REASONS[code], ...answer(operation) },
@@ -90,7 +93,7 @@ function operationSchema(operation: Operation): Schema {
       ? {}
       : {
           requestBody: {
-            content: contentOf(isPatch ? PATCHES : ['*/*'], reference(body.type, 'v3')),
+            content: contentOf(isPatch ? patches : ['*/*'], reference(body.type, 'v3')),
             ...(body.required ? { required: true } : {}),
           },
         }),
