@@ -359,6 +359,10 @@ function checkReadme(readme: string, folder: string) {
   if (text.trimEnd().split('\n').length > README_LINES_MAX) {
     report(readme, 1, `is longer than ${README_LINES_MAX} lines`)
   }
+  const opening = text.split('\n\n')[1] ?? ''
+  if (!/^[A-Z`].{20,}[.:]( |$)/.test(opening.replaceAll('\n', ' '))) {
+    report(readme, 3, 'opens with no sentence that says what the folder is')
+  }
   for (const [, name] of text.matchAll(/`([\w./-]+\.ts)`/g)) {
     const places = [`src/${folder}/${name}`, `src/${name}`, name!]
     if (!places.some((path) => existsSync(path)))

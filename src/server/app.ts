@@ -54,7 +54,7 @@ import { type RequestInfo, requestInfo } from './request/request-info.ts'
 import { badPath, errorAnswer, pageNotFound, toApiError } from './response/errors.ts'
 import { finish } from './response/finish.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
-import { Following } from './storage/follow.ts'
+import { StoreFeed } from './storage/store-feed.ts'
 import { storeObjects } from './streams/store-objects.ts'
 import type { CallHandler } from './transport/call.ts'
 import { type Answer, type Call, decodePath, isPush } from './transport/call.ts'
@@ -73,10 +73,10 @@ export interface ServerApp extends App, CallHandler {
 type Document = (server: Server, admitted: Admitted) => Answer | Promise<Answer>
 
 export function createApp(deps: ServerDeps): ServerApp {
-  const following = new Following(deps.store, deps.log)
+  const feed = new StoreFeed(deps.store, deps.log)
   const definitions = new CustomDefinitions({ ...deps, app: () => app })
-  following.add(definitions)
-  const { server, flowObjects } = serverOf(deps, following)
+  feed.add(definitions)
+  const { server, flowObjects } = serverOf(deps, feed)
   server.metrics.watch(server)
   const handle = (call: Call) => answer(server, call, serveResource)
   const hono = routes((call, document) => answer(server, call, document))
@@ -87,7 +87,7 @@ export function createApp(deps: ServerDeps): ServerApp {
       upgrade({ server, streams: server.streams, tunnels: deps.tunnels }, call, socket, head),
     async run(signal) {
       await Promise.all([
-        following.run(signal),
+        feed.run(signal),
         definitions.run(signal),
         server.serviceAddresses.run(signal),
         flowObjects.run(app, () => ensureFlows(app), signal),
@@ -98,7 +98,7 @@ export function createApp(deps: ServerDeps): ServerApp {
   return app
 }
 
-function serverOf(deps: ServerDeps, following: Following) {
+function serverOf(deps: ServerDeps, feed: StoreFeed) {
   const { store, clock } = deps
   const issuer = issuerOf(deps.settings)
   const { rbac, graph, volumes, authorizer } = rights()
@@ -111,16 +111,16 @@ function serverOf(deps: ServerDeps, following: Following) {
   const { random, settings } = deps
   const flowControl = new FlowControl({ clock, random, seats: settings.seats, observer: metrics })
   const flowObjects = new FlowObjects({ ...deps, flowControl })
-  const followers = [
-    ...rbac.followers,
+  const indexes = [
+    ...rbac.indexes,
     graph,
     volumes,
-    ...addresses.followers,
+    ...addresses.indexes,
     peers,
-    ...admission.followers,
-    ...flowObjects.followers,
+    ...admission.indexes,
+    ...flowObjects.indexes,
   ]
-  for (const follower of followers) following.add(follower)
+  for (const index of indexes) feed.add(index)
   flowObjects.apply()
   const serviceAccounts = new ServiceAccountUsers({
     store,

@@ -32,7 +32,11 @@ export type WorkerDeps = {
   /** Carries out one action. */
   readonly perform: (job: Job, signal: AbortSignal) => Promise<Result>
   readonly probes: (job: ProbeJob) => ContainerProbes
-  readonly lastWords: (pod: Pod, container: Container, seen: ContainerSeen) => Promise<string>
+  readonly terminationMessage: (
+    pod: Pod,
+    container: Container,
+    seen: ContainerSeen,
+  ) => Promise<string>
   /** `isOver`: nothing of the pod is left on this node. Called after every look. */
   readonly report: (pod: Pod, status: PodStatus, isOver: boolean) => void
 }
@@ -176,7 +180,10 @@ export class PodWorker {
       const container = specOf({ pod }, seen.name)
       if (container === undefined) continue
       if (seen.state === 'exited' && !this.#memory.messages.has(seen.id)) {
-        this.#memory.messages.set(seen.id, await this.#deps.lastWords(pod, container, seen))
+        this.#memory.messages.set(
+          seen.id,
+          await this.#deps.terminationMessage(pod, container, seen),
+        )
       }
       this.#watchOver(pod, container, seen)
     }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aContainerSeen } from '../../../test/support/pod.ts'
-import { endOfLog, lastWords } from './termination-message.ts'
+import { endOfLog, terminationMessage } from './termination-message.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -24,21 +24,21 @@ async function paths(message: string | undefined, log: string) {
 }
 
 test('are what the container wrote, no more than 4 KiB of it', async () => {
-  expect(await lastWords({ name: 'web' }, failed, await paths('bye\n', ''))).toBe('bye\n')
+  expect(await terminationMessage({ name: 'web' }, failed, await paths('bye\n', ''))).toBe('bye\n')
   const long = await paths('x'.repeat(5000), '')
-  expect(await lastWords({ name: 'web' }, failed, long)).toHaveLength(4096)
+  expect(await terminationMessage({ name: 'web' }, failed, long)).toHaveLength(4096)
 })
 
 test('are nothing where there is no file', async () => {
-  expect(await lastWords({ name: 'web' }, failed, await paths(undefined, ''))).toBe('')
+  expect(await terminationMessage({ name: 'web' }, failed, await paths(undefined, ''))).toBe('')
 })
 
 test('are the end of the log where the container asks for that and has failed', async () => {
   const files = await paths('', line('first') + line('last'))
-  expect(await lastWords(fallback, failed, files)).toBe('first\nlast\n')
+  expect(await terminationMessage(fallback, failed, files)).toBe('first\nlast\n')
   const well = { ...failed, exitCode: 0 }
-  expect(await lastWords(fallback, well, files)).toBe('')
-  expect(await lastWords({ name: 'web' }, failed, files)).toBe('')
+  expect(await terminationMessage(fallback, well, files)).toBe('')
+  expect(await terminationMessage({ name: 'web' }, failed, files)).toBe('')
 })
 
 test('the end of a log is eighty lines or two KiB of plain text', () => {

@@ -13,7 +13,7 @@ const LOG_BYTES_MAX = 2048
 const LOG_READ_BYTES = 64 * 1024
 
 /** The container's own file, or the end of its log where it asks for that and has failed. */
-export async function lastWords(
+export async function terminationMessage(
   container: Container,
   seen: ContainerSeen,
   paths: { readonly message: string; readonly log: string },

@@ -22,7 +22,7 @@ import { logPath } from './container-config.ts'
 import { type PerformDeps, perform } from './perform.ts'
 import type { Job, ProbeJob, WorkerDeps } from './pod-worker.ts'
 import { checkRuntimeClass } from './runtime-class.ts'
-import { lastWords } from './termination-message.ts'
+import { terminationMessage } from './termination-message.ts'
 
 export type WorkerParts = {
   readonly client: Client
@@ -68,8 +68,8 @@ export function workerDeps(parts: WorkerParts): WorkerDeps {
       return perform(performDeps, job, signal)
     },
     probes: (job) => probesOf(parts, job),
-    lastWords: (pod, container, seen) =>
-      lastWords(container, seen, {
+    terminationMessage: (pod, container, seen) =>
+      terminationMessage(container, seen, {
         message: volumes.terminationPath(pod, container.name, seen.attempt),
         log: logPath(settings, pod, container.name, seen.attempt),
       }),

@@ -1,4 +1,4 @@
-// One entry for the patches that change a document as it stands. Server-side apply knows owners,
+// One entry for the patches that change a document as it stands. Server-side apply knows managers,
 // and has an entry of its own: apply/apply.ts.
 
 import { own } from '../../lib/own.ts'

@@ -29,7 +29,7 @@ import {
   type OwnerState,
   planGarbage,
 } from './garbage-plan.ts'
-import { keyFor, type Node, OwnerGraph } from './graph.ts'
+import { keyFor, OwnerGraph, type OwnerNode } from './graph.ts'
 
 export type GarbageDeps = {
   informers: InformerSet
@@ -154,7 +154,7 @@ export class GarbageCollector implements Component {
 
   async #stateOf(
     reference: OwnerReference,
-    dependent: Node,
+    dependent: OwnerNode,
     signal: AbortSignal,
   ): Promise<OwnerState | undefined> {
     const row = this.#graph.rowOf(reference)
@@ -184,7 +184,7 @@ export class GarbageCollector implements Component {
     }
   }
 
-  #tellForeign({ apiVersion, kind, name, uid }: OwnerReference, dependent: Node): void {
+  #tellForeign({ apiVersion, kind, name, uid }: OwnerReference, dependent: OwnerNode): void {
     const { namespace } = dependent.object.metadata
     const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`
     const message = `ownerRef ${owner} does not exist in namespace "${namespace}"`
@@ -192,7 +192,7 @@ export class GarbageCollector implements Component {
     recorder.warning(dependent, 'OwnerRefInvalidNamespace', message)
   }
 
-  async #perform(step: GarbageStep, node: Node, signal: AbortSignal): Promise<void> {
+  async #perform(step: GarbageStep, node: OwnerNode, signal: AbortSignal): Promise<void> {
     switch (step.do) {
       case 'nothing':
         return
@@ -220,20 +220,20 @@ export class GarbageCollector implements Component {
     }
   }
 
-  #forgetOwners(node: Node, uids: readonly string[], signal: AbortSignal): Promise<void> {
+  #forgetOwners(node: OwnerNode, uids: readonly string[], signal: AbortSignal): Promise<void> {
     const ownerReferences = (node.object.metadata.ownerReferences ?? []).filter(
       ({ uid }) => !uids.includes(uid),
     )
     return this.#patch(node, { ownerReferences }, signal)
   }
 
-  #removeFinalizer(node: Node, finalizer: string, signal: AbortSignal): Promise<void> {
+  #removeFinalizer(node: OwnerNode, finalizer: string, signal: AbortSignal): Promise<void> {
     const finalizers = (node.object.metadata.finalizers ?? []).filter((name) => name !== finalizer)
     return this.#patch(node, { finalizers }, signal)
   }
 
   /** Only of the object as we know it: a newer one must be judged anew. */
-  async #patch({ row, object }: Node, change: object, signal: AbortSignal): Promise<void> {
+  async #patch({ row, object }: OwnerNode, change: object, signal: AbortSignal): Promise<void> {
     const { namespace, name = '', uid, resourceVersion } = object.metadata
     const body = { metadata: { uid, resourceVersion, ...change } }
     try {
@@ -244,7 +244,7 @@ export class GarbageCollector implements Component {
   }
 
   async #delete(
-    { row, object }: Node,
+    { row, object }: OwnerNode,
     propagationPolicy: 'Orphan' | 'Background' | 'Foreground',
     signal: AbortSignal,
   ): Promise<void> {
@@ -260,7 +260,7 @@ export class GarbageCollector implements Component {
 
 /** The object that a reference names, not only one with its uid. */
 function isMeant(
-  { row, object }: Node,
+  { row, object }: OwnerNode,
   reference: OwnerReference,
   wanted: AnyRow,
   namespace: string | undefined,

@@ -7,7 +7,7 @@ import type { OwnerReference } from '../../api/schema/generated/types.ts'
 import type { Change, Informer } from '../../kit/informer.ts'
 import type { InformerSet } from '../../kit/informer-set.ts'
 
-export type Node = { key: string; row: AnyRow; object: KubeObject }
+export type OwnerNode = { key: string; row: AnyRow; object: KubeObject }
 
 type Entry = { row: AnyRow; informer: Informer<KubeObject> }
 
@@ -47,7 +47,7 @@ export class OwnerGraph {
   }
 
   /** The object that a queue key stands for, if it is still the same one. */
-  find(key: string): Node | undefined {
+  find(key: string): OwnerNode | undefined {
     const { name, objectKey, uid } = parseKey(key)
     const entry = this.#entries.get(name)
     const object = entry?.informer.lister.get(objectKey)
@@ -55,7 +55,7 @@ export class OwnerGraph {
     return { key, row: entry.row, object }
   }
 
-  byUid(uid: string): Node | undefined {
+  byUid(uid: string): OwnerNode | undefined {
     for (const { row, informer } of this.#entries.values()) {
       const [object] = informer.lister.by(UID, uid)
       if (object !== undefined) return { key: keyFor(row, object), row, object }
@@ -64,7 +64,7 @@ export class OwnerGraph {
   }
 
   /** Everything that names `uid` as an owner. */
-  dependentsOf(uid: string): Node[] {
+  dependentsOf(uid: string): OwnerNode[] {
     return [...this.#entries.values()].flatMap(({ row, informer }) =>
       informer.lister.by(OWNERS, uid).map((object) => ({ key: keyFor(row, object), row, object })),
     )

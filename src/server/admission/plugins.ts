@@ -28,8 +28,8 @@ import type { Random } from '../../lib/random.ts'
 import type { Store } from '../../store/store.ts'
 import type { NodeKeys } from '../authn/node-keys.ts'
 import type { Access } from '../authz/authorizer.ts'
-import type { Follower } from '../storage/follow.ts'
 import { KindCache, NamespacedCache } from '../storage/reader.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 import { certificateApproval, certificateSigning } from './builtin/certificate-signers.ts'
 import { certificateSubject } from './builtin/certificate-subject.ts'
 import { claimResize } from './builtin/claim-resize.ts'
@@ -64,10 +64,10 @@ export type PluginDeps = {
   mayDo: (access: Access) => boolean
 }
 
-/** The followers keep what the plugins read; they are to be given the store's changes. */
+/** The indexes keep what the plugins read; they are to be given the store's changes. */
 export function admissionPlugins(deps: PluginDeps): {
   plugins: AdmissionPlugin[]
-  followers: Follower[]
+  indexes: StoreIndex[]
 } {
   const { issuer, store, clock, random, log, settings, mayDo } = deps
   const spaces = new KindCache<Namespace>(namespaces, store)
@@ -82,7 +82,7 @@ export function admissionPlugins(deps: PluginDeps): {
   const podReader = new KindCache<Pod>(pods, store)
   const nodeReader = new KindCache<Node>(nodes, store)
   return {
-    followers: [spaces, limits, quotas, accounts, classes, runtimes, ingress, storage],
+    indexes: [spaces, limits, quotas, accounts, classes, runtimes, ingress, storage],
     plugins: [
       namespaceLifecycle(spaces),
       limitRanger(limits),

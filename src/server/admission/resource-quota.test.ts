@@ -17,7 +17,7 @@ async function withQuota(hard: Record<string, string>, names = ['q']): Promise<T
   return server
 }
 
-/** Followers hear of a write a moment later. */
+/** Indexes hear of a write a moment later. */
 async function seen() {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

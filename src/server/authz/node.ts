@@ -9,7 +9,7 @@ import type { UserInfo } from '../../api/resource.ts'
 import type { Pod, PolicyRule } from '../../api/schema/generated/types.ts'
 import { SelectorError } from '../../api/selector.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../storage/follow.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 import type { Access, AccessCheck, Decision, ResourceAccess } from './authorizer.ts'
 import { referencesOf } from './pod-references.ts'
 import { allows } from './rules.ts'
@@ -202,7 +202,7 @@ function no(reason: string): Decision {
 }
 
 /** Which pods are bound to which node, and what they read. Follows the store. */
-export class PodGraph implements Follower {
+export class PodGraph implements StoreIndex {
   readonly storagePrefix = 'pods'
   readonly #pods = new Map<string, { node: string; references: readonly string[] }>()
   /** How many pods of a node read an object: `node object` to a count. */

@@ -14,9 +14,9 @@ const entry = (key: string, object: object): Entry => {
 
 function anRbac(objects: Record<string, KubeObject & object>): Rbac {
   const rbac = new Rbac()
-  for (const follower of rbac.followers) {
+  for (const index of rbac.indexes) {
     for (const [key, object] of Object.entries(objects)) {
-      if (key.startsWith(`${follower.storagePrefix}/`)) follower.put(entry(key, object))
+      if (key.startsWith(`${index.storagePrefix}/`)) index.put(entry(key, object))
     }
   }
   return rbac
@@ -85,7 +85,7 @@ describe('Rbac', () => {
 
   test('follows changes', () => {
     const rbac = anRbac(objects)
-    const bindings = rbac.followers.find(({ storagePrefix }) => storagePrefix === 'rolebindings')!
+    const bindings = rbac.indexes.find(({ storagePrefix }) => storagePrefix === 'rolebindings')!
     const key = 'rolebindings/shop/devs'
     bindings.put(entry(key, { ...objects[key], subjects: [{ kind: 'User', name: 'joe' }] }))
     expect(rbac.decide(access()).allowed).toBe(false)

@@ -13,7 +13,7 @@ import type {
   RoleBinding,
 } from '../../api/schema/generated/types.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../storage/follow.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 import type { Access, AccessCheck, Decision } from './authorizer.ts'
 import { allows } from './rules.ts'
 
@@ -35,11 +35,11 @@ export class Rbac implements AccessCheck {
   readonly #bindings: Index = new Map()
 
   /** To be given the store's changes. */
-  readonly followers: readonly Follower[] = [
-    new RoleFollower('roles', this.#roles),
-    new RoleFollower('clusterroles', this.#roles),
-    new BindingFollower('rolebindings', this.#bindings),
-    new BindingFollower('clusterrolebindings', this.#bindings),
+  readonly indexes: readonly StoreIndex[] = [
+    new RoleIndex('roles', this.#roles),
+    new RoleIndex('clusterroles', this.#roles),
+    new BindingIndex('rolebindings', this.#bindings),
+    new BindingIndex('clusterrolebindings', this.#bindings),
   ]
 
   decide(access: Access): Decision {
@@ -90,7 +90,7 @@ function roleKey(kind: string, namespace: string, name: string): string {
   return kind === 'ClusterRole' ? `clusterroles/${name}` : `roles/${namespace}/${name}`
 }
 
-class RoleFollower implements Follower {
+class RoleIndex implements StoreIndex {
   readonly storagePrefix: string
   readonly #roles: Map<string, AnyRole>
 
@@ -114,7 +114,7 @@ class RoleFollower implements Follower {
   }
 }
 
-class BindingFollower implements Follower {
+class BindingIndex implements StoreIndex {
   readonly storagePrefix: string
   readonly #index: Index
   readonly #known = new Map<string, AnyBinding>()

@@ -2,10 +2,10 @@
 
 import type { PersistentVolume } from '../../api/schema/generated/types.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../storage/follow.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 
 /** Follows the store. */
-export class VolumeGraph implements Follower {
+export class VolumeGraph implements StoreIndex {
   readonly storagePrefix = 'persistentvolumes'
   /** `persistentvolumeclaims/namespace/name`, by the key of the volume. */
   readonly #claims = new Map<string, string>()

@@ -15,8 +15,8 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Entry, Store } from '../../store/store.ts'
 import type { App } from '../contract.ts'
-import type { Follower } from '../storage/follow.ts'
 import { KindCache } from '../storage/reader.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 import { cleanUp } from './cleanup.ts'
 
 export type DefinitionsDeps = {
@@ -34,7 +34,7 @@ const USER = { username: 'system:apiserver', groups: ['system:masters', 'system:
 const HEADERS = { 'user-agent': 'kube-apiserver', 'content-type': 'application/json' }
 const RETRY_MS = 1000
 
-export class CustomDefinitions implements Follower {
+export class CustomDefinitions implements StoreIndex {
   readonly storagePrefix = customResourceDefinitions.storagePrefix
   readonly #deps: DefinitionsDeps
   readonly #definitions: KindCache<CustomResourceDefinition>

@@ -15,8 +15,8 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Store } from '../../store/store.ts'
 import type { App } from '../contract.ts'
-import type { Follower } from '../storage/follow.ts'
 import { KindCache } from '../storage/reader.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 import type { FlowControl } from './flow-control.ts'
 import { effectiveFlows, planStatuses, type StatusWrite, wholeFlows } from './flow-plan.ts'
 
@@ -30,7 +30,7 @@ const MAKE_AGAIN_MS = 60_000
 export type FlowObjectsDeps = { store: Store; clock: Clock; log: Log; flowControl: FlowControl }
 
 export class FlowObjects {
-  readonly followers: readonly Follower[]
+  readonly indexes: readonly StoreIndex[]
   readonly #deps: FlowObjectsDeps
   readonly #schemas: KindCache<FlowSchema>
   readonly #levels: KindCache<PriorityLevelConfiguration>
@@ -41,10 +41,10 @@ export class FlowObjects {
     this.#schemas = new KindCache(flowSchemas, deps.store)
     this.#levels = new KindCache(priorityLevelConfigurations, deps.store)
     const changed = () => this.#wake.resolve()
-    this.followers = [told(this.#schemas, changed), told(this.#levels, changed)]
+    this.indexes = [told(this.#schemas, changed), told(this.#levels, changed)]
   }
 
-  /** To be called once the followers know what is stored. */
+  /** To be called once the indexes know what is stored. */
   apply(): void {
     this.#deps.flowControl.configure(effectiveFlows(this.#flows()))
   }
@@ -94,7 +94,7 @@ export class FlowObjects {
 }
 
 /** `cache`, and a word at every change. */
-function told(cache: Follower, changed: () => void): Follower {
+function told(cache: StoreIndex, changed: () => void): StoreIndex {
   return {
     storagePrefix: cache.storagePrefix,
     reset: () => cache.reset(),

@@ -4,12 +4,12 @@ import { nodes } from '../../api/kinds/core/node/row.ts'
 import type { Node } from '../../api/schema/generated/types.ts'
 import type { PeerLine } from '../../protocol/peers.ts'
 import type { Entry } from '../../store/store.ts'
-import type { Follower } from '../storage/follow.ts'
+import type { StoreIndex } from '../storage/store-feed.ts'
 import type { Answer, Push, Sink } from '../transport/call.ts'
 
 const encoder = new TextEncoder()
 
-export class Peers implements Follower {
+export class Peers implements StoreIndex {
   readonly storagePrefix = nodes.storagePrefix
   /** The line of each node that has a range. */
   readonly #lines = new Map<string, string>()

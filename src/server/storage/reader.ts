@@ -4,7 +4,7 @@
 import type { AnyObject, KubeObject } from '../../api/object.ts'
 import type { ResourceRow } from '../../api/resource.ts'
 import type { Entry, Store } from '../../store/store.ts'
-import type { Follower } from './follow.ts'
+import type { StoreIndex } from './store-feed.ts'
 import { decodeStored, storeKey } from './stored.ts'
 
 export type Where = { namespace?: string; name: string }
@@ -23,7 +23,7 @@ export function readObject<O extends KubeObject>(
  * The objects of one kind, parsed and kept. What was written a moment ago may be missing here, so
  * `get` looks into the store for what it does not know. Objects are shared: not to be changed.
  */
-export class KindCache<O extends KubeObject> implements Follower {
+export class KindCache<O extends KubeObject> implements StoreIndex {
   readonly storagePrefix: string
   readonly #row: ResourceRow<O>
   readonly #store: Store
@@ -58,7 +58,7 @@ export class KindCache<O extends KubeObject> implements Follower {
 }
 
 /** The same by namespace, for kinds of which a namespace has few. */
-export class NamespacedCache<O extends KubeObject> implements Follower {
+export class NamespacedCache<O extends KubeObject> implements StoreIndex {
   readonly storagePrefix: string
   readonly #row: ResourceRow<O>
   /** By namespace, then by key. */

@@ -13,18 +13,18 @@ import { fieldsOf } from './extract.ts'
 import { difference, recursiveDifference } from './fields.ts'
 import { fieldsLastApplied, KUBECTL, withLastApplied } from './last-applied.ts'
 import {
-  formatOwners,
+  type FieldManager,
+  type FieldManagers,
+  formatManagers,
   identityOf,
-  type Owner,
-  type Owners,
-  ownersOf,
+  managersOf,
   withoutIdle,
 } from './managers.ts'
 import { prune } from './prune.ts'
 import { mergeObjects } from './typed-merge.ts'
 import {
+  managerFrom,
   NEVER_OWNED,
-  ownerFrom,
   takeChanged,
   type Writer,
   withoutChanged,
@@ -57,7 +57,7 @@ const BEFORE_FIRST_APPLY = 'before-first-apply'
 /** Throws 400 for what is no configuration of this kind, 409 for conflicts, 500 for wrong types. */
 export function applyConfiguration(request: ApplyRequest): Applied {
   const config = checkedConfig(request)
-  const before = ownersBefore(request)
+  const before = managersBefore(request)
   const first = attempt(request, config, before, request.force)
   if (first.conflicts === undefined) return first.applied
   return attemptAsKubectl(request, config, before, first.conflicts)
@@ -67,7 +67,7 @@ export function applyConfiguration(request: ApplyRequest): Applied {
 function attemptAsKubectl(
   request: ApplyRequest,
   config: JsonObject,
-  before: Owners,
+  before: FieldManagers,
   conflicts: readonly Conflict[],
 ): Applied {
   const { live, manager, apiVersion, objectType } = request
@@ -85,54 +85,54 @@ type Attempt = { applied: Applied; conflicts?: never } | { conflicts: readonly C
 function attempt(
   request: ApplyRequest,
   config: JsonObject,
-  before: Owners,
+  before: FieldManagers,
   force: boolean,
 ): Attempt {
   const { live, objectType, resetFields } = request
   const old = live === undefined ? emptyObject(objectType) : withoutManagedFields(live)
-  const me = ownerFrom(
+  const me = managerFrom(
     request,
     'Apply',
     recursiveDifference(fieldsOf(config, objectType), resetFields),
   )
   const identity = identityOf(me)
-  const owners = new Map(before).set(identity, me)
+  const managers = new Map(before).set(identity, me)
 
   const merged = mergeObjects(old, config, objectType)
-  const object = prune(merged, before.get(identity), owners, request)
+  const object = prune(merged, before.get(identity), managers, request)
   const { apiVersion, versions } = request
   const changes = withoutFields(compareObjects(old, object, objectType), resetFields)
   const comparison = { before: old, after: object, apiVersion, changes, resetFields, versions }
   const changesAt = changesAtVersions(comparison)
-  const conflicts = conflictsOf(owners, identity, changesAt)
+  const conflicts = conflictsOf(managers, identity, changesAt)
   if (conflicts.length > 0 && !force) return { conflicts }
 
-  for (const [other, owner] of owners) {
+  for (const [other, fieldManager] of managers) {
     if (other === identity) continue
-    const fields = withoutChanged(owner.fields, changesAt(owner.apiVersion))
-    owners.set(other, { ...owner, fields })
+    const fields = withoutChanged(fieldManager.fields, changesAt(fieldManager.apiVersion))
+    managers.set(other, { ...fieldManager, fields })
   }
   const changed = !equalJson(old, object)
   // A configuration that changes nothing does not move the time, and writes nothing.
   const time = changed ? me.time : before.get(identity)?.time
-  owners.set(identity, { ...me, time, fields: difference(me.fields, NEVER_OWNED) })
+  managers.set(identity, { ...me, time, fields: difference(me.fields, NEVER_OWNED) })
   const result = changed ? object : old
   return {
     applied: {
       object: request.manager === KUBECTL ? withLastApplied(result, config) : result,
-      managedFields: formatOwners(withoutIdle(owners)),
+      managedFields: formatManagers(withoutIdle(managers)),
     },
   }
 }
 
-function ownersBefore(request: ApplyRequest): Owners {
+function managersBefore(request: ApplyRequest): FieldManagers {
   const { live, objectType, resetFields } = request
   if (live === undefined) return new Map()
-  const owners = ownersOf(live.metadata.managedFields)
-  if (owners.size > 0) return owners
+  const managers = managersOf(live.metadata.managedFields)
+  if (managers.size > 0) return managers
   const all = compareObjects(emptyObject(objectType), withoutManagedFields(live), objectType)
   const everybody = { ...request, manager: BEFORE_FIRST_APPLY }
-  return takeChanged(new Map<string, Owner>(), withoutFields(all, resetFields), everybody)
+  return takeChanged(new Map<string, FieldManager>(), withoutFields(all, resetFields), everybody)
 }
 
 function checkedConfig({ config, kind, apiVersion, objectType }: ApplyRequest): JsonObject {

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import type { KubeObject } from '../../object.ts'
 import { objectType } from '../../schema/schema.ts'
 import { fieldsNamed, NOTHING, parseFields, sortFields } from './fields.ts'
-import { formatOwners, parseOwners } from './managers.ts'
+import { formatManagers, parseManagers } from './managers.ts'
 import { managerName, onlyTimesDiffer, updateManagedFields } from './update.ts'
 
 const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5)
@@ -112,8 +112,8 @@ test('managed fields are read and written without loss, appliers and old ones fi
     owned('a', { 'f:data': { '.': {}, 'v:"x"': {}, 'i:3': {} } }),
     owned('b', { 'f:data': {} }, { time: '2026-01-01T00:00:01Z' }),
   ]
-  const shuffled = entries.toReversed() as Parameters<typeof parseOwners>[0]
-  expect(formatOwners(parseOwners(shuffled))).toEqual(JSON.parse(JSON.stringify(entries)))
+  const shuffled = entries.toReversed() as Parameters<typeof parseManagers>[0]
+  expect(formatManagers(parseManagers(shuffled))).toEqual(JSON.parse(JSON.stringify(entries)))
 })
 
 test.each([
@@ -122,7 +122,7 @@ test.each([
   [{ fieldsType: '' }, 'missing fieldsType in managed fields entry 0'],
   [{ fieldsType: 'V2' }, 'invalid fieldsType "V2" in managed fields entry 0'],
 ])('an entry with %p is none', (wrong, message) => {
-  expect(() => parseOwners([owned('a', {}, wrong) as never])).toThrow(message)
+  expect(() => parseManagers([owned('a', {}, wrong) as never])).toThrow(message)
 })
 
 test('steps are sorted by kind, then names as text and numbers as numbers', () => {

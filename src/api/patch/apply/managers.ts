@@ -6,24 +6,24 @@ import { compareText } from './path.ts'
 
 export type Operation = 'Apply' | 'Update'
 
-export type Owner = {
+export type FieldManager = {
   readonly manager: string
   readonly operation: Operation
   readonly apiVersion: string
   readonly subresource: string
-  /** RFC 3339. A configuration that changed nothing leaves its owner without one. */
+  /** RFC 3339. A configuration that changed nothing leaves its manager without one. */
   readonly time: string | undefined
   readonly fields: Fields
 }
 
-/** Owners by identity: one applier per name and sub-resource; an updater has one per version. */
-export type Owners = ReadonlyMap<string, Owner>
+/** By identity: an applier is one per name and sub-resource, an updater per version too. */
+export type FieldManagers = ReadonlyMap<string, FieldManager>
 
 /** Objects that many different programs write to must not grow without end; upstream's number. */
 const UPDATERS_MAX = 10
 const ANCIENT = 'ancient-changes'
 
-type Identity = Pick<Owner, 'manager' | 'operation' | 'apiVersion' | 'subresource'>
+type Identity = Pick<FieldManager, 'manager' | 'operation' | 'apiVersion' | 'subresource'>
 
 export function identityOf({ manager, operation, apiVersion, subresource }: Identity): string {
   const version = operation === 'Apply' ? '' : apiVersion
@@ -31,26 +31,26 @@ export function identityOf({ manager, operation, apiVersion, subresource }: Iden
 }
 
 /** Throws for entries that are no managed fields; the message says what is wrong. */
-export function parseOwners(entries: readonly ManagedFieldsEntry[] | undefined): Owners {
-  const owners = new Map<string, Owner>()
+export function parseManagers(entries: readonly ManagedFieldsEntry[] | undefined): FieldManagers {
+  const managers = new Map<string, FieldManager>()
   for (const [index, entry] of (entries ?? []).entries()) {
-    const owner = parseOwner(entry, index)
-    owners.set(identityOf(owner), owner)
+    const fieldManager = parseManager(entry, index)
+    managers.set(identityOf(fieldManager), fieldManager)
   }
-  return owners
+  return managers
 }
 
-/** As `parseOwners`, for entries that `formatOwners` made: taken as they are. */
-export function ownersOf(entries: readonly ManagedFieldsEntry[] | undefined): Owners {
-  const owners = new Map<string, Owner>()
+/** As `parseManagers`, for entries that `formatManagers` made: taken as they are. */
+export function managersOf(entries: readonly ManagedFieldsEntry[] | undefined): FieldManagers {
+  const managers = new Map<string, FieldManager>()
   for (const entry of entries ?? []) {
-    const owner = ownerOf(entry, (entry.fieldsV1 ?? {}) as Fields)
-    owners.set(identityOf(owner), owner)
+    const fieldManager = managerOf(entry, (entry.fieldsV1 ?? {}) as Fields)
+    managers.set(identityOf(fieldManager), fieldManager)
   }
-  return owners
+  return managers
 }
 
-function parseOwner(entry: ManagedFieldsEntry, index: number): Owner {
+function parseManager(entry: ManagedFieldsEntry, index: number): FieldManager {
   const { operation, apiVersion, fieldsType } = entry
   if (operation !== 'Apply' && operation !== 'Update') {
     throw new Error('operation must be `Apply` or `Update`')
@@ -61,10 +61,10 @@ function parseOwner(entry: ManagedFieldsEntry, index: number): Owner {
     const type = JSON.stringify(fieldsType)
     throw new Error(`invalid fieldsType ${type} in managed fields entry ${index}`)
   }
-  return ownerOf(entry, parseFields(entry.fieldsV1))
+  return managerOf(entry, parseFields(entry.fieldsV1))
 }
 
-function ownerOf(entry: ManagedFieldsEntry, fields: Fields): Owner {
+function managerOf(entry: ManagedFieldsEntry, fields: Fields): FieldManager {
   return {
     manager: entry.manager ?? '',
     operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
@@ -76,25 +76,25 @@ function ownerOf(entry: ManagedFieldsEntry, fields: Fields): Owner {
 }
 
 /** Undefined when nobody owns anything. */
-export function formatOwners(owners: Owners): ManagedFieldsEntry[] | undefined {
-  if (owners.size === 0) return undefined
-  return [...owners.values()].sort(compareOwners).map(formatOwner)
+export function formatManagers(managers: FieldManagers): ManagedFieldsEntry[] | undefined {
+  if (managers.size === 0) return undefined
+  return [...managers.values()].sort(compareManagers).map(formatManager)
 }
 
-function formatOwner(owner: Owner): ManagedFieldsEntry {
+function formatManager(fieldManager: FieldManager): ManagedFieldsEntry {
   return {
-    manager: owner.manager,
-    operation: owner.operation,
-    apiVersion: owner.apiVersion,
-    ...(owner.time === undefined ? {} : { time: owner.time }),
+    manager: fieldManager.manager,
+    operation: fieldManager.operation,
+    apiVersion: fieldManager.apiVersion,
+    ...(fieldManager.time === undefined ? {} : { time: fieldManager.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: sortFields(owner.fields) as NonNullable<ManagedFieldsEntry['fieldsV1']>,
-    ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
+    fieldsV1: sortFields(fieldManager.fields) as NonNullable<ManagedFieldsEntry['fieldsV1']>,
+    ...(fieldManager.subresource === '' ? {} : { subresource: fieldManager.subresource }),
   }
 }
 
 /** Appliers first; within an operation the oldest first. */
-function compareOwners(a: Owner, b: Owner): number {
+function compareManagers(a: FieldManager, b: FieldManager): number {
   return (
     compareText(a.operation, b.operation) ||
     secondsOf(a.time) - secondsOf(b.time) ||
@@ -107,34 +107,38 @@ function compareOwners(a: Owner, b: Owner): number {
 const secondsOf = (time: string | undefined) =>
   time === undefined ? 0 : Math.floor(Date.parse(time) / 1000)
 
-/** The same owners without those that own nothing. */
-export function withoutIdle(owners: Map<string, Owner>): Map<string, Owner> {
-  for (const [identity, owner] of owners) if (isEmpty(owner.fields)) owners.delete(identity)
-  return owners
+/** The same managers without those that own nothing. */
+export function withoutIdle(managers: Map<string, FieldManager>): Map<string, FieldManager> {
+  for (const [identity, fieldManager] of managers)
+    if (isEmpty(fieldManager.fields)) managers.delete(identity)
+  return managers
 }
 
 /** Folds the oldest updaters of each version into one, until no more than ten are left. */
-export function capUpdaters(owners: Map<string, Owner>): void {
-  const updaters = [...owners.values()].filter(({ operation }) => operation === 'Update')
+export function capUpdaters(managers: Map<string, FieldManager>): void {
+  const updaters = [...managers.values()].filter(({ operation }) => operation === 'Update')
   if (updaters.length <= UPDATERS_MAX) return
   updaters.sort(
     (a, b) => secondsOf(a.time) - secondsOf(b.time) || compareText(identityOf(a), identityOf(b)),
   )
-  const firstOfVersion = new Map<string, Owner>()
+  const firstOfVersion = new Map<string, FieldManager>()
   let count = updaters.length
-  for (const owner of updaters) {
+  for (const fieldManager of updaters) {
     if (count <= UPDATERS_MAX) break
-    const first = firstOfVersion.get(owner.apiVersion)
+    const first = firstOfVersion.get(fieldManager.apiVersion)
     if (first === undefined) {
-      firstOfVersion.set(owner.apiVersion, owner)
+      firstOfVersion.set(fieldManager.apiVersion, fieldManager)
       continue
     }
-    const bucket = { ...owner, manager: ANCIENT, subresource: '' }
+    const bucket = { ...fieldManager, manager: ANCIENT, subresource: '' }
     const identity = identityOf(bucket)
-    const collected = owners.get(identity)
-    if (collected === undefined) owners.delete(identityOf(first))
-    owners.delete(identityOf(owner))
-    owners.set(identity, { ...bucket, fields: union(owner.fields, (collected ?? first).fields) })
+    const collected = managers.get(identity)
+    if (collected === undefined) managers.delete(identityOf(first))
+    managers.delete(identityOf(fieldManager))
+    managers.set(identity, {
+      ...bucket,
+      fields: union(fieldManager.fields, (collected ?? first).fields),
+    })
     count--
   }
 }

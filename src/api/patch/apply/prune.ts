@@ -5,7 +5,7 @@ import type { ObjectType } from '../../schema/schema.ts'
 import type { JsonObject } from '../value.ts'
 import { fieldsOf, withNamedFields } from './extract.ts'
 import { difference, type Fields, intersection, isEmpty, NOTHING, union } from './fields.ts'
-import type { Owner, Owners } from './managers.ts'
+import type { FieldManager, FieldManagers } from './managers.ts'
 import { removeFields } from './remove.ts'
 import type { Versions } from './versions.ts'
 
@@ -16,25 +16,25 @@ export type Pruned = {
   readonly versions?: Versions | undefined
 }
 
-/** `owners` holds the new set of the applier; `last` is what it owned before. */
+/** `managers` holds the new set of the applier; `last` is what it owned before. */
 export function prune(
   merged: JsonObject,
-  last: Owner | undefined,
-  owners: Owners,
+  last: FieldManager | undefined,
+  managers: FieldManagers,
   { apiVersion, objectType, versions }: Pruned,
 ): JsonObject {
   if (last === undefined || isEmpty(last.fields)) return merged
   const isOther = (version: string) =>
     version !== apiVersion && versions?.typeAt(version) !== undefined
-  const involved = [last, ...owners.values()].map((owner) => owner.apiVersion)
+  const involved = [last, ...managers.values()].map((fieldManager) => fieldManager.apiVersion)
   if (versions === undefined || !involved.some(isOther)) {
     let owned = NOTHING
-    for (const owner of owners.values()) owned = union(owned, owner.fields)
+    for (const fieldManager of managers.values()) owned = union(owned, fieldManager.fields)
     return pruneAt(merged, last.fields, owned, objectType)
   }
   const lastVersion = isOther(last.apiVersion) ? last.apiVersion : apiVersion
   const at = { apiVersion, objectType, versions, lastVersion }
-  return pruneAcross(merged, last.fields, owners, at)
+  return pruneAcross(merged, last.fields, managers, at)
 }
 
 function pruneAt(merged: JsonObject, last: Fields, owned: Fields, type: ObjectType): JsonObject {
@@ -75,16 +75,17 @@ type Across = {
 function pruneAcross(
   merged: JsonObject,
   last: Fields,
-  owners: Owners,
+  managers: FieldManagers,
   { apiVersion, objectType, versions, lastVersion }: Across,
 ): JsonObject {
   const typeAt = (version: string) => versions.typeAt(version) ?? objectType
   const convert = (object: JsonObject, from: string, to: string) =>
     from === to ? object : versions.convert(object, from, to)
   const ownedAt = new Map([[lastVersion, NOTHING]])
-  for (const owner of owners.values()) {
-    const version = versions.typeAt(owner.apiVersion) === undefined ? apiVersion : owner.apiVersion
-    ownedAt.set(version, union(ownedAt.get(version) ?? NOTHING, owner.fields))
+  for (const fieldManager of managers.values()) {
+    const version =
+      versions.typeAt(fieldManager.apiVersion) === undefined ? apiVersion : fieldManager.apiVersion
+    ownedAt.set(version, union(ownedAt.get(version) ?? NOTHING, fieldManager.fields))
   }
   const type = typeAt(lastVersion)
   const lastNamed = withNamedFields(last, type)

@@ -1,5 +1,5 @@
 // How server-side apply looks at a value of a type: as one leaf, or as something with parts that
-// may have different owners (KEP-555, sigs.k8s.io/structured-merge-diff: merge strategy).
+// may have different managers (KEP-555, sigs.k8s.io/structured-merge-diff: merge strategy).
 
 import { goJson } from '../../codec/go-json.ts'
 import { emptyValue } from '../../schema/empty.ts'
@@ -11,7 +11,7 @@ import { keyStep, valueStep } from './path.ts'
  * - leaf: one value, owned as a whole: scalars, atomic lists and maps
  * - object: fields of a declared type
  * - map: any keys, one type of value
- * - set: a list of scalars, each an owner's own
+ * - set: a list of scalars, each a manager's own
  * - keyed: a list of objects which some of their fields tell apart
  * - any: no type; maps have parts, everything else is a leaf
  */

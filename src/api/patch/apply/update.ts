@@ -1,7 +1,7 @@
 // Ownership after a write that is no apply: the writer takes what it changed, silently.
 //
-// A field keeps its owners until somebody gives it another value; then the writer owns it alone. A
-// field that is gone is owned by nobody. (KEP-555; apimachinery/pkg/util/managedfields.)
+// A field keeps its managers until somebody gives it another value; then the writer owns it alone.
+// A field that is gone is owned by nobody. (KEP-555; apimachinery/pkg/util/managedfields.)
 
 import type { KubeObject } from '../../object.ts'
 import { emptyObject } from '../../schema/empty.ts'
@@ -12,12 +12,12 @@ import { type Changes, compareObjects, withoutFields } from './compare.ts'
 import { difference, type Fields, fieldsNamed, isEmpty, union } from './fields.ts'
 import {
   capUpdaters,
-  formatOwners,
+  type FieldManager,
+  type FieldManagers,
+  formatManagers,
   identityOf,
-  type Owner,
-  type Owners,
-  ownersOf,
-  parseOwners,
+  managersOf,
+  parseManagers,
   timeText,
   withoutIdle,
 } from './managers.ts'
@@ -56,38 +56,38 @@ export const NEVER_OWNED = fieldsNamed(
 /** metadata.managedFields after the write; undefined when there are none. */
 export function updateManagedFields(update: ManagedUpdate): ManagedFieldsEntry[] | undefined {
   const { live, updated, objectType, resetFields } = update
-  const owners = ownersBefore(update)
+  const managers = managersBefore(update)
   // An object that nobody tracks stays so until somebody applies to it.
-  if (owners.size === 0 && live !== undefined) return undefined
+  if (managers.size === 0 && live !== undefined) return undefined
   // Fields that are written even when empty are nobody's merit, so a creator does not own them.
   const before = live === undefined ? emptyObject(objectType) : withoutManagedFields(live)
   const after = withoutManagedFields(updated)
   const changes = withoutFields(compareObjects(before, after, objectType), resetFields)
   const { apiVersion, versions } = update
   const at = changesAtVersions({ before, after, apiVersion, changes, resetFields, versions })
-  return formatOwners(takeChanged(owners, changes, update, at))
+  return formatManagers(takeChanged(managers, changes, update, at))
 }
 
-/** Owners after `writer` made `changes`; `changesAt` says them in the fields of other versions. */
+/** After `writer` made `changes`; `changesAt` says them in the fields of other versions. */
 export function takeChanged(
-  owners: Owners,
+  managers: FieldManagers,
   changes: Changes,
   writer: Writer,
   changesAt: ChangesAt = () => changes,
-): Map<string, Owner> {
-  const after = new Map<string, Owner>()
-  for (const [identity, owner] of owners) {
-    const told = changesAt(owner.apiVersion)
-    after.set(identity, { ...owner, fields: withoutChanged(owner.fields, told) })
+): Map<string, FieldManager> {
+  const after = new Map<string, FieldManager>()
+  for (const [identity, fieldManager] of managers) {
+    const told = changesAt(fieldManager.apiVersion)
+    after.set(identity, { ...fieldManager, fields: withoutChanged(fieldManager.fields, told) })
   }
   const taken = difference(union(changes.modified, changes.added), NEVER_OWNED)
   if (!isEmpty(taken)) {
-    const owner = ownerFrom(writer, 'Update', taken)
-    const identity = identityOf(owner)
+    const fieldManager = managerFrom(writer, 'Update', taken)
+    const identity = identityOf(fieldManager)
     const mine = after.get(identity)
     after.set(
       identity,
-      mine === undefined ? owner : { ...owner, fields: union(taken, mine.fields) },
+      mine === undefined ? fieldManager : { ...fieldManager, fields: union(taken, mine.fields) },
     )
   }
   withoutIdle(after)
@@ -102,24 +102,28 @@ export function withoutChanged(fields: Fields, changes: Changes): Fields {
   )
 }
 
-export function ownerFrom(writer: Writer, operation: 'Apply' | 'Update', fields: Fields): Owner {
+export function managerFrom(
+  writer: Writer,
+  operation: 'Apply' | 'Update',
+  fields: Fields,
+): FieldManager {
   const { apiVersion, subresource, nowMs } = writer
   const manager = writer.manager === '' ? 'unknown' : writer.manager
   return { manager, operation, apiVersion, subresource, time: timeText(nowMs), fields }
 }
 
 /** Clients may write managedFields, but not lose them by not knowing them. */
-function ownersBefore({ live, updated, subresource }: ManagedUpdate): Owners {
+function managersBefore({ live, updated, subresource }: ManagedUpdate): FieldManagers {
   const stored = live?.metadata.managedFields
   const sent = updated.metadata.managedFields
-  if (subresource !== '' || !sent || equalJson(sent, stored)) return ownersOf(stored)
+  if (subresource !== '' || !sent || equalJson(sent, stored)) return managersOf(stored)
   if (isReset(sent)) return new Map()
   try {
-    const owners = parseOwners(sent)
-    return owners.size > 0 ? owners : ownersOf(stored)
+    const managers = parseManagers(sent)
+    return managers.size > 0 ? managers : managersOf(stored)
   } catch {
     // What the client sent makes no sense; upstream keeps what is stored then, without a word.
-    return ownersOf(stored)
+    return managersOf(stored)
   }
 }
 

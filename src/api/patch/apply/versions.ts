@@ -1,5 +1,5 @@
-// Owners who wrote a kind at another version than the one that is written now: what changed is
-// told to each in the fields of its own version.
+// Field managers who wrote a kind at another version than the one that is written now: what
+// changed is told to each in the fields of its own version.
 
 import type { ObjectType } from '../../schema/schema.ts'
 import type { JsonObject } from '../value.ts'

@@ -9,8 +9,8 @@ import type { Clock } from '../../../lib/clock.ts'
 import { parseIp } from '../../../lib/ip.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { Entry, Store } from '../../../store/store.ts'
-import type { Follower } from '../../storage/follow.ts'
 import { readObject } from '../../storage/reader.ts'
+import type { StoreIndex } from '../../storage/store-feed.ts'
 import { encodeStored, storeKey } from '../../storage/stored.ts'
 
 const MANAGED_BY = 'ipaddress.kubernetes.io/managed-by'
@@ -22,7 +22,7 @@ const ATTEMPTS_MAX = 20
 
 export type ServiceName = { namespace: string; name: string }
 
-export class AddressClaims implements Follower {
+export class AddressClaims implements StoreIndex {
   readonly storagePrefix = ipAddresses.storagePrefix
   readonly #store: Store
   readonly #clock: Clock

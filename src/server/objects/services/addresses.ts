@@ -19,7 +19,7 @@ import { addressAt, type Cidr, formatIp, type Ip, parseIp, sizeOf } from '../../
 import type { Log } from '../../../lib/log.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { Entry, Store } from '../../../store/store.ts'
-import type { Follower } from '../../storage/follow.ts'
+import type { StoreIndex } from '../../storage/store-feed.ts'
 import { storeKey } from '../../storage/stored.ts'
 import type { KindHooks, Undo } from '../hooks.ts'
 import { AddressClaims, type ServiceName } from './address-claims.ts'
@@ -36,7 +36,7 @@ const DRY_RUN_PORT = 32_769
 /** Larger ranges than this are used only in part; upstream refuses them. */
 const RANGE_SIZE_MAX = 1 << 20
 
-export class ServiceAddresses implements Follower {
+export class ServiceAddresses implements StoreIndex {
   readonly storagePrefix = services.storagePrefix
   readonly #settings: Settings
   readonly #addresses: NumberPool
@@ -79,7 +79,7 @@ export class ServiceAddresses implements Follower {
   }
 
   /** This one, and that of the addresses as objects. */
-  get followers(): readonly Follower[] {
+  get indexes(): readonly StoreIndex[] {
     return [this, this.#claims.addresses]
   }
 

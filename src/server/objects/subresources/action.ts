@@ -10,7 +10,7 @@ import type { Handler, ResourceRequest } from '../../server.ts'
 import type { Answer } from '../../transport/call.ts'
 import { runWrite, type Steps, writeOf } from '../pipeline.ts'
 import { matchNamespace, wipeSystemFields } from '../verbs/create.ts'
-import { noteOwners, noteOwnersOfBody } from '../verbs/field-managers.ts'
+import { noteManagers, noteManagersOfBody } from '../verbs/field-managers.ts'
 import { dedupOwners } from '../verbs/owner-references.ts'
 
 export type Action = {
@@ -47,8 +47,8 @@ async function act(request: ResourceRequest, action: Action): Promise<Answer> {
   if (!action.keepsUid || request.info.subresource === '') wipeSystemFields(body)
   matchNamespace(request, body)
   dedupOwners(request, body)
-  if (action.body === undefined) noteOwners(request, undefined, body, options.fieldManager)
-  else noteOwnersOfBody(request, action.body, body, options.fieldManager)
+  if (action.body === undefined) noteManagers(request, undefined, body, options.fieldManager)
+  else noteManagersOfBody(request, action.body, body, options.fieldManager)
   const { dryRun } = options
   const kind = action.body ?? request.row
   const write = writeOf(request, { operation: 'CREATE', object: body, dryRun, kind })

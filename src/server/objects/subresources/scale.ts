@@ -23,7 +23,7 @@ import { asAny, readObject } from '../../storage/reader.ts'
 import { decodeStored } from '../../storage/stored.ts'
 import { type Answer, bodyText } from '../../transport/call.ts'
 import { matchNamespace, type Written } from '../verbs/create.ts'
-import { noteOwners, setManagedFields, writerOf } from '../verbs/field-managers.ts'
+import { noteManagers, setManagedFields, writerOf } from '../verbs/field-managers.ts'
 import { readPatch, wrongPatchType } from '../verbs/patch.ts'
 import { changeObject, matchName, type ObjectForm } from '../verbs/update.ts'
 
@@ -89,14 +89,14 @@ function write(
     change,
     into(old, wanted) {
       const object = withReplicas(old, scale, wanted)
-      noteOwners(request, old, object, options.fieldManager)
+      noteManagers(request, old, object, options.fieldManager)
       setManagedFields(object, object.metadata.managedFields?.map(withoutTime))
       return object
     },
   })
 }
 
-/** The number becomes a configuration of the object itself, which then knows its owner. */
+/** The number becomes a configuration of the object itself, which then knows its manager. */
 async function applyScale(request: ResourceRequest, scale: ScaleResource): Promise<Answer> {
   const { call, row, info } = request
   const options = writeOptions(call.query, 'apply')

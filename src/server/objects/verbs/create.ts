@@ -22,7 +22,7 @@ import { contextOf, type ResourceRequest } from '../../server.ts'
 import { decodeMetadata, encodeStored, storeKey } from '../../storage/stored.ts'
 import type { Answer } from '../../transport/call.ts'
 import { admit, complete, type Steps, type Write, writeOf } from '../pipeline.ts'
-import { noteOwners } from './field-managers.ts'
+import { noteManagers } from './field-managers.ts'
 import { creationFaults } from './metadata-validation.ts'
 import { dedupOwners } from './owner-references.ts'
 
@@ -62,7 +62,7 @@ async function createObject(
   wipeSystemFields(object)
   matchNamespace(request, object)
   dedupOwners(request, object)
-  noteOwners(request, undefined, object, options.fieldManager)
+  noteManagers(request, undefined, object, options.fieldManager)
   refuseWhileTerminating(request, object)
   const write = writeOf(request, { operation: 'CREATE', object, dryRun: options.dryRun })
   await admit(write)

@@ -55,7 +55,7 @@ function versionsOf(registry: Registry, row: AnyRow): Versions | undefined {
 }
 
 /** Notes in `updated` who owns what after it replaces `live`. */
-export function noteOwners(
+export function noteManagers(
   request: ResourceRequest,
   live: AnyObject | undefined,
   updated: AnyObject,
@@ -67,14 +67,14 @@ export function noteOwners(
     const managedFields = updateManagedFields({ ...writer, live, updated, objectType: type })
     setManagedFields(updated, managedFields)
   } catch (error) {
-    // Upstream tracks no owners in an object whose items it cannot tell apart.
+    // Upstream tracks no managers in an object whose items it cannot tell apart.
     if (!(error instanceof ItemError)) throw error
     delete updated.metadata.managedFields
   }
 }
 
 /** The same for what is answered and never stored: reviews, token requests. */
-export function noteOwnersOfBody(
+export function noteManagersOfBody(
   request: ResourceRequest,
   type: BodyType,
   body: AnyObject,

@@ -23,7 +23,7 @@ import { parseYaml } from '../../response/yaml.ts'
 import type { ResourceRequest } from '../../server.ts'
 import { type Answer, BODY_BYTES_MAX } from '../../transport/call.ts'
 import { matchNamespace, writtenAnswer } from './create.ts'
-import { noteOwners, setManagedFields, writerOf } from './field-managers.ts'
+import { noteManagers, setManagedFields, writerOf } from './field-managers.ts'
 import { changeObject, matchName } from './update.ts'
 
 export async function patch(request: ResourceRequest): Promise<Answer> {
@@ -86,7 +86,7 @@ function patcher(
     const object = decodePatched(request, patched, { strictFaults, options, shown, fixed })
     matchNamespace(request, object)
     matchName(request, object)
-    noteOwners(request, old, object, options.fieldManager)
+    noteManagers(request, old, object, options.fieldManager)
     return object
   }
 }

@@ -35,7 +35,7 @@ import {
   writeRules,
   writtenAnswer,
 } from './create.ts'
-import { noteOwners } from './field-managers.ts'
+import { noteManagers } from './field-managers.ts'
 import { metadataUpdateFaults } from './metadata-validation.ts'
 import { dedupOwners } from './owner-references.ts'
 
@@ -58,7 +58,7 @@ export async function updatePart(
   const change = (old: AnyObject | undefined) => {
     if (old !== undefined) checkUid(request, sent, old)
     const object = row.copy(sent)
-    noteOwners(request, old, object, options.fieldManager)
+    noteManagers(request, old, object, options.fieldManager)
     return object
   }
   const mayCreate = row.createOnUpdate && part === undefined

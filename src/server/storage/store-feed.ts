@@ -1,11 +1,11 @@
 // The server's own view of its store: one watch over everything, handed to whoever keeps an index.
 //
-// A follower gets the present entries of its storagePrefix at once, then every change in order.
+// An index gets the present entries of its storagePrefix at once, then every change in order.
 
 import type { Log } from '../../lib/log.ts'
 import { type Entry, SlowWatcherError, type Store, type StoreEvent } from '../../store/store.ts'
 
-export interface Follower {
+export interface StoreIndex {
   /** What the keys that it is about begin with, up to a slash: pods, services/specs. */
   readonly storagePrefix: string
   /** Forgets everything; the entries as they are now follow. */
@@ -14,11 +14,11 @@ export interface Follower {
   remove(entry: Entry): void
 }
 
-export class Following {
+export class StoreFeed {
   readonly #store: Store
   readonly #log: Log
   /** By the first part of their storagePrefix. */
-  readonly #followers = new Map<string, Follower[]>()
+  readonly #indexes = new Map<string, StoreIndex[]>()
   /** Where the watch goes on. */
   #revision: number
 
@@ -29,11 +29,11 @@ export class Following {
   }
 
   /** To be called before `run`. */
-  add(follower: Follower): void {
-    const root = rootOf(follower.storagePrefix)
-    const others = this.#followers.get(root) ?? []
-    this.#followers.set(root, [...others, follower])
-    this.#fill(follower)
+  add(index: StoreIndex): void {
+    const root = rootOf(index.storagePrefix)
+    const others = this.#indexes.get(root) ?? []
+    this.#indexes.set(root, [...others, index])
+    this.#fill(index)
   }
 
   /** Returns when the store closes or `signal` aborts. */
@@ -45,7 +45,7 @@ export class Following {
       } catch (error) {
         if (!(error instanceof SlowWatcherError)) throw error
         this.#revision = this.#store.revision
-        for (const follower of [...this.#followers.values()].flat()) this.#fill(follower)
+        for (const index of [...this.#indexes.values()].flat()) this.#fill(index)
       }
     }
   }
@@ -59,21 +59,21 @@ export class Following {
     }
   }
 
-  #fill(follower: Follower): void {
-    follower.reset()
-    for (const entry of this.#store.list(`${follower.storagePrefix}/`).entries) {
-      this.#tell(entry.key, () => follower.put(entry))
+  #fill(index: StoreIndex): void {
+    index.reset()
+    for (const entry of this.#store.list(`${index.storagePrefix}/`).entries) {
+      this.#tell(entry.key, () => index.put(entry))
     }
   }
 
   #handOut({ type, entry }: StoreEvent): void {
-    for (const follower of this.#followers.get(rootOf(entry.key)) ?? []) {
-      if (!entry.key.startsWith(`${follower.storagePrefix}/`)) continue
-      this.#tell(entry.key, () => (type === 'put' ? follower.put(entry) : follower.remove(entry)))
+    for (const index of this.#indexes.get(rootOf(entry.key)) ?? []) {
+      if (!entry.key.startsWith(`${index.storagePrefix}/`)) continue
+      this.#tell(entry.key, () => (type === 'put' ? index.put(entry) : index.remove(entry)))
     }
   }
 
-  /** One entry that a follower cannot read must not stop the others. */
+  /** One entry that a index cannot read must not stop the others. */
   #tell(key: string, run: () => void): void {
     try {
       run()

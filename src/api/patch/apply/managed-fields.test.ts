@@ -126,7 +126,7 @@ class World {
     return Object.keys(rest).length > 0 ? { metadata: rest, ...fields } : fields
   }
 
-  get owners(): Record<string, string[]> {
+  get managers(): Record<string, string[]> {
     const entries = (this.live?.metadata.managedFields ?? []).map(({ manager, fieldsV1 }) => [
       manager,
       [...membersOf(fieldsV1 as Fields)].map(pathText),
@@ -152,12 +152,12 @@ const conflictsOf = (run: () => void) => {
 test('an applier owns what it names, and loses what it no longer names', () => {
   const w = world().apply('a', { number: 1, text: 's' }).apply('a', { number: 2 })
   expect(w.object).toEqual({ number: 2 })
-  expect(w.owners).toEqual({ a: ['.number'] })
+  expect(w.managers).toEqual({ a: ['.number'] })
 })
 
-test('an update takes what it changes, and leaves the rest to its owner', () => {
+test('an update takes what it changes, and leaves the rest to its manager', () => {
   const w = world().apply('a', { number: 1, text: 's' }).update('c', { number: 1, text: 't' })
-  expect(w.owners).toEqual({ a: ['.number'], c: ['.text'] })
+  expect(w.managers).toEqual({ a: ['.number'], c: ['.text'] })
 })
 
 test('an apply over the change of somebody else is a conflict, unless forced', () => {
@@ -166,27 +166,27 @@ test('an apply over the change of somebody else is a conflict, unless forced', (
   expect(conflictsOf(() => w.apply('a', { number: 2, text: 's' }))).toBe(conflict)
   w.force('a', { number: 2, text: 's' })
   expect(w.object).toEqual({ number: 2, text: 's' })
-  expect(w.owners).toEqual({ a: ['.number', '.text'] })
+  expect(w.managers).toEqual({ a: ['.number', '.text'] })
 })
 
 test('a field that an updater has taken stays when its applier drops it', () => {
   const w = world().apply('a', { text: 's' }).update('c', { text: 't' }).apply('a', {})
   expect(w.object).toEqual({ text: 't' })
-  expect(w.owners).toEqual({ c: ['.text'] })
+  expect(w.managers).toEqual({ c: ['.text'] })
 })
 
 test('two appliers of one value own it together, and it stays until both have dropped it', () => {
   const w = world().apply('a', { text: 's' }).apply('b', { text: 's' })
-  expect(w.owners).toEqual({ a: ['.text'], b: ['.text'] })
+  expect(w.managers).toEqual({ a: ['.text'], b: ['.text'] })
   expect(conflictsOf(() => w.apply('a', { text: 'z' }))).toContain('conflict with "b": .text')
   expect(w.apply('a', {}).object).toEqual({ text: 's' })
   expect(w.apply('b', {}).object).toEqual({})
 })
 
-test('an update that removes a field takes it from all its owners', () => {
+test('an update that removes a field takes it from all its managers', () => {
   const w = world().apply('a', { text: 's', number: 1 }).apply('b', { text: 's' })
   w.update('c', { number: 1 })
-  expect(w.owners).toEqual({ a: ['.number'] })
+  expect(w.managers).toEqual({ a: ['.number'] })
 })
 
 test('several conflicts are listed by manager', () => {
@@ -199,11 +199,11 @@ test('several conflicts are listed by manager', () => {
   )
 })
 
-test('items of a set have owners of their own', () => {
+test('items of a set have managers of their own', () => {
   const w = world()
     .apply('a', { set: ['a', 'c'] })
     .update('c', { set: ['a', 'b', 'c', 'd'] })
-  expect(w.owners).toEqual({ a: ['.set[="a"]', '.set[="c"]'], c: ['.set[="b"]', '.set[="d"]'] })
+  expect(w.managers).toEqual({ a: ['.set[="a"]', '.set[="c"]'], c: ['.set[="b"]', '.set[="d"]'] })
   w.apply('a', { set: ['a'] })
   expect(w.object).toEqual({ set: ['a', 'b', 'd'] })
 })
@@ -264,7 +264,7 @@ test('items of a keyed list are one each, and so are their fields', () => {
   const w = world()
     .apply('one', { list: [{ name: 'a' }, { name: 'b', value: ['c'] }] })
     .apply('two', { list: [{ name: 'b', value: ['d'] }] })
-  expect(w.owners).toEqual({
+  expect(w.managers).toEqual({
     one: [
       ...['.list[name="a"]', '.list[name="b"]', '.list[name="a"].name', '.list[name="b"].name'],
       '.list[name="b"].value[="c"]',
@@ -300,7 +300,7 @@ test('what a controller added below an item goes with the item', () => {
 
 test('keys that an item leaves out have their defaults', () => {
   const w = world().apply('a', { ports: [{ port: 80 }] })
-  expect(w.owners.a).toEqual([
+  expect(w.managers.a).toEqual([
     '.ports[port=80,protocol="TCP"]',
     '.ports[port=80,protocol="TCP"].port',
   ])
@@ -322,20 +322,20 @@ test('a struct that an applier and an updater own in parts keeps the part of the
   expect(emptied.apply('a', { struct: {} }).object).toEqual({ struct: { value: 1 } })
 })
 
-test('an atomic list has one owner, and no parts', () => {
+test('an atomic list has one manager, and no parts', () => {
   const w = world()
     .apply('a', { atomic: ['a', 'b'] })
     .apply('b', { atomic: ['a', 'b'] })
-  expect(w.owners).toEqual({ a: ['.atomic'], b: ['.atomic'] })
+  expect(w.managers).toEqual({ a: ['.atomic'], b: ['.atomic'] })
   expect(conflictsOf(() => w.apply('a', { atomic: ['a'] }))).toContain('"b": .atomic')
   expect(w.force('a', { atomic: ['c'] }).object).toEqual({ atomic: ['c'] })
-  expect(w.owners).toEqual({ a: ['.atomic'] })
+  expect(w.managers).toEqual({ a: ['.atomic'] })
 })
 
-test('an atomic map has one owner, a map of maps an owner for each key', () => {
+test('an atomic map has one manager, a map of maps a manager for each key', () => {
   const w = world().apply('a', { atomicMap: { x: '1' }, map: { m: { k: '1' } } })
   w.apply('b', { map: { m: { l: '2' }, n: {} } })
-  expect(w.owners).toEqual({
+  expect(w.managers).toEqual({
     a: ['.atomicMap', '.map.m', '.map.m.k'],
     b: ['.map.m', '.map.n', '.map.m.l'],
   })
@@ -343,21 +343,21 @@ test('an atomic map has one owner, a map of maps an owner for each key', () => {
 
 test('values without a schema have maps with parts, and lists as one', () => {
   const w = world().apply('a', { raw: { x: { y: 1 }, l: [1, 2] } })
-  expect(w.owners.a).toEqual(['.raw.l', '.raw.x', '.raw.x.y'])
+  expect(w.managers.a).toEqual(['.raw.l', '.raw.x', '.raw.x.y'])
   w.update('u', { raw: { x: { y: 1, z: 2 }, l: [1] } })
-  expect(w.owners).toEqual({ a: ['.raw.x', '.raw.x.y'], u: ['.raw.l', '.raw.x.z'] })
+  expect(w.managers).toEqual({ a: ['.raw.x', '.raw.x.y'], u: ['.raw.l', '.raw.x.z'] })
 })
 
 test('a field that may hold anything is one value', () => {
   const w = world().apply('a', { extension: { x: 1 } })
-  expect(w.owners.a).toEqual(['.extension'])
+  expect(w.managers.a).toEqual(['.extension'])
 })
 
 test('items that are there twice are one value together', () => {
   const w = world()
     .update('one', { set: ['1', '3'] })
     .update('two', { set: ['1', '1', '3'] })
-  expect(w.owners).toEqual({ one: ['.set', '.set[="3"]'], two: ['.set[="1"]'] })
+  expect(w.managers).toEqual({ one: ['.set', '.set[="3"]'], two: ['.set[="1"]'] })
   expect(conflictsOf(() => w.apply('a', { set: ['1'] }))).toContain('"two" using v1: .set[="1"]')
   expect(w.apply('b', { set: ['5'] }).object).toEqual({ set: ['1', '1', '3', '5'] })
   expect(w.force('a', { set: ['1'] }).object).toEqual({ set: ['1', '3', '5'] })
@@ -384,18 +384,18 @@ test('an applied item takes the place of all that share its key', () => {
 test('fields that a path may not change are owned through it by nobody', () => {
   const main = new World(fieldsNamed('status'))
   main.update('u', { spec: { a: '1' }, status: { a: '1' } })
-  expect(main.owners).toEqual({ u: ['.spec', '.spec.a'] })
+  expect(main.managers).toEqual({ u: ['.spec', '.spec.a'] })
   main.apply('a', { spec: { b: '1' }, status: { b: '1' } })
-  expect(main.owners).toEqual({ a: ['.spec.b'], u: ['.spec', '.spec.a'] })
+  expect(main.managers).toEqual({ a: ['.spec.b'], u: ['.spec', '.spec.a'] })
 })
 
 test('an object that nobody tracks stays so, until an apply names who was there before', () => {
   const w = world().update('u', { text: 's' }).untrack().update('u', { text: 't' })
-  expect(w.owners).toEqual({})
+  expect(w.managers).toEqual({})
   const conflict = 'conflict with "before-first-apply" using v1: .text'
   expect(conflictsOf(() => w.apply('a', { text: 'z' }))).toContain(conflict)
   w.apply('a', { other: 'z' })
-  expect(w.owners).toEqual({ a: ['.other'], 'before-first-apply': ['.text'] })
+  expect(w.managers).toEqual({ a: ['.other'], 'before-first-apply': ['.text'] })
 })
 
 test('a write that changes nothing moves no time', () => {
@@ -403,7 +403,7 @@ test('a write that changes nothing moves no time', () => {
   const times = [w.timeOf('a'), w.timeOf('u')]
   w.apply('a', { text: 's' }).update('u', { text: 's', other: 'x' })
   expect([w.timeOf('a'), w.timeOf('u')]).toEqual(times)
-  // Nothing is new to the object, so the time of the second owner is never set.
+  // Nothing is new to the object, so the time of the second manager is never set.
   expect(w.apply('b', { text: 's' }).timeOf('b')).toBeUndefined()
 })
 
@@ -416,11 +416,17 @@ test('only the ten newest updaters are kept apart', () => {
     fields.raw = { ...raw }
     w.update(`m${i}`, { ...fields })
   }
-  expect(Object.keys(w.owners)).toEqual([
+  expect(Object.keys(w.managers)).toEqual([
     'ancient-changes',
     ...[5, 6, 7, 8, 9, 10, 11, 12, 13].map((i) => `m${i}`),
   ])
-  expect(w.owners['ancient-changes']).toEqual(['.raw', '.raw.k1', '.raw.k2', '.raw.k3', '.raw.k4'])
+  expect(w.managers['ancient-changes']).toEqual([
+    '.raw',
+    '.raw.k1',
+    '.raw.k2',
+    '.raw.k3',
+    '.raw.k4',
+  ])
 })
 
 test('kubectl takes back what it applied from the client before, and keeps the annotation', () => {
