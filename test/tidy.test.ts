@@ -58,6 +58,7 @@ const ORDER: Record<string, readonly string[]> = {
     ...['objects/hooks.ts', 'objects/services', 'nonresource/peers.ts', 'nonresource/version.ts'],
     ...[
       'nonresource/metrics.ts',
+      'nonresource/step-metrics.ts',
       'server.ts',
       'objects',
       'discovery',

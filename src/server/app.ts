@@ -20,7 +20,7 @@ import { impersonated } from './authn/impersonation.ts'
 import { NodeKeys, withNodeKeys } from './authn/node-keys.ts'
 import { ServiceAccountUsers } from './authn/service-accounts.ts'
 import { BootstrapTokenUsers, bearerCheck } from './authn/tokens.ts'
-import { type Access, Authorizer, openPaths } from './authz/authorizer.ts'
+import { type Access, Authorizer, type DecisionObserver, openPaths } from './authz/authorizer.ts'
 import { NodeAuthorizer, PodGraph } from './authz/node.ts'
 import { Rbac } from './authz/rbac.ts'
 import { accessOf, forbiddenAccess } from './authz/request-access.ts'
@@ -43,6 +43,7 @@ import { clusterAuthority, issuerConfiguration, issuerKeys } from './nonresource
 import { indexPage, onlyGet } from './nonresource/index-page.ts'
 import { metrics, ServerMetrics } from './nonresource/metrics.ts'
 import { Peers } from './nonresource/peers.ts'
+import { StepMetrics } from './nonresource/step-metrics.ts'
 import { version } from './nonresource/version.ts'
 import { bindingHooks, roleHooks } from './objects/escalation.ts'
 import type { KindHooks } from './objects/hooks.ts'
@@ -54,6 +55,7 @@ import { type RequestInfo, requestInfo } from './request/request-info.ts'
 import { badPath, errorAnswer, pageNotFound, toApiError } from './response/errors.ts'
 import { finish } from './response/finish.ts'
 import { issuerOf, type Server, type ServerDeps } from './server.ts'
+import { MeasuredStore } from './storage/measured-store.ts'
 import { StoreFeed } from './storage/store-feed.ts'
 import { storeObjects } from './streams/store-objects.ts'
 import type { CallHandler } from './transport/call.ts'
@@ -72,7 +74,11 @@ export interface ServerApp extends App, CallHandler {
 /** Answers what is no resource: health, version, discovery. */
 type Document = (server: Server, admitted: Admitted) => Answer | Promise<Answer>
 
-export function createApp(deps: ServerDeps): ServerApp {
+export function createApp(given: ServerDeps): ServerApp {
+  const steps = new StepMetrics(given.metrics)
+  const { registry, clock } = given
+  const store = new MeasuredStore(given.store, { registry, clock, observer: steps })
+  const deps = { ...given, store, steps }
   const feed = new StoreFeed(deps.store, deps.log)
   const definitions = new CustomDefinitions({ ...deps, app: () => app })
   feed.add(definitions)
@@ -98,13 +104,13 @@ export function createApp(deps: ServerDeps): ServerApp {
   return app
 }
 
-function serverOf(deps: ServerDeps, feed: StoreFeed) {
-  const { store, clock } = deps
+function serverOf(deps: ServerDeps & { steps: StepMetrics }, feed: StoreFeed) {
+  const { store, clock, steps } = deps
   const issuer = issuerOf(deps.settings)
-  const { rbac, graph, volumes, authorizer } = rights()
+  const { rbac, graph, volumes, authorizer } = rights(steps)
   const mayDo = (access: Access) => authorizer.decide(access).allowed
   const nodeKeys = new NodeKeys(deps)
-  const admission = admissionPlugins({ ...deps, issuer, nodeKeys, mayDo })
+  const admission = admissionPlugins({ ...deps, issuer, nodeKeys, mayDo, observer: steps })
   const addresses = new ServiceAddresses(deps.settings, deps)
   const peers = new Peers()
   const metrics = new ServerMetrics(deps.metrics)
@@ -148,7 +154,10 @@ function serverOf(deps: ServerDeps, feed: StoreFeed) {
       bearerCheck([serviceAccounts, bootstrapTokens]),
     ]),
     authorizer,
-    admission: new AdmissionChain([...admission.plugins, ...(deps.admissionPlugins ?? [])]),
+    admission: new AdmissionChain([...admission.plugins, ...(deps.admissionPlugins ?? [])], {
+      clock,
+      observer: steps,
+    }),
     hooks: new Map<AnyRow, KindHooks>([
       [services, addresses.hooks],
       [namespaces, namespaceHooks(clock)],
@@ -158,25 +167,24 @@ function serverOf(deps: ServerDeps, feed: StoreFeed) {
         (row) => [row, bindingHooks({ rbac, authorizer })] as const,
       ),
     ]),
-    streams: {
-      clock,
-      nodes: deps.nodes,
-      log: deps.log,
-      random: () => deps.random.next(),
-      objects: storeObjects(store, deps.registry),
-    },
+    streams: streamsOf(deps),
   }
   return { server, flowObjects }
 }
 
-function rights() {
+function streamsOf({ clock, nodes, log, random, store, registry }: ServerDeps) {
+  return { clock, nodes, log, random: () => random.next(), objects: storeObjects(store, registry) }
+}
+
+function rights(observer: DecisionObserver) {
   const rbac = new Rbac()
   const graph = new PodGraph()
   const volumes = new VolumeGraph()
   const nodeRules = () =>
     ['system:node', 'kedge:node'].flatMap((role) => rbac.roleRules('ClusterRole', '', role) ?? [])
   const nodeAuthorizer = new NodeAuthorizer(graph, volumes, nodeRules)
-  return { rbac, graph, volumes, authorizer: new Authorizer([openPaths, nodeAuthorizer, rbac]) }
+  const authorizer = new Authorizer([openPaths, nodeAuthorizer, rbac], observer)
+  return { rbac, graph, volumes, authorizer }
 }
 
 type Serve = (call: Call, document: Document) => Promise<Answer>
@@ -228,7 +236,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   try {
     if (decodePath(call.rawPath) === undefined) return badPath()
     checkDeadline(info, call.query)
-    const found = server.authenticator.authenticate(call)
+    const found = authenticate(server, call)
     const user: UserInfo = found instanceof Promise ? await found : found
     const own = accessOf(info, user, call.query)
     const acting = impersonated(call, own, server.authorizer)
@@ -238,8 +246,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     if (takesSeat(info)) flow = server.flowControl.find(info, acting)
     const entering = takesSeat(info) ? enter(server, call, info, flow) : undefined
     brief = (entering instanceof Promise ? await entering : entering)?.leave
-    const decision = server.authorizer.decide(access)
-    if (!decision.allowed) throw forbiddenAccess(access, decision.reason)
+    authorize(server, access)
     const served = serve(server, { call, info, user: acting, warnings })
     const done = served instanceof Promise ? await served : served
     code = done.code
@@ -261,6 +268,36 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     for (const leave of whole) leave()
     server.metrics.note(info, code, (server.clock.monotonicMs() - startMs) / 1000)
   }
+}
+
+/** Those within this process need not show who they are. */
+function authenticate({ authenticator, steps, clock }: Server, call: Call) {
+  if (call.env.user !== undefined) return authenticator.authenticate(call)
+  const beganMs = clock.monotonicMs()
+  const tell = (user: UserInfo | undefined) =>
+    steps.authenticated(user, (clock.monotonicMs() - beganMs) / 1000)
+  const known = (user: UserInfo) => {
+    tell(user)
+    return user
+  }
+  const refused = (error: unknown): never => {
+    tell(undefined)
+    throw error
+  }
+  try {
+    const found = authenticator.authenticate(call)
+    return found instanceof Promise ? found.then(known, refused) : known(found)
+  } catch (error) {
+    return refused(error)
+  }
+}
+
+/** Throws 403. */
+function authorize({ authorizer, steps, clock }: Server, access: Access): void {
+  const beganMs = clock.monotonicMs()
+  const { allowed, reason } = authorizer.decide(access)
+  steps.authorized(allowed, (clock.monotonicMs() - beganMs) / 1000)
+  if (!allowed) throw forbiddenAccess(access, reason)
 }
 
 /** By their UIDs: names may tell what nobody should know. */

@@ -24,6 +24,7 @@ import type { Lasting } from './flowcontrol/lasting.ts'
 import type { Unread } from './flowcontrol/unread.ts'
 import type { ServerMetrics } from './nonresource/metrics.ts'
 import type { Peers } from './nonresource/peers.ts'
+import type { StepMetrics } from './nonresource/step-metrics.ts'
 import type { ObjectHooks } from './objects/hooks.ts'
 import type { ServiceAddresses } from './objects/services/addresses.ts'
 import type { AdmittedResource } from './request/admitted.ts'
@@ -78,6 +79,7 @@ export type ServerDeps = {
 export type Server = Omit<ServerDeps, 'metrics'> & {
   issuer: string
   metrics: ServerMetrics
+  steps: StepMetrics
   flowControl: FlowControl
   lasting: Lasting
   unread: Unread

@@ -29,6 +29,8 @@ export type Committed = {
   touchedDisk: boolean
 }
 
+/** SQLite's own. */
+const PAGE_BYTES = 4096
 const NEWEST = Number.MAX_SAFE_INTEGER
 
 export class Engine {
@@ -46,6 +48,10 @@ export class Engine {
   /** The newest revision given away, durable or not. */
   get assigned(): number {
     return this.#assigned
+  }
+
+  get sizeBytes(): number {
+    return this.#tables.pages().total * PAGE_BYTES
   }
 
   /** Performs all writes in order, or none and throws. A lost race is no reason to throw. */

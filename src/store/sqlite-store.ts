@@ -102,6 +102,10 @@ export class SqliteStore implements Store {
     return this.#parts.ledger.compacted
   }
 
+  get sizeBytes(): number {
+    return this.#parts.engine.sizeBytes
+  }
+
   get(key: string): Entry | undefined {
     return this.#recent.get(key, () => this.#parts.engine.get(key, this.#published))
   }

@@ -77,6 +77,8 @@ export interface Store {
   readonly revision: number
   /** The oldest revision that lists and watches can still start from. */
   readonly compactedRevision: number
+  /** What the file takes on the disk; for one in memory, there. */
+  readonly sizeBytes: number
 
   /**
    * Brings what is read here up to everything that was acknowledged anywhere before this call, for

@@ -51,6 +51,7 @@ import { serviceAccount } from './builtin/service-account.ts'
 import { storageProtection } from './builtin/storage-protection.ts'
 import type { AdmissionPlugin } from './chain.ts'
 import { DEFAULT_SETTINGS, type PodSecuritySettings } from './podsecurity/configuration.ts'
+import type { PolicyObserver } from './podsecurity/evaluation.ts'
 import { podSecurity } from './podsecurity/pod-security.ts'
 
 export type PluginDeps = {
@@ -62,6 +63,7 @@ export type PluginDeps = {
   log: Log
   settings: { podSecurity?: PodSecuritySettings }
   mayDo: (access: Access) => boolean
+  observer: PolicyObserver
 }
 
 /** The indexes keep what the plugins read; they are to be given the store's changes. */
@@ -89,7 +91,13 @@ export function admissionPlugins(deps: PluginDeps): {
       serviceAccount({ accounts, clock, random }),
       nodeRestriction({ issuer, pods: podReader, nodes: nodeReader, mayDo }),
       nodeTaints,
-      podSecurity({ store, clock, log, settings: settings.podSecurity ?? DEFAULT_SETTINGS }),
+      podSecurity({
+        store,
+        clock,
+        log,
+        settings: settings.podSecurity ?? DEFAULT_SETTINGS,
+        observer: deps.observer,
+      }),
       priority(classes),
       defaultTolerations,
       defaultStorageClass(storage),

@@ -70,6 +70,7 @@ async function ourNames(): Promise<string[]> {
     settings: {},
     nodeKeys: new NodeKeys({ store, clock, random }),
     mayDo: () => false,
+    observer: { evaluated() {}, exempted() {} },
   })
   await store.close()
   return plugins.map(({ name }) => name)

@@ -32,7 +32,14 @@ export type Decision = {
 }
 
 export interface AccessCheck {
+  /** Upstream's name of it, where upstream has one. */
+  readonly type?: string
   decide(access: Access): Decision
+}
+
+/** Is told which check decided. */
+export interface DecisionObserver {
+  decided(authorizer: string, isAllowed: boolean): void
 }
 
 /** What everybody may see, whatever the roles say. */
@@ -46,9 +53,11 @@ const MASTERS = 'system:masters'
 
 export class Authorizer {
   readonly #checks: readonly AccessCheck[]
+  readonly #observer: DecisionObserver
 
-  constructor(checks: readonly AccessCheck[]) {
+  constructor(checks: readonly AccessCheck[], observer: DecisionObserver) {
     this.#checks = checks
+    this.#observer = observer
   }
 
   decide(access: Access): Decision {
@@ -56,7 +65,10 @@ export class Authorizer {
     const reasons: string[] = []
     for (const check of this.#checks) {
       const decision = check.decide(access)
-      if (decision.allowed || decision.denied) return decision
+      if (decision.allowed || decision.denied) {
+        if (check.type !== undefined) this.#observer.decided(check.type, decision.allowed)
+        return decision
+      }
       if (decision.reason !== '') reasons.push(decision.reason)
     }
     return { allowed: false, reason: reasons.join('\n') }

@@ -31,6 +31,7 @@ export function nodeNameOf({ username, groups }: UserInfo): string | undefined {
 }
 
 export class NodeAuthorizer implements AccessCheck {
+  readonly type = 'Node'
   readonly #graph: PodGraph
   readonly #volumes: VolumeGraph
   readonly #rules: () => readonly PolicyRule[]

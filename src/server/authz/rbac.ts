@@ -31,6 +31,7 @@ type Index = Map<string, Map<string, Map<string, Bound>>>
 const CLUSTER = ''
 
 export class Rbac implements AccessCheck {
+  readonly type = 'RBAC'
   readonly #roles = new Map<string, AnyRole>()
   readonly #bindings: Index = new Map()
 

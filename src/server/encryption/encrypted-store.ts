@@ -35,6 +35,10 @@ export class EncryptedStore implements Store {
     return this.#store.compactedRevision
   }
 
+  get sizeBytes(): number {
+    return this.#store.sizeBytes
+  }
+
   current(signal: AbortSignal): Promise<void> | undefined {
     return this.#store.current(signal)
   }

@@ -1,6 +1,7 @@
 // Numbers about requests, flows, watches, the store and this process, under upstream's names.
 
 import type { Registry } from '../../api/registry.ts'
+import { qualifiedResource } from '../../api/resource.ts'
 import type { Clock } from '../../lib/clock.ts'
 import {
   type Counter,
@@ -25,6 +26,8 @@ const WHAT = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'c
 const COMPONENT = 'apiserver'
 /** Kinds of requests that are kept apart; paths come from outside. */
 const KINDS_MAX = 4096
+/** What answers have in bytes, in upstream's bounds. */
+const ANSWER_BYTES = exponentialBuckets(1000, 10, 7)
 /** What an event of a watch has in bytes, and how long requests wait, in upstream's bounds. */
 const EVENT_BYTES = exponentialBuckets(1024, 2, 8)
 const WAIT_SECONDS = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30]
@@ -42,13 +45,21 @@ const VERBS: Record<string, string> = {
 const READING = new Set(['get', 'list', 'watch', 'head', 'options'])
 
 /** The series of one kind of request, looked up once. */
-type Kind = { values: readonly string[]; seconds: Histogram; total: Map<number, Counter> }
+type Kind = {
+  values: readonly string[]
+  seconds: Histogram
+  /** For reading alone, as upstream. */
+  sizes: Histogram | undefined
+  total: Map<number, Counter>
+}
+const SIZED = new Set(['GET', 'LIST'])
 
 export class ServerMetrics implements FlowObserver {
   readonly #metrics: Metrics
   readonly #kinds = new Map<string, Kind>()
   readonly #total: Family<Counter>
   readonly #seconds: Family<Histogram>
+  readonly #sizes: Family<Histogram>
   readonly #lasting: Family<Gauge>
   readonly #events: Family<Counter>
   readonly #eventBytes: Family<Histogram>
@@ -68,6 +79,12 @@ export class ServerMetrics implements FlowObserver {
       help: 'Time until answered.',
       labels: times,
       buckets: REQUEST_SECONDS,
+    })
+    this.#sizes = metrics.histogram({
+      name: 'apiserver_response_sizes',
+      help: 'Bytes of answers.',
+      labels: WHAT,
+      buckets: ANSWER_BYTES,
     })
     const lasting = { name: 'apiserver_longrunning_requests', help: 'Watches and streams.' }
     this.#lasting = metrics.gauge({ ...lasting, labels: WHAT })
@@ -123,7 +140,13 @@ export class ServerMetrics implements FlowObserver {
   /** Counts `answer` as long as it is being written, when it is one that lasts. */
   whileWritten(info: RequestInfo, answer: Answer): Answer {
     const { body } = answer
-    if (!isPush(body) || body.isDocument) return answer
+    if (!isPush(body)) {
+      if (typeof body === 'string' || body instanceof Uint8Array) {
+        this.#kindOf(info).sizes?.observe(Buffer.byteLength(body))
+      }
+      return answer
+    }
+    if (body.isDocument) return { ...answer, body: sized(body, this.#kindOf(info).sizes) }
     const lasting = this.#lasting.of(...this.#kindOf(info).values.slice(0, WHAT.length))
     const counted: Push = {
       push: async (sink) => {
@@ -156,6 +179,13 @@ export class ServerMetrics implements FlowObserver {
     levels('current_executing_seats', 'Seats in use.', ({ seatsInUse }) => seatsInUse)
     levels('current_executing_requests', 'Carried out.', ({ executingCount }) => executingCount)
     levels('current_inqueue_requests', 'Waiting.', ({ waitingCount }) => waitingCount)
+    gauge('apiserver_storage_objects', 'Objects in the store.', ['resource'], () =>
+      registry.rows.map((row) => [qualifiedResource(row), store.count(storePrefix(row, ''))]),
+    )
+    const size = 'Size of the storage database file physically allocated in bytes.'
+    gauge('apiserver_storage_size_bytes', size, ['storage_cluster_id'], () => [
+      ['sqlite-0', store.sizeBytes],
+    ])
     gauge('kedge_store_revision', 'The newest revision.', [], () => [[store.revision]])
     const major = KUBERNETES_VERSION.split('.')[0]!
     gauge('kubernetes_build_info', 'What this is.', ['git_version', 'major'], () => [
@@ -204,7 +234,29 @@ export class ServerMetrics implements FlowObserver {
   #madeOthers: Kind | undefined
 
   #newKind(values: readonly string[]): Kind {
-    return { values, seconds: this.#seconds.of(...values), total: new Map() }
+    const sizes = SIZED.has(values[0]!)
+      ? this.#sizes.of(...values.slice(0, WHAT.length))
+      : undefined
+    return { values, seconds: this.#seconds.of(...values), sizes, total: new Map() }
+  }
+}
+
+/** Tells how large a document was that is written as it is read. */
+function sized(body: Push, sizes: Histogram | undefined): Push {
+  return {
+    ...body,
+    async push(sink) {
+      let written = 0
+      await body.push({
+        signal: sink.signal,
+        drained: () => sink.drained(),
+        write(bytes) {
+          written += bytes.length
+          return sink.write(bytes)
+        },
+      })
+      sizes?.observe(written)
+    },
   }
 }
 

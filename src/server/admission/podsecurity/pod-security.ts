@@ -23,6 +23,7 @@ import type { AdmissionPlugin, Attributes } from '../chain.ts'
 import type { PodLike } from './checks.ts'
 import type { PodSecuritySettings } from './configuration.ts'
 import { detailsText, violationsOf } from './evaluate.ts'
+import { evaluationOf, type PolicyObserver, requestOf } from './evaluation.ts'
 import { warningsOfExisting } from './existing-pods.ts'
 import {
   compareLevels,
@@ -32,6 +33,7 @@ import {
   isSame,
   type LevelVersion,
   MODES,
+  type Mode,
   type Policy,
   PREFIX,
   PRIVILEGED_POLICY,
@@ -43,6 +45,7 @@ export type PodSecurityDeps = {
   clock: Clock
   log: Log
   settings: PodSecuritySettings
+  observer: PolicyObserver
 }
 
 /** What of a pod this is no matter of. Any other sub-resource is taken to write the pod. */
@@ -98,6 +101,8 @@ function validatePod(deps: PodSecurityDeps, attributes: Attributes): void {
   const { policy, errors } = policyIn(deps, attributes.namespace)
   if (errors.length === 0 && isPrivileged(policy)) {
     annotate(attributes, 'enforce-policy', formatLevelVersion(PRIVILEGED_POLICY.enforce))
+    const allowed = evaluationOf('allow', 'enforce', policy.enforce)
+    deps.observer.evaluated(allowed, requestOf(attributes))
     return
   }
   const pod = attributes.object as unknown as Pod
@@ -121,14 +126,17 @@ function validateTemplate(
   evaluate(deps, attributes, pod, { policy, errors, enforces: false })
 }
 
-function isCallerExempt({ settings }: PodSecurityDeps, attributes: Attributes): boolean {
+function isCallerExempt({ settings, observer }: PodSecurityDeps, attributes: Attributes): boolean {
   const { namespaces: exempt, usernames } = settings.exempt
   const why = exempt.has(attributes.namespace)
     ? 'namespace'
     : usernames.has(attributes.request.user.username)
       ? 'user'
       : undefined
-  if (why !== undefined) annotate(attributes, 'exempt', why)
+  if (why !== undefined) {
+    annotate(attributes, 'exempt', why)
+    observer.exempted(requestOf(attributes))
+  }
   return why !== undefined
 }
 
@@ -155,12 +163,13 @@ function isSignificant({ spec }: Pod, { spec: old }: Pod): boolean {
 type Judged = { policy: Policy; errors: readonly FieldError[]; enforces: boolean }
 
 function evaluate(
-  { settings, log }: PodSecurityDeps,
+  { settings, log, observer }: PodSecurityDeps,
   attributes: Attributes,
   pod: PodLike,
   { policy, errors, enforces }: Judged,
 ): void {
   if (settings.exempt.runtimeClasses.has(pod.spec.runtimeClassName ?? '')) {
+    observer.exempted(requestOf(attributes))
     return annotate(attributes, 'exempt', 'runtimeClass')
   }
   if (errors.length > 0)
@@ -173,10 +182,14 @@ function evaluate(
     return text === '' ? '' : `${JSON.stringify(level)}: ${text}`
   }
   const { request, name } = attributes
+  const tell = (decision: 'allow' | 'deny', mode: Mode) =>
+    observer.evaluated(evaluationOf(decision, mode, policy[mode]), requestOf(attributes))
   if (enforces) annotate(attributes, 'enforce-policy', formatLevelVersion(policy.enforce))
   const refusal = enforces ? violated(policy.enforce) : ''
+  if (enforces) tell(refusal === '' ? 'allow' : 'deny', 'enforce')
   const audited = violated(policy.audit)
   if (audited !== '') {
+    tell('deny', 'audit')
     annotate(attributes, 'audit-violations', `would violate PodSecurity ${audited}`)
     const resource = qualifiedResource(request.row)
     const { namespace } = attributes
@@ -184,7 +197,9 @@ function evaluate(
   }
   if (refusal !== '') throw forbidden(request.row, name, `violates PodSecurity ${refusal}`)
   const warned = violated(policy.warn)
-  if (warned !== '') request.warnings.push(`would violate PodSecurity ${warned}`)
+  if (warned === '') return
+  tell('deny', 'warn')
+  request.warnings.push(`would violate PodSecurity ${warned}`)
 }
 
 function annotate({ request }: Attributes, key: string, value: string): void {
