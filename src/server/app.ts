@@ -230,7 +230,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
   /** Given back when the answer has begun, and when all of it was taken. */
   let brief: (() => void) | undefined
   const whole: (() => void)[] = []
-  let code = 0
+  let ended: { code: number; body?: Answer['body'] } = { code: 0 }
   let flow: Flow | undefined
   server.metrics.begin(info)
   try {
@@ -249,7 +249,7 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     authorize(server, access)
     const served = serve(server, { call, info, user: acting, warnings })
     const done = served instanceof Promise ? await served : served
-    code = done.code
+    ended = done
     nameFlow(done, flow)
     const answered = finish(server.metrics.whileWritten(info, done), call, auditId, warnings)
     const answer = answered instanceof Promise ? await answered : answered
@@ -261,12 +261,12 @@ async function answer(server: Server, call: Call, serve: Document): Promise<Answ
     return whenTaken(answer, whole.splice(0))
   } catch (error) {
     const fault = toApiError(error, server.log)
-    code = fault.code
+    ended = { code: fault.code }
     return finish(nameFlow(errorAnswer(call, fault), flow), call, auditId, warnings)
   } finally {
     brief?.()
     for (const leave of whole) leave()
-    server.metrics.note(info, code, (server.clock.monotonicMs() - startMs) / 1000)
+    server.metrics.note(info, ended, (server.clock.monotonicMs() - startMs) / 1000)
   }
 }
 

@@ -114,8 +114,8 @@ export class ServerMetrics implements FlowObserver {
     this.#current[kindOf(info)]++
   }
 
-  /** What has become of a request that was begun. */
-  note(info: RequestInfo, code: number, seconds: number): void {
+  /** What has become of a request that was begun, and what it was answered with. */
+  note(info: RequestInfo, { code, body }: Ended, seconds: number): void {
     this.#current[kindOf(info)]--
     const kind = this.#kindOf(info)
     let total = kind.total.get(code)
@@ -125,6 +125,8 @@ export class ServerMetrics implements FlowObserver {
     }
     total.inc()
     if (info.verb !== 'watch') kind.seconds.observe(seconds)
+    if (typeof body === 'string') kind.sizes?.observe(Buffer.byteLength(body))
+    else if (body instanceof Uint8Array) kind.sizes?.observe(body.byteLength)
   }
 
   dispatched({ level, schema }: Where, waitSeconds: number): void {
@@ -140,12 +142,7 @@ export class ServerMetrics implements FlowObserver {
   /** Counts `answer` as long as it is being written, when it is one that lasts. */
   whileWritten(info: RequestInfo, answer: Answer): Answer {
     const { body } = answer
-    if (!isPush(body)) {
-      if (typeof body === 'string' || body instanceof Uint8Array) {
-        this.#kindOf(info).sizes?.observe(Buffer.byteLength(body))
-      }
-      return answer
-    }
+    if (!isPush(body)) return answer
     if (body.isDocument) return { ...answer, body: sized(body, this.#kindOf(info).sizes) }
     const lasting = this.#lasting.of(...this.#kindOf(info).values.slice(0, WHAT.length))
     const counted: Push = {
@@ -262,6 +259,7 @@ function sized(body: Push, sizes: Histogram | undefined): Push {
 
 /** What is looked at when somebody asks. */
 type Watched = { store: Store; registry: Registry; clock: Clock; flowControl: FlowControl }
+type Ended = { code: number; body?: Answer['body'] | undefined }
 type Row = readonly [...string[], number]
 type Level = FlowControl['levels'] extends Iterable<infer One> ? One : never
 
