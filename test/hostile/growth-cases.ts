@@ -27,6 +27,7 @@ import { canonicalQuantity } from '../../src/api/quantity.ts'
 import { objectType } from '../../src/api/schema/schema.ts'
 import { matchesLabels, parseLabelSelector } from '../../src/api/selector.ts'
 import { canonicalTime } from '../../src/api/time.ts'
+import { parseConfig } from '../../src/daemon/config.ts'
 import { parseCidr, parseIp } from '../../src/lib/ip.ts'
 import { pemBlocks } from '../../src/lib/pem.ts'
 import { parseReference } from '../../src/runtime/images/reference.ts'
@@ -271,6 +272,9 @@ const SHORT_TEXTS = [
     'a long host': (n) => `${times(n, 'A')}/a`,
     'dots in a host': (n) => `${times(n, 'a.')}!/a`,
     ports: (n) => `a:${times(n, '1')}!/a`,
+  }),
+  ...texts('configuration', (text) => parseConfig(text, '/c'), 5000, {
+    'a key that is none': (n) => `${times(n, 'a')}: 1`,
   }),
   ...texts('paths in a volume', overlapsOf, 50_000, {
     slashes: (n) => `a${times(n, '/')}a`,
