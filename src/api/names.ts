@@ -1,9 +1,9 @@
 // How names may be written. Every check returns the faults in upstream's sentences
 // (apimachinery/pkg/util/validation and pkg/api/validate/content); no faults means valid.
 
-export type Faults = readonly string[]
+export type FieldErrors = readonly string[]
 
-const FINE: Faults = []
+const FINE: FieldErrors = []
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
@@ -47,7 +47,7 @@ const LABEL_1035_TEXT =
   ' alphabetic character, and end with an alphanumeric character'
 
 /** RFC 1123 label: my-name. */
-export function dnsLabelFaults(value: string): Faults {
+export function dnsLabelFaults(value: string): FieldErrors {
   if (value.length <= LABEL_MAX && LABEL_RE.test(value)) return FINE
   const faults = tooLong(value, LABEL_MAX, 'characters')
   if (LABEL_RE.test(value)) return faults
@@ -57,26 +57,26 @@ export function dnsLabelFaults(value: string): Faults {
 }
 
 /** RFC 1035 label, which begins with a letter: my-name. */
-export function dns1035LabelFaults(value: string): Faults {
+export function dns1035LabelFaults(value: string): FieldErrors {
   return checked(value, LABEL_1035_RE, LABEL_MAX, () =>
     patternFault(LABEL_1035_TEXT, LABEL_1035, 'my-name', 'abc-123'),
   )
 }
 
 /** RFC 1123 subdomain: example.com. */
-export function dnsSubdomainFaults(value: string): Faults {
+export function dnsSubdomainFaults(value: string): FieldErrors {
   return subdomainFaults(value, 'characters')
 }
 
 /** For hosts of Ingresses: *.example.com. */
-export function wildcardSubdomainFaults(value: string): Faults {
+export function wildcardSubdomainFaults(value: string): FieldErrors {
   const faults = tooLong(value, SUBDOMAIN_MAX, 'characters')
   if (value.startsWith('*.') && isSubdomain(value.slice(2))) return faults
   return [...faults, patternFault(WILDCARD_TEXT, `\\*\\.${SUBDOMAIN}`, '*.example.com')]
 }
 
 /** Keys of labels and annotations, finalizers, taints: example.com/my-name. */
-export function qualifiedNameFaults(value: string): Faults {
+export function qualifiedNameFaults(value: string): FieldErrors {
   if (value.length <= LABEL_MAX && QUALIFIED_RE.test(value)) return FINE
   const parts = value.split('/')
   const pattern = patternFault(QUALIFIED_TEXT, QUALIFIED, 'MyName', 'my.name', '123-abc')
@@ -96,7 +96,7 @@ export function qualifiedNameFaults(value: string): Faults {
   return faults
 }
 
-export function labelValueFaults(value: string): Faults {
+export function labelValueFaults(value: string): FieldErrors {
   if (value.length <= LABEL_MAX && LABEL_VALUE_RE.test(value)) return FINE
   const faults = tooLong(value, LABEL_MAX, 'bytes')
   if (LABEL_VALUE_RE.test(value)) return faults
@@ -105,7 +105,7 @@ export function labelValueFaults(value: string): Faults {
 }
 
 /** Keys of ConfigMaps and Secrets. */
-export function configKeyFaults(value: string): Faults {
+export function configKeyFaults(value: string): FieldErrors {
   const text = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
   const faults = checked(value, CONFIG_KEY_RE, SUBDOMAIN_MAX, () =>
     patternFault(text, CONFIG_KEY, 'key.name', 'KEY_NAME', 'key-name'),
@@ -115,7 +115,7 @@ export function configKeyFaults(value: string): Faults {
 }
 
 /** Names of environment variables: all of printable ASCII but `=`, since 1.34. */
-export function environmentNameFaults(value: string): Faults {
+export function environmentNameFaults(value: string): FieldErrors {
   const faults: string[] = []
   if (value === '') faults.push('environment variable name must be non-empty')
   if (!/^[ -<>-~]*$/.test(value)) {
@@ -125,26 +125,26 @@ export function environmentNameFaults(value: string): Faults {
   return faults
 }
 
-export function httpHeaderNameFaults(value: string): Faults {
+export function httpHeaderNameFaults(value: string): FieldErrors {
   const text = "a valid HTTP header must consist of alphanumeric characters or '-'"
   return HEADER_RE.test(value) ? FINE : [patternFault(text, HEADER, 'X-Header-Name')]
 }
 
-export function percentFaults(value: string): Faults {
+export function percentFaults(value: string): FieldErrors {
   const text = "a valid percent string must be a numeric string followed by an ending '%'"
   return PERCENT_RE.test(value) ? FINE : [patternFault(text, PERCENT, '1%', '93%')]
 }
 
-export function portNumberFaults(port: number): Faults {
+export function portNumberFaults(port: number): FieldErrors {
   return rangeFaults(port, 1, 65_535)
 }
 
-export function rangeFaults(value: number, min: number, max: number): Faults {
+export function rangeFaults(value: number, min: number, max: number): FieldErrors {
   return value >= min && value <= max ? FINE : [`must be between ${min} and ${max}, inclusive`]
 }
 
 /** Names of ports: RFC 6335. */
-export function portNameFaults(value: string): Faults {
+export function portNameFaults(value: string): FieldErrors {
   const faults: string[] = [...tooLong(value, PORT_NAME_MAX, 'characters')]
   if (!/^[-a-z0-9]+$/.test(value)) {
     faults.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)')
@@ -158,7 +158,7 @@ export function portNameFaults(value: string): Faults {
 }
 
 /** The weakest rule for names: what fits into one part of a path. RBAC and CRD-backed kinds. */
-function pathSegmentFaults(value: string, isPrefix = false): Faults {
+function pathSegmentFaults(value: string, isPrefix = false): FieldErrors {
   if (!isPrefix && (value === '.' || value === '..')) return [`may not be '${value}'`]
   return ['/', '%']
     .filter((sign) => value.includes(sign))
@@ -166,21 +166,21 @@ function pathSegmentFaults(value: string, isPrefix = false): Faults {
 }
 
 /** For ResourceRow.nameRule; with `isPrefix` the name is a generateName and may end with a dash. */
-export function isDnsSubdomainName(name: string, isPrefix: boolean): Faults {
+export function isDnsSubdomainName(name: string, isPrefix: boolean): FieldErrors {
   return dnsSubdomainFaults(isPrefix ? withoutTrailingDash(name) : name)
 }
 
 /** For ResourceRow.nameRule: namespaces and others whose name becomes a DNS label. */
-export function isDnsLabelName(name: string, isPrefix: boolean): Faults {
+export function isDnsLabelName(name: string, isPrefix: boolean): FieldErrors {
   return dnsLabelFaults(isPrefix ? withoutTrailingDash(name) : name)
 }
 
 /** For ResourceRow.nameRule: roles and bindings. */
-export function isPathSegmentName(name: string, isPrefix: boolean): Faults {
+export function isPathSegmentName(name: string, isPrefix: boolean): FieldErrors {
   return pathSegmentFaults(name, isPrefix)
 }
 
-function subdomainFaults(value: string, unit: 'characters' | 'bytes'): Faults {
+function subdomainFaults(value: string, unit: 'characters' | 'bytes'): FieldErrors {
   if (value.length <= SUBDOMAIN_MAX && isSubdomain(value)) return FINE
   const faults = tooLong(value, SUBDOMAIN_MAX, unit)
   if (isSubdomain(value)) return faults
@@ -192,18 +192,18 @@ function isSubdomain(value: string): boolean {
   return value.split('.').every((label) => LABEL_RE.test(label))
 }
 
-function checked(value: string, re: RegExp, max: number, fault: () => string): Faults {
+function checked(value: string, re: RegExp, max: number, fault: () => string): FieldErrors {
   const matches = re.test(value)
   if (matches && value.length <= max) return FINE
   const faults = tooLong(value, max, 'characters')
   return matches ? faults : [...faults, fault()]
 }
 
-function tooLong(value: string, max: number, unit: 'characters' | 'bytes'): Faults {
+function tooLong(value: string, max: number, unit: 'characters' | 'bytes'): FieldErrors {
   return Buffer.byteLength(value) > max ? [`must be no more than ${max} ${unit}`] : FINE
 }
 
-function parentFolderFaults(value: string): Faults {
+function parentFolderFaults(value: string): FieldErrors {
   if (value === '.' || value === '..') return [`must not be '${value}'`]
   return value.startsWith('..') ? ["must not start with '..'"] : FINE
 }

@@ -10,17 +10,17 @@ import {
 } from '../names.ts'
 import { isObject, type JsonObject } from '../patch/value.ts'
 import type { FieldError } from '../status.ts'
-import { Faults } from '../validation/faults.ts'
+import { FieldErrors } from '../validation/field-errors.ts'
 import { additionalOf, child, EMBEDDED, itemsOf, keyed, type Props } from './schema.ts'
 
 /** Of all embedded resources in a value; never of the value itself, whose metadata others judge. */
 export function embeddedFaults(value: unknown, schema: Props | undefined): FieldError[] {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   judge(faults, value, schema, '')
   return faults.list
 }
 
-function judge(faults: Faults, value: unknown, schema: Props | undefined, path: string) {
+function judge(faults: FieldErrors, value: unknown, schema: Props | undefined, path: string) {
   if (schema === undefined) return
   if (Array.isArray(value)) {
     const items = itemsOf(schema)
@@ -39,7 +39,7 @@ function judge(faults: Faults, value: unknown, schema: Props | undefined, path: 
   }
 }
 
-function judgeResource(faults: Faults, resource: JsonObject, path: string) {
+function judgeResource(faults: FieldErrors, resource: JsonObject, path: string) {
   const { apiVersion, kind, metadata } = resource
   const at = (name: string) => child(path, name)
   if (apiVersion === undefined) faults.required(at('apiVersion'))
@@ -62,7 +62,7 @@ function judgeResource(faults: Faults, resource: JsonObject, path: string) {
   if (isObject(metadata)) judgeMetadata(faults, metadata, at('metadata'))
 }
 
-function judgeMetadata(faults: Faults, metadata: JsonObject, path: string) {
+function judgeMetadata(faults: FieldErrors, metadata: JsonObject, path: string) {
   const text = (name: string) => (typeof metadata[name] === 'string' ? metadata[name] : '')
   const map = (name: string) => (isObject(metadata[name]) ? Object.entries(metadata[name]) : [])
   for (const name of ['generateName', 'name']) {

@@ -6,7 +6,7 @@ import type {
   PodFailurePolicyOnPodConditionsPattern as OnPodCondition,
   PodFailurePolicyRule,
 } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkQualifiedName } from '../validation/values.ts'
 
 const RULES_MAX = 20
@@ -16,7 +16,7 @@ const ACTIONS = ['Count', 'FailIndex', 'FailJob', 'Ignore']
 const OPERATORS = ['In', 'NotIn']
 const STATUSES = ['False', 'True', 'Unknown']
 
-export function checkFailurePolicy(faults: Faults, at: string, spec: JobSpec) {
+export function checkFailurePolicy(faults: FieldErrors, at: string, spec: JobSpec) {
   const rules = spec.podFailurePolicy?.rules ?? []
   if (rules.length > RULES_MAX) faults.tooMany(`${at}.rules`, rules.length, RULES_MAX)
   for (const [index, rule] of rules.entries()) {
@@ -24,7 +24,7 @@ export function checkFailurePolicy(faults: Faults, at: string, spec: JobSpec) {
   }
 }
 
-function checkRule(faults: Faults, at: string, rule: PodFailurePolicyRule, spec: JobSpec) {
+function checkRule(faults: FieldErrors, at: string, rule: PodFailurePolicyRule, spec: JobSpec) {
   const { action, onExitCodes, onPodConditions = [] } = rule
   if (action === 'FailIndex') {
     if (spec.backoffLimitPerIndex === undefined) {
@@ -43,13 +43,13 @@ function checkRule(faults: Faults, at: string, rule: PodFailurePolicyRule, spec:
 }
 
 /** A missing value is told what there is, as Go prints lists. */
-function checkChoice(faults: Faults, at: string, value: string, choices: readonly string[]) {
+function checkChoice(faults: FieldErrors, at: string, value: string, choices: readonly string[]) {
   const list = choices.map((choice) => JSON.stringify(choice)).join(' ')
   if (!value) faults.required(at, `valid values: [${list}]`)
   else if (!choices.includes(value)) faults.notSupported(at, value, choices)
 }
 
-function checkConditions(faults: Faults, at: string, patterns: readonly OnPodCondition[]) {
+function checkConditions(faults: FieldErrors, at: string, patterns: readonly OnPodCondition[]) {
   if (patterns.length > CONDITIONS_MAX) faults.tooMany(at, patterns.length, CONDITIONS_MAX)
   for (const [index, { type, status = '' }] of patterns.entries()) {
     checkQualifiedName(faults, `${at}[${index}].type`, type)
@@ -57,7 +57,7 @@ function checkConditions(faults: Faults, at: string, patterns: readonly OnPodCon
   }
 }
 
-function checkExitCodes(faults: Faults, at: string, codes: OnExitCodes, spec: JobSpec) {
+function checkExitCodes(faults: FieldErrors, at: string, codes: OnExitCodes, spec: JobSpec) {
   const { operator, containerName } = codes
   const values = codes.values ?? []
   checkChoice(faults, `${at}.operator`, operator, OPERATORS)

@@ -5,7 +5,7 @@ import { internalForm } from '../pod/internal-form.ts'
 import { checkPodTemplate } from '../pod/template.ts'
 import { templateWarnings } from '../pod/warnings.ts'
 import type { JobSpec } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkNonNegative } from '../validation/values.ts'
 import { checkFailurePolicy } from './failure-policy.ts'
 import { checkSuccessPolicy } from './success-policy.ts'
@@ -18,7 +18,7 @@ const PARALLELISM_OF_MANY_MAX = 10_000
 const FAILED_INDEXES_OF_MANY_MAX = 10_000
 const MANAGED_BY_BYTES_MAX = 63
 
-export function checkJobSpec(faults: Faults, at: string, spec: JobSpec) {
+export function checkJobSpec(faults: FieldErrors, at: string, spec: JobSpec) {
   checkNumbers(faults, at, spec)
   if (spec.managedBy !== undefined) checkManagedBy(faults, `${at}.managedBy`, spec.managedBy)
   checkCompletionMode(faults, at, spec)
@@ -36,7 +36,7 @@ export function checkJobSpec(faults: Faults, at: string, spec: JobSpec) {
   checkRestartPolicy(faults, `${at}.template.spec.restartPolicy`, spec)
 }
 
-function checkNumbers(faults: Faults, at: string, spec: JobSpec) {
+function checkNumbers(faults: FieldErrors, at: string, spec: JobSpec) {
   checkNonNegative(faults, `${at}.parallelism`, spec.parallelism)
   checkNonNegative(faults, `${at}.completions`, spec.completions)
   checkNonNegative(faults, `${at}.activeDeadlineSeconds`, spec.activeDeadlineSeconds)
@@ -50,7 +50,7 @@ function checkNumbers(faults: Faults, at: string, spec: JobSpec) {
 }
 
 /** A path under a domain: acme.io/foo. */
-function checkManagedBy(faults: Faults, at: string, text: string) {
+function checkManagedBy(faults: FieldErrors, at: string, text: string) {
   if (text === '') return faults.required(at)
   const slash = text.indexOf('/')
   const [domain, path] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)]
@@ -68,7 +68,7 @@ function checkManagedBy(faults: Faults, at: string, text: string) {
 const PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
 const PATH_RE = new RegExp(`^${PATH}$`)
 
-function checkCompletionMode(faults: Faults, at: string, spec: JobSpec) {
+function checkCompletionMode(faults: FieldErrors, at: string, spec: JobSpec) {
   const { completionMode: mode, backoffLimitPerIndex, maxFailedIndexes } = spec
   if (mode === 'Indexed') return checkIndexed(faults, at, spec)
   if (mode !== undefined && mode !== 'NonIndexed') {
@@ -83,7 +83,7 @@ function checkCompletionMode(faults: Faults, at: string, spec: JobSpec) {
   }
 }
 
-function checkIndexed(faults: Faults, at: string, spec: JobSpec) {
+function checkIndexed(faults: FieldErrors, at: string, spec: JobSpec) {
   const { completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec
   const mayFail = maxFailedIndexes ?? 0
   const failing = `${at}.maxFailedIndexes`
@@ -115,7 +115,7 @@ function checkIndexed(faults: Faults, at: string, spec: JobSpec) {
   }
 }
 
-function checkReplacement(faults: Faults, at: string, spec: JobSpec) {
+function checkReplacement(faults: FieldErrors, at: string, spec: JobSpec) {
   const { podReplacementPolicy: policy } = spec
   if (policy === undefined) return
   const supported = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed']
@@ -123,7 +123,7 @@ function checkReplacement(faults: Faults, at: string, spec: JobSpec) {
 }
 
 /** Always is what a pod gets when nothing is said: so something must be said. */
-function checkRestartPolicy(faults: Faults, at: string, spec: JobSpec) {
+function checkRestartPolicy(faults: FieldErrors, at: string, spec: JobSpec) {
   const policy = spec.template?.spec?.restartPolicy ?? ''
   if (policy === '' || policy === 'Always') {
     faults.required(at, 'valid values: "OnFailure", "Never"')

@@ -1,14 +1,14 @@
 // What spec.successPolicy may say: which indexes are enough.
 
 import type { JobSpec, SuccessPolicyRule } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkNonNegative } from '../validation/values.ts'
 import { countIndexes, IndexesError } from './indexes.ts'
 
 const RULES_MAX = 20
 const INDEXES_BYTES_MAX = 64 * 1024
 
-export function checkSuccessPolicy(faults: Faults, at: string, spec: JobSpec) {
+export function checkSuccessPolicy(faults: FieldErrors, at: string, spec: JobSpec) {
   const rules = spec.successPolicy?.rules ?? []
   if (rules.length === 0) {
     const detail = 'at least one rules must be specified when the successPolicy is specified'
@@ -22,7 +22,7 @@ export function checkSuccessPolicy(faults: Faults, at: string, spec: JobSpec) {
   }
 }
 
-function checkRule(faults: Faults, at: string, rule: SuccessPolicyRule, completions: number) {
+function checkRule(faults: FieldErrors, at: string, rule: SuccessPolicyRule, completions: number) {
   const { succeededCount: count, succeededIndexes: indexes } = rule
   if (count === undefined && indexes === undefined) {
     const detail = 'at least one of succeededCount or succeededIndexes must be specified'
@@ -47,7 +47,7 @@ function checkRule(faults: Faults, at: string, rule: SuccessPolicyRule, completi
 
 /** How many indexes `text` names; none when it cannot be read, which is a fault. */
 export function checkIndexes(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   text: string,
   completions: number,

@@ -6,10 +6,10 @@ import type {
   NodeSelectorRequirement,
   NodeSelectorTerm,
 } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkLabelName } from '../validation/labels.ts'
 
-export function checkNodeSelector(faults: Faults, at: string, selector: NodeSelector) {
+export function checkNodeSelector(faults: FieldErrors, at: string, selector: NodeSelector) {
   const path = `${at}.nodeSelectorTerms`
   const terms = selector.nodeSelectorTerms ?? []
   if (terms.length === 0) faults.required(path, 'must have at least one node selector term')
@@ -19,7 +19,7 @@ export function checkNodeSelector(faults: Faults, at: string, selector: NodeSele
 }
 
 export function checkNodeTerm(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   term: NodeSelectorTerm,
   checksValues: boolean,
@@ -33,7 +33,7 @@ export function checkNodeTerm(
 }
 
 function checkRequirement(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   requirement: NodeSelectorRequirement,
   checksValues: boolean,
@@ -71,7 +71,11 @@ function checkRequirement(
   }
 }
 
-function checkFieldRequirement(faults: Faults, at: string, requirement: NodeSelectorRequirement) {
+function checkFieldRequirement(
+  faults: FieldErrors,
+  at: string,
+  requirement: NodeSelectorRequirement,
+) {
   const { key = '', operator = '', values = [] } = requirement
   if (operator !== 'In' && operator !== 'NotIn') {
     faults.invalid(`${at}.operator`, operator, 'not a valid selector operator')

@@ -3,7 +3,7 @@
 import { own } from '../../lib/own.ts'
 import { JsonSyntaxError, parseJson, plainJson } from '../codec/json.ts'
 import type { Pod, PodSpec, Toleration } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { APP_ARMOR, checkProfileAnnotations } from './profiles.ts'
 import { checkTolerations } from './spec/scheduling.ts'
 
@@ -13,7 +13,7 @@ const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost'
 const INT32_MAX = 2_147_483_647
 
 export function checkPodAnnotations(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   annotations: Readonly<Record<string, string>> = {},
   spec: PodSpec,
@@ -33,7 +33,7 @@ export function checkPodAnnotations(
 }
 
 /** Some annotations stand from the beginning or not at all. */
-export function checkPodAnnotationsUpdate(faults: Faults, at: string, pod: Pod, old: Pod) {
+export function checkPodAnnotationsUpdate(faults: FieldErrors, at: string, pod: Pod, old: Pod) {
   const [annotations, before] = [pod.metadata.annotations ?? {}, old.metadata.annotations ?? {}]
   for (const [key, value] of Object.entries(before)) {
     if (own(annotations, key) === value) continue
@@ -54,7 +54,7 @@ export function checkPodAnnotationsUpdate(faults: Faults, at: string, pod: Pod, 
   checkPodAnnotations(faults, at, pod.metadata.annotations, pod.spec)
 }
 
-function checkTolerationsText(faults: Faults, at: string, text: string) {
+function checkTolerationsText(faults: FieldErrors, at: string, text: string) {
   let tolerations: unknown
   try {
     tolerations = plainJson(parseJson(text))

@@ -2,13 +2,13 @@
 
 import { own } from '../../lib/own.ts'
 import type { Pod } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkDnsLabel, checkDnsSubdomain } from '../validation/values.ts'
 
 const OF_CONTAINERS = 'spec.initContainers.name or spec.containers.name'
 const OF_REQUESTS = 'spec.initContainers.resources.requests or spec.containers.resources.requests'
 
-export function checkExtendedClaim(faults: Faults, { spec, status }: Pod) {
+export function checkExtendedClaim(faults: FieldErrors, { spec, status }: Pod) {
   const claim = status?.extendedResourceClaimStatus
   if (claim === undefined) return
   const at = 'status.extendedResourceClaimStatus'

@@ -6,7 +6,7 @@ import type {
   PodSpec,
   SeccompProfile,
 } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkDescendingPath } from '../validation/paths.ts'
 import { containersWithPaths } from './spec/check.ts'
 
@@ -19,7 +19,7 @@ type Annotations = Readonly<Record<string, string>>
 
 /** The annotations by themselves. */
 export function checkProfileAnnotations(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   annotations: Annotations,
   spec: PodSpec,
@@ -41,7 +41,7 @@ export function checkProfileAnnotations(
   }
 }
 
-function checkSeccompText(faults: Faults, at: string, text: string) {
+function checkSeccompText(faults: FieldErrors, at: string, text: string) {
   if (['runtime/default', 'docker/default', 'unconfined'].includes(text)) return
   if (text.startsWith(LOCALHOST)) {
     return checkDescendingPath(faults, at, text.slice(LOCALHOST.length))
@@ -51,7 +51,7 @@ function checkSeccompText(faults: Faults, at: string, text: string) {
 
 /** Annotations against the fields, on creation. `at` is the path of the spec. */
 export function checkProfilesMatch(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   spec: PodSpec,
   annotations: Annotations = {},
@@ -79,12 +79,12 @@ export function checkProfilesMatch(
   }
 }
 
-function checkSeccompMatch(faults: Faults, at: string, profile: SeccompProfile, text: string) {
+function checkSeccompMatch(faults: FieldErrors, at: string, profile: SeccompProfile, text: string) {
   checkMatch(faults, at, 'seccomp', profile, text, ['runtime/default', 'docker/default'])
 }
 
 function checkMatch(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   what: string,
   { type, localhostProfile }: SeccompProfile | AppArmorProfile,

@@ -1,13 +1,13 @@
 // Rules for pod templates, wherever they stand.
 
 import type { PodTemplateSpec } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkAnnotations, checkLabels } from '../validation/labels.ts'
 import { checkPodAnnotations } from './annotations.ts'
 import { checkProfilesMatch } from './profiles.ts'
 import { checkPodSpec } from './spec/spec.ts'
 
-export function checkPodTemplate(faults: Faults, at: string, template: PodTemplateSpec) {
+export function checkPodTemplate(faults: FieldErrors, at: string, template: PodTemplateSpec) {
   const { labels, annotations } = template.metadata ?? {}
   const spec = template.spec ?? { containers: [] }
   checkLabels(faults, `${at}.labels`, labels)
@@ -23,7 +23,7 @@ export function checkPodTemplate(faults: Faults, at: string, template: PodTempla
 
 /** Templates of workloads that keep pods alive. `kind` is for the message. */
 export function checkKeptTemplate(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   template: PodTemplateSpec,
   kind: string,
@@ -33,7 +33,12 @@ export function checkKeptTemplate(
 }
 
 /** Pods that are kept alive are started again for ever. */
-export function checkRestarts(faults: Faults, at: string, template: PodTemplateSpec, kind: string) {
+export function checkRestarts(
+  faults: FieldErrors,
+  at: string,
+  template: PodTemplateSpec,
+  kind: string,
+) {
   const { restartPolicy, activeDeadlineSeconds } = template.spec ?? {}
   if (restartPolicy !== 'Always') {
     faults.notSupported(`${at}.spec.restartPolicy`, restartPolicy ?? '', ['Always'])

@@ -7,10 +7,10 @@ import {
   familyOf,
   ipWarnings,
 } from './addresses.ts'
-import { Faults } from './faults.ts'
+import { FieldErrors } from './field-errors.ts'
 
-const faultsOf = (check: (faults: Faults) => void) => {
-  const faults = new Faults()
+const faultsOf = (check: (faults: FieldErrors) => void) => {
+  const faults = new FieldErrors()
   check(faults)
   return faults.list.map(({ message }) => message)
 }

@@ -10,14 +10,14 @@ import {
   parseIp,
   unmapped,
 } from '../../lib/ip.ts'
-import type { Faults } from './faults.ts'
+import type { FieldErrors } from './field-errors.ts'
 
 const NO_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 const NO_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
 
 /** `old` holds addresses that stand already and may stay, however they are written. */
 export function checkIp(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   text: string,
   old: readonly string[] = [],
@@ -31,7 +31,12 @@ export function checkIp(
   return false
 }
 
-export function checkCidr(faults: Faults, at: string, text: string, old: readonly string[] = []) {
+export function checkCidr(
+  faults: FieldErrors,
+  at: string,
+  text: string,
+  old: readonly string[] = [],
+) {
   if (old.includes(text)) return
   const [address = '', bits = ''] = text.split('/')
   const sloppy = parseCidrLoosely(text)
@@ -54,7 +59,7 @@ export function parseCidrLoosely(text: string): Cidr | undefined {
 }
 
 /** What can be neither reached nor given to a service; also for external addresses. */
-export function checkEndpointIp(faults: Faults, at: string, text: string) {
+export function checkEndpointIp(faults: FieldErrors, at: string, text: string) {
   const ip = parseIp(withoutLeadingZeros(text))
   if (ip === undefined) return faults.invalid(at, text, 'must be a valid IP address')
   const plain = unmapped(ip)
@@ -113,7 +118,7 @@ export function cidrWarnings(at: string, text: string): string[] {
 
 /** Nobody can tell the families apart when one of `texts` is no address. */
 export function checkFamiliesReadable(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   texts: readonly string[],
 ): boolean {

@@ -1,7 +1,7 @@
 // Conditions of a status, as newer kinds have them (metav1.Condition).
 
 import type { Condition } from '../schema/generated/types.ts'
-import type { Faults } from './faults.ts'
+import type { FieldErrors } from './field-errors.ts'
 import { checkQualifiedName, checkSupported } from './values.ts'
 
 const REASON_BYTES_MAX = 1024
@@ -10,7 +10,7 @@ const REASON = /^[A-Za-z](?:[A-Za-z0-9_,:]*[A-Za-z0-9_])?$/
 const REASON_FAULT =
   "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')"
 
-export function checkConditions(faults: Faults, at: string, conditions: readonly Condition[]) {
+export function checkConditions(faults: FieldErrors, at: string, conditions: readonly Condition[]) {
   const seen = new Set<string>()
   for (const [index, condition] of conditions.entries()) {
     const path = `${at}[${index}]`
@@ -20,7 +20,7 @@ export function checkConditions(faults: Faults, at: string, conditions: readonly
   }
 }
 
-function checkCondition(faults: Faults, at: string, condition: Condition) {
+function checkCondition(faults: FieldErrors, at: string, condition: Condition) {
   const { type = '', status = '', reason = '', message = '' } = condition
   const { observedGeneration = 0, lastTransitionTime } = condition
   checkQualifiedName(faults, `${at}.type`, type)

@@ -1,6 +1,6 @@
 // Bags of keys and values: ConfigMaps and Secrets.
 
-import type { Faults } from './faults.ts'
+import type { FieldErrors } from './field-errors.ts'
 import { sameValue } from './values.ts'
 
 export const DATA_BYTES_MAX = 1024 * 1024
@@ -15,7 +15,7 @@ type Freezable = { immutable?: boolean }
 
 /** An object that was made immutable stays so, and `fields` with it. */
 export function checkFrozen<O extends Freezable>(
-  faults: Faults,
+  faults: FieldErrors,
   object: O,
   old: O,
   fields: readonly (keyof O & string)[],

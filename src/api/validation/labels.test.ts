@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Faults } from './faults.ts'
+import { FieldErrors } from './field-errors.ts'
 import {
   checkAnnotations,
   checkLabelSelector,
@@ -24,7 +24,7 @@ test('selectors match by all of their parts', () => {
 })
 
 test('faults name the path of what is wrong', () => {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   checkLabelSelector(faults, 'spec.selector', {
     matchLabels: { 'a b': 'c' },
     matchExpressions: [
@@ -48,7 +48,7 @@ test('only whole selectors are read', () => {
 })
 
 test('annotations may hold much, but not everything', () => {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   checkAnnotations(faults, 'metadata.annotations', { Any_Key: 'x'.repeat(256 * 1024) })
   expect(faults.list.map(({ type }) => type)).toEqual(['FieldValueTooLong'])
 })

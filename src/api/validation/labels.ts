@@ -4,24 +4,24 @@ import { own } from '../../lib/own.ts'
 import { labelValueFaults, qualifiedNameFaults } from '../names.ts'
 import { meets } from '../requirement.ts'
 import type { LabelSelector, LabelSelectorRequirement } from '../schema/generated/types.ts'
-import type { Faults } from './faults.ts'
+import type { FieldErrors } from './field-errors.ts'
 
 type Labels = Readonly<Record<string, string>>
 
 const ANNOTATION_BYTES_MAX = 256 * 1024
 
-export function checkLabels(faults: Faults, at: string, labels: Labels | undefined) {
+export function checkLabels(faults: FieldErrors, at: string, labels: Labels | undefined) {
   for (const [key, value] of Object.entries(labels ?? {})) {
     checkLabelName(faults, at, key)
     faults.invalidAll(at, value, labelValueFaults(value))
   }
 }
 
-export function checkLabelName(faults: Faults, at: string, name: string) {
+export function checkLabelName(faults: FieldErrors, at: string, name: string) {
   faults.invalidAll(at, name, qualifiedNameFaults(name))
 }
 
-export function checkAnnotations(faults: Faults, at: string, annotations: Labels | undefined) {
+export function checkAnnotations(faults: FieldErrors, at: string, annotations: Labels | undefined) {
   let bytes = 0
   for (const [key, value] of Object.entries(annotations ?? {})) {
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
@@ -31,7 +31,7 @@ export function checkAnnotations(faults: Faults, at: string, annotations: Labels
 }
 
 export function checkLabelSelector(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   selector: LabelSelector | undefined | null,
 ) {
@@ -67,7 +67,7 @@ export function sortedByKey(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function checkRequirement(faults: Faults, at: string, requirement: LabelSelectorRequirement) {
+function checkRequirement(faults: FieldErrors, at: string, requirement: LabelSelectorRequirement) {
   const { key = '', operator = '', values = [] } = requirement
   checkOperator(faults, at, operator, values)
   checkLabelName(faults, `${at}.key`, key)
@@ -76,7 +76,12 @@ function checkRequirement(faults: Faults, at: string, requirement: LabelSelector
   }
 }
 
-function checkOperator(faults: Faults, at: string, operator: string, values: readonly string[]) {
+function checkOperator(
+  faults: FieldErrors,
+  at: string,
+  operator: string,
+  values: readonly string[],
+) {
   switch (operator) {
     case 'In':
     case 'NotIn':

@@ -1,8 +1,8 @@
 // Paths inside volumes and images: nothing may climb out of them.
 
-import type { Faults } from './faults.ts'
+import type { FieldErrors } from './field-errors.ts'
 
-export function checkNoBacksteps(faults: Faults, at: string, path: string) {
+export function checkNoBacksteps(faults: FieldErrors, at: string, path: string) {
   if (hasBackstep(path)) faults.invalid(at, path, "must not contain '..'")
 }
 
@@ -11,13 +11,13 @@ export function hasBackstep(path: string): boolean {
 }
 
 /** Relative, and below where it starts. */
-export function checkDescendingPath(faults: Faults, at: string, path: string) {
+export function checkDescendingPath(faults: FieldErrors, at: string, path: string) {
   if (path.startsWith('/')) faults.invalid(at, path, 'must be a relative path')
   checkNoBacksteps(faults, at, path)
 }
 
 /** As checkDescendingPath; names with two dots in front are the volume's own. */
-export function checkFreePath(faults: Faults, at: string, path: string) {
+export function checkFreePath(faults: FieldErrors, at: string, path: string) {
   checkDescendingPath(faults, at, path)
   if (path.startsWith('..') && !path.startsWith('../')) {
     faults.invalid(at, path, "must not start with '..'")

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Faults } from './faults.ts'
+import { FieldErrors } from './field-errors.ts'
 import { checkPortOrName, checkSupported, sameValue } from './values.ts'
 
 test('values are the same when nothing but absence tells them apart', () => {
@@ -10,7 +10,7 @@ test('values are the same when nothing but absence tells them apart', () => {
 
 test('ports are numbers of a range, or names', () => {
   const faultsOf = (port: number | string | undefined) => {
-    const faults = new Faults()
+    const faults = new FieldErrors()
     checkPortOrName(faults, 'port', port)
     return faults.list.length
   }
@@ -21,7 +21,7 @@ test('ports are numbers of a range, or names', () => {
 })
 
 test('a word that is not known is refused with those that are', () => {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   checkSupported(faults, 'type', 'c', ['b', 'a'])
   expect(faults.list[0]?.message).toBe('Unsupported value: "c": supported values: "b", "a"')
 })

@@ -7,22 +7,22 @@ import {
   portNumberFaults,
   qualifiedNameFaults,
 } from '../names.ts'
-import type { Faults } from './faults.ts'
+import type { FieldErrors } from './field-errors.ts'
 
 export const IMMUTABLE = 'field is immutable'
 export const NOT_NEGATIVE = 'must be greater than or equal to 0'
 
-export function checkNonNegative(faults: Faults, at: string, value: number | undefined) {
+export function checkNonNegative(faults: FieldErrors, at: string, value: number | undefined) {
   if ((value ?? 0) < 0) faults.invalid(at, value, NOT_NEGATIVE)
 }
 
-export function checkPositive(faults: Faults, at: string, value: number | undefined) {
+export function checkPositive(faults: FieldErrors, at: string, value: number | undefined) {
   if ((value ?? 0) <= 0) faults.invalid(at, value ?? 0, 'must be greater than zero')
 }
 
 /** `value` is one of `supported`, which is listed in the order given; `''` counts as missing. */
 export function checkOneOf(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   value: string | undefined,
   supported: readonly string[],
@@ -33,7 +33,7 @@ export function checkOneOf(
 
 /** As checkOneOf, but a missing value is not supported rather than required. */
 export function checkSupported(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   value: string | undefined,
   supported: readonly string[],
@@ -41,7 +41,7 @@ export function checkSupported(
   if (!supported.includes(value ?? '')) faults.notSupported(at, value ?? '', supported)
 }
 
-export function checkImmutable(faults: Faults, at: string, value: unknown, old: unknown) {
+export function checkImmutable(faults: FieldErrors, at: string, value: unknown, old: unknown) {
   if (!sameValue(value, old)) faults.invalid(at, value, IMMUTABLE)
 }
 
@@ -55,31 +55,35 @@ function emptyAsMissing(value: unknown): unknown {
   return Array.isArray(value) && value.length === 0 ? undefined : value
 }
 
-export function checkDnsLabel(faults: Faults, at: string, value: string) {
+export function checkDnsLabel(faults: FieldErrors, at: string, value: string) {
   faults.invalidAll(at, value, dnsLabelFaults(value))
 }
 
-export function checkDnsSubdomain(faults: Faults, at: string, value: string) {
+export function checkDnsSubdomain(faults: FieldErrors, at: string, value: string) {
   faults.invalidAll(at, value, dnsSubdomainFaults(value))
 }
 
-export function checkQualifiedName(faults: Faults, at: string, value: string) {
+export function checkQualifiedName(faults: FieldErrors, at: string, value: string) {
   faults.invalidAll(at, value, qualifiedNameFaults(value))
 }
 
-export function checkPort(faults: Faults, at: string, port: number | undefined) {
+export function checkPort(faults: FieldErrors, at: string, port: number | undefined) {
   faults.invalidAll(at, port ?? 0, portNumberFaults(port ?? 0))
 }
 
 /** A number of a port, or the name that a container gives it. */
-export function checkPortOrName(faults: Faults, at: string, port: number | string | undefined) {
+export function checkPortOrName(
+  faults: FieldErrors,
+  at: string,
+  port: number | string | undefined,
+) {
   if (typeof port === 'string') faults.invalidAll(at, port, portNameFaults(port))
   else checkPort(faults, at, port)
 }
 
 const FILE_MODE_MAX = 0o777
 
-export function checkFileMode(faults: Faults, at: string, mode: number | undefined) {
+export function checkFileMode(faults: FieldErrors, at: string, mode: number | undefined) {
   if (mode === undefined || (mode >= 0 && mode <= FILE_MODE_MAX)) return
   faults.invalid(at, mode, 'must be a number between 0 and 0777 (octal), both inclusive')
 }

@@ -3,12 +3,12 @@
 import { dnsSubdomainFaults, isDnsLabelName, isDnsSubdomainName } from '../names.ts'
 import { compareQuantity, parseQuantity, ZERO } from '../quantity.ts'
 import type { PersistentVolumeClaimSpec } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkLabelSelector } from '../validation/labels.ts'
 import { checkSupported } from '../validation/values.ts'
 import { checkAccessModes, VOLUME_MODES } from './modes.ts'
 
-export function checkClaimSpec(faults: Faults, at: string, spec: PersistentVolumeClaimSpec) {
+export function checkClaimSpec(faults: FieldErrors, at: string, spec: PersistentVolumeClaimSpec) {
   const modes = spec.accessModes ?? []
   if (modes.length === 0) {
     faults.required(`${at}.accessModes`, 'at least 1 access mode is required')
@@ -28,11 +28,11 @@ export function checkClaimSpec(faults: Faults, at: string, spec: PersistentVolum
   checkClass(faults, `${at}.volumeAttributesClassName`, spec.volumeAttributesClassName)
 }
 
-function checkClass(faults: Faults, at: string, name: string | undefined) {
+function checkClass(faults: FieldErrors, at: string, name: string | undefined) {
   if (name) faults.invalidAll(at, name, isDnsSubdomainName(name, false))
 }
 
-function checkDataSources(faults: Faults, at: string, spec: PersistentVolumeClaimSpec) {
+function checkDataSources(faults: FieldErrors, at: string, spec: PersistentVolumeClaimSpec) {
   const { dataSource, dataSourceRef } = spec
   if (dataSource) checkReference(faults, `${at}.dataSource`, dataSource)
   if (dataSourceRef) {
@@ -54,7 +54,7 @@ function checkDataSources(faults: Faults, at: string, spec: PersistentVolumeClai
 
 type Reference = { apiGroup?: string; kind: string; name: string }
 
-function checkReference(faults: Faults, at: string, { apiGroup, kind, name }: Reference) {
+function checkReference(faults: FieldErrors, at: string, { apiGroup, kind, name }: Reference) {
   if (!name) faults.required(`${at}.name`)
   if (!kind) faults.required(`${at}.kind`)
   if (!apiGroup && kind !== 'PersistentVolumeClaim') {

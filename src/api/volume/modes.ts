@@ -1,12 +1,12 @@
 // How often, and as what, a volume may be mounted.
 
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkSupported } from '../validation/values.ts'
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
 export const VOLUME_MODES = ['Block', 'Filesystem']
 
-export function checkAccessModes(faults: Faults, at: string, modes: readonly string[]) {
+export function checkAccessModes(faults: FieldErrors, at: string, modes: readonly string[]) {
   for (const mode of modes) checkSupported(faults, at, mode, ACCESS_MODES)
   const others = modes.filter((mode) => mode !== 'ReadWriteOncePod' && ACCESS_MODES.includes(mode))
   if (!modes.includes('ReadWriteOncePod') || others.length === 0) return

@@ -1,18 +1,18 @@
 // Drivers, and what classes of storage hand on to them (pkg/apis/storage/validation).
 
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkQualifiedName } from '../validation/values.ts'
 
 const PARAMETERS_MAX = 512
 const PARAMETERS_BYTES_MAX = 256 * 1024
 
-export function checkProvisioner(faults: Faults, at: string, name: string | undefined) {
+export function checkProvisioner(faults: FieldErrors, at: string, name: string | undefined) {
   if (!name) faults.required(at)
   else checkQualifiedName(faults, at, name.toLowerCase())
 }
 
 export function checkParameters(
-  faults: Faults,
+  faults: FieldErrors,
   parameters: Readonly<Record<string, string>> = {},
 ): void {
   const entries = Object.entries(parameters)

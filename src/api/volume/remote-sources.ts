@@ -3,7 +3,7 @@
 
 import { dnsSubdomainFaults, isDnsSubdomainName, rangeFaults } from '../names.ts'
 import type { Volume } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkDescendingPath } from '../validation/paths.ts'
 import { checkDnsLabel, checkSupported } from '../validation/values.ts'
 
@@ -20,7 +20,7 @@ type Source = Exclude<
   | 'ephemeral'
   | 'image'
 >
-type SourceCheck = (faults: Faults, at: string, volume: Volume) => void
+type SourceCheck = (faults: FieldErrors, at: string, volume: Volume) => void
 
 export const REMOTE_SOURCES: Readonly<Record<Source, SourceCheck>> = {
   gitRepo: (faults, at, { gitRepo }) => {
@@ -83,7 +83,7 @@ export const REMOTE_SOURCES: Readonly<Record<Source, SourceCheck>> = {
 }
 
 export function requireAll<S extends object>(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   source: S | undefined,
   fields: readonly (keyof S & string)[],
@@ -95,7 +95,7 @@ export function requireAll<S extends object>(
   }
 }
 
-function checkPartition(faults: Faults, at: string, partition = 0) {
+function checkPartition(faults: FieldErrors, at: string, partition = 0) {
   if (partition >= 0 && partition <= 255) return
   faults.invalidAll(at, partition, rangeFaults(-1, 1, 255))
 }
@@ -104,7 +104,7 @@ const IQN = /iqn\.\d{4}-\d{2}\.([a-zA-Z0-9\-.]+)(:[^,;*&$|\s]+)$/
 const EUI = /^eui.[a-zA-Z0-9]{16}$/
 const NAA = /^naa.[a-zA-Z0-9]{32}$/
 
-function checkIscsi(faults: Faults, at: string, { iscsi }: Volume) {
+function checkIscsi(faults: FieldErrors, at: string, { iscsi }: Volume) {
   if (iscsi === undefined) return
   const { iqn = '', lun = 0, initiatorName } = iscsi
   requireAll(faults, at, iscsi, ['targetPortal', 'iqn'])
@@ -119,14 +119,14 @@ function checkIscsi(faults: Faults, at: string, { iscsi }: Volume) {
 export const PORTAL_BYTES_MAX = 64
 
 /** Judged even when the volume has another source too. */
-export function checkPortalLength(faults: Faults, at: string, { name, iscsi }: Volume) {
+export function checkPortalLength(faults: FieldErrors, at: string, { name, iscsi }: Volume) {
   if (iscsi?.initiatorName === undefined) return
   if (Buffer.byteLength(`${name}:${iscsi.targetPortal ?? ''}`) <= PORTAL_BYTES_MAX) return
   const length = 'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters'
   faults.invalid(`${at}.name`, name, `${length} if iscsi.initiatorName is specified.`)
 }
 
-function checkInitiator(faults: Faults, at: string, text: string) {
+function checkInitiator(faults: FieldErrors, at: string, text: string) {
   const fault = initiatorFault(text)
   if (fault !== undefined) faults.invalid(at, text, fault)
 }
@@ -142,7 +142,7 @@ export function initiatorFault(text: string): string | undefined {
   return form.test(text) ? undefined : 'must be valid format'
 }
 
-function checkFlocker(faults: Faults, at: string, { flocker }: Volume) {
+function checkFlocker(faults: FieldErrors, at: string, { flocker }: Volume) {
   const { datasetName = '', datasetUUID = '' } = flocker ?? {}
   if (!datasetName && !datasetUUID) {
     faults.required(at, 'one of datasetName and datasetUUID is required')
@@ -156,7 +156,7 @@ function checkFlocker(faults: Faults, at: string, { flocker }: Volume) {
   }
 }
 
-function checkQuobyte(faults: Faults, at: string, { quobyte }: Volume) {
+function checkQuobyte(faults: FieldErrors, at: string, { quobyte }: Volume) {
   const { registry = '', tenant = '' } = quobyte ?? {}
   const detail = 'must be a host:port pair or multiple pairs separated by commas'
   if (!registry) faults.required(`${at}.registry`, detail)
@@ -171,7 +171,7 @@ function checkQuobyte(faults: Faults, at: string, { quobyte }: Volume) {
   requireAll(faults, at, quobyte, ['volume'])
 }
 
-function checkFibreChannel(faults: Faults, at: string, { fc }: Volume) {
+function checkFibreChannel(faults: FieldErrors, at: string, { fc }: Volume) {
   const { targetWWNs = [], wwids = [], lun } = fc ?? {}
   if (targetWWNs.length === 0 && wwids.length === 0) {
     const detail = 'must specify either targetWWNs or wwids, but not both'
@@ -186,7 +186,7 @@ function checkFibreChannel(faults: Faults, at: string, { fc }: Volume) {
   else faults.invalidAll(`${at}.lun`, lun, rangeFaults(lun, 0, 255))
 }
 
-function checkFlexVolume(faults: Faults, at: string, { flexVolume }: Volume) {
+function checkFlexVolume(faults: FieldErrors, at: string, { flexVolume }: Volume) {
   requireAll(faults, at, flexVolume, ['driver'])
   for (const option of Object.keys(flexVolume?.options ?? {})) {
     const namespace = `.${option.split('/')[0]!.toLowerCase()}`
@@ -200,7 +200,7 @@ const MANAGED_URI =
   '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}'
 const BLOB_URI = 'https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'
 
-function checkAzureDisk(faults: Faults, at: string, { azureDisk }: Volume) {
+function checkAzureDisk(faults: FieldErrors, at: string, { azureDisk }: Volume) {
   const { diskURI = '', cachingMode, kind } = azureDisk ?? {}
   requireAll(faults, at, azureDisk, ['diskName', 'diskURI'])
   if (cachingMode !== undefined) {
@@ -215,7 +215,7 @@ function checkAzureDisk(faults: Faults, at: string, { azureDisk }: Volume) {
 
 const DRIVER_NAME_MAX = 63
 
-function checkCsi(faults: Faults, at: string, { csi }: Volume) {
+function checkCsi(faults: FieldErrors, at: string, { csi }: Volume) {
   const { driver, nodePublishSecretRef } = csi ?? {}
   checkDriverName(faults, `${at}.driver`, driver)
   if (nodePublishSecretRef === undefined) return
@@ -224,7 +224,7 @@ function checkCsi(faults: Faults, at: string, { csi }: Volume) {
   else faults.invalidAll(`${at}.name`, name, isDnsSubdomainName(name, false))
 }
 
-export function checkDriverName(faults: Faults, at: string, name: string | undefined) {
+export function checkDriverName(faults: FieldErrors, at: string, name: string | undefined) {
   if (!name) return faults.required(at)
   if (name.length > DRIVER_NAME_MAX) faults.tooLong(at, DRIVER_NAME_MAX)
   faults.invalidAll(at, name, dnsSubdomainFaults(name.toLowerCase()))

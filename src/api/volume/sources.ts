@@ -9,7 +9,7 @@ import type {
   SecretReference,
   Volume,
 } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkNoBacksteps } from '../validation/paths.ts'
 import { checkDnsLabel, checkDnsSubdomain, checkSupported } from '../validation/values.ts'
 import {
@@ -34,7 +34,12 @@ const PATH_OF: Readonly<Record<string, string>> = { gcePersistentDisk: 'persiste
 const SECOND_PATH_OF: Readonly<Record<string, string>> = { cephfs: 'cephFS' }
 
 /** `name` is that of the volume; empty for a volume that is no object of its own. */
-export function checkSource(faults: Faults, at: string, spec: PersistentVolumeSpec, name: string) {
+export function checkSource(
+  faults: FieldErrors,
+  at: string,
+  spec: PersistentVolumeSpec,
+  name: string,
+) {
   const given = SOURCES.filter((source) => spec[source] !== undefined)
   for (const [index, source] of given.entries()) {
     if (index === 0 || source === 'flexVolume') {
@@ -50,7 +55,7 @@ export function checkSource(faults: Faults, at: string, spec: PersistentVolumeSp
   if (given.length === 0) faults.required(at, 'must specify a volume type')
 }
 
-type One = { faults: Faults; at: string; spec: PersistentVolumeSpec; name: string }
+type One = { faults: FieldErrors; at: string; spec: PersistentVolumeSpec; name: string }
 
 function checkOne({ faults, at, spec, name }: One, source: Source) {
   switch (source) {
@@ -92,13 +97,17 @@ const HOST_PATH_TYPES = [
   ...['FileOrCreate', 'Socket'],
 ]
 
-export function checkHostPath(faults: Faults, at: string, { path, type }: HostPathVolumeSource) {
+export function checkHostPath(
+  faults: FieldErrors,
+  at: string,
+  { path, type }: HostPathVolumeSource,
+) {
   if (!path) return faults.required(`${at}.path`)
   checkNoBacksteps(faults, `${at}.path`, path)
   if (type !== undefined) checkSupported(faults, `${at}.type`, type, HOST_PATH_TYPES)
 }
 
-function checkEndpointsNamespace(faults: Faults, at: string, namespace: string | undefined) {
+function checkEndpointsNamespace(faults: FieldErrors, at: string, namespace: string | undefined) {
   if (namespace === undefined) return
   const path = `${at}.endpointsNamespace`
   const unset = 'if the endpointnamespace is set, it must be a valid namespace name'
@@ -107,7 +116,7 @@ function checkEndpointsNamespace(faults: Faults, at: string, namespace: string |
 }
 
 function checkIscsi(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   iscsi: ISCSIPersistentVolumeSource,
   volumeName: string,
@@ -132,7 +141,7 @@ function checkIscsi(
   }
 }
 
-function checkPresent(faults: Faults, at: string, secret: SecretReference | undefined) {
+function checkPresent(faults: FieldErrors, at: string, secret: SecretReference | undefined) {
   if (secret === undefined) return
   if (!secret.name) faults.required(`${at}.name`)
   if (!secret.namespace) faults.required(`${at}.namespace`)
@@ -143,7 +152,7 @@ const CSI_SECRETS = [
   ...(['nodePublishSecretRef', 'nodeExpandSecretRef'] as const),
 ]
 
-function checkCsi(faults: Faults, at: string, csi: CSIPersistentVolumeSource) {
+function checkCsi(faults: FieldErrors, at: string, csi: CSIPersistentVolumeSource) {
   checkDriverName(faults, `${at}.driver`, csi.driver)
   if (!csi.volumeHandle) faults.required(`${at}.volumeHandle`)
   for (const field of CSI_SECRETS) {
@@ -151,7 +160,7 @@ function checkCsi(faults: Faults, at: string, csi: CSIPersistentVolumeSource) {
   }
 }
 
-function checkSecret(faults: Faults, at: string, { name, namespace }: SecretReference) {
+function checkSecret(faults: FieldErrors, at: string, { name, namespace }: SecretReference) {
   if (!name) faults.required(`${at}.name`)
   else checkDnsSubdomain(faults, `${at}.name`, name)
   if (!namespace) faults.required(`${at}.namespace`)
@@ -159,6 +168,6 @@ function checkSecret(faults: Faults, at: string, { name, namespace }: SecretRefe
 }
 
 /** Names of storage classes and the like. */
-export function checkClassName(faults: Faults, at: string, name: string) {
+export function checkClassName(faults: FieldErrors, at: string, name: string) {
   faults.invalidAll(at, name, isDnsSubdomainName(name, false))
 }

@@ -4,13 +4,13 @@
 import { checkNodeSelector } from '../node/selector.ts'
 import { compareQuantity, parseQuantity, wholeUnits, ZERO } from '../quantity.ts'
 import type { PersistentVolumeSpec } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { checkSupported } from '../validation/values.ts'
 import { checkAccessModes, VOLUME_MODES } from './modes.ts'
 import { checkClassName, checkSource } from './sources.ts'
 
 export function checkVolumeSpec(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   spec: PersistentVolumeSpec,
   name: string,
@@ -40,7 +40,7 @@ export function checkVolumeSpec(
 const INLINE = 'in the context of inline volumes'
 
 /** A volume that was written into a pod, and is being attached: it has no claim of its own. */
-export function checkInlineVolumeSpec(faults: Faults, at: string, spec: PersistentVolumeSpec) {
+export function checkInlineVolumeSpec(faults: FieldErrors, at: string, spec: PersistentVolumeSpec) {
   if (spec.claimRef) faults.forbidden(`${at}.claimRef`, `may not be specified ${INLINE}`)
   if (Object.keys(spec.capacity ?? {}).length > 0) {
     faults.forbidden(`${at}.capacity`, `may not be specified ${INLINE}`)
@@ -61,12 +61,16 @@ export function checkInlineVolumeSpec(faults: Faults, at: string, spec: Persiste
   }
 }
 
-function checkModes(faults: Faults, at: string, { accessModes = [] }: PersistentVolumeSpec) {
+function checkModes(faults: FieldErrors, at: string, { accessModes = [] }: PersistentVolumeSpec) {
   if (accessModes.length === 0) faults.required(`${at}.accessModes`)
   checkAccessModes(faults, `${at}.accessModes`, accessModes)
 }
 
-function checkCapacity(faults: Faults, at: string, capacity: Readonly<Record<string, string>>) {
+function checkCapacity(
+  faults: FieldErrors,
+  at: string,
+  capacity: Readonly<Record<string, string>>,
+) {
   const entries = Object.entries(capacity)
   if (entries.length === 0) faults.required(at)
   if (!Object.hasOwn(capacity, 'storage') || entries.length > 1) {
@@ -83,14 +87,14 @@ function checkCapacity(faults: Faults, at: string, capacity: Readonly<Record<str
   }
 }
 
-function checkAffinity(faults: Faults, at: string, { nodeAffinity }: PersistentVolumeSpec) {
+function checkAffinity(faults: FieldErrors, at: string, { nodeAffinity }: PersistentVolumeSpec) {
   if (nodeAffinity === undefined) return
   const { required } = nodeAffinity
   if (required) checkNodeSelector(faults, `${at}.required`, required)
   else faults.required(`${at}.required`, 'must specify required node constraints')
 }
 
-function checkAttributesClass(faults: Faults, at: string, spec: PersistentVolumeSpec) {
+function checkAttributesClass(faults: FieldErrors, at: string, spec: PersistentVolumeSpec) {
   const name = spec.volumeAttributesClassName
   if (name === undefined) return
   const path = `${at}.volumeAttributesClassName`

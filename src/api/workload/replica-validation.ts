@@ -2,12 +2,16 @@
 
 import { checkKeptTemplate } from '../pod/template.ts'
 import type { ReplicaSet, ReplicationController } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import { matchesLabels } from '../validation/labels.ts'
 import { checkNonNegative, sameValue } from '../validation/values.ts'
 import { checkCounts, checkSelectorAndTemplate, checkSelectorKept } from './validation.ts'
 
-export function checkReplicaSet(faults: Faults, { spec }: ReplicaSet, old: ReplicaSet | undefined) {
+export function checkReplicaSet(
+  faults: FieldErrors,
+  { spec }: ReplicaSet,
+  old: ReplicaSet | undefined,
+) {
   checkNonNegative(faults, 'spec.replicas', spec.replicas)
   checkNonNegative(faults, 'spec.minReadySeconds', spec.minReadySeconds)
   checkSelectorAndTemplate(faults, spec)
@@ -17,7 +21,7 @@ export function checkReplicaSet(faults: Faults, { spec }: ReplicaSet, old: Repli
 const NON_CONVERTIBLE = 'non-convertible.kubernetes.io/'
 
 export function checkController(
-  faults: Faults,
+  faults: FieldErrors,
   { spec }: ReplicationController,
   old: ReplicationController | undefined,
 ) {
@@ -42,7 +46,7 @@ export function checkController(
 }
 
 export function checkReplicaSetStatus(
-  faults: Faults,
+  faults: FieldErrors,
   { status }: ReplicaSet | ReplicationController,
 ) {
   const { replicas, fullyLabeledReplicas, readyReplicas, availableReplicas } = status ?? {}

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
-import { Faults } from '../validation/faults.ts'
+import { FieldErrors } from '../validation/field-errors.ts'
 import { checkAtMostAll, checkCounts, checkIntOrPercent, isZero } from './validation.ts'
 
-const faultsOf = (check: (faults: Faults) => void) => {
-  const faults = new Faults()
+const faultsOf = (check: (faults: FieldErrors) => void) => {
+  const faults = new FieldErrors()
   check(faults)
   return faults.list.map(({ field, message }) => `${field}: ${message}`)
 }

@@ -3,7 +3,7 @@
 import { percentFaults } from '../names.ts'
 import { checkKeptTemplate } from '../pod/template.ts'
 import type { LabelSelector, PodTemplateSpec } from '../schema/generated/types.ts'
-import type { Faults } from '../validation/faults.ts'
+import type { FieldErrors } from '../validation/field-errors.ts'
 import {
   checkLabelSelector,
   isReadableSelector,
@@ -17,7 +17,7 @@ export const SELECTS_NOT = '`selector` does not match template `labels`'
 type SelectingSpec = { selector?: LabelSelector | null; template?: PodTemplateSpec }
 
 /** The selector must be there, select something, and select the pods of the template. */
-export function checkSelectorAndTemplate(faults: Faults, spec: SelectingSpec) {
+export function checkSelectorAndTemplate(faults: FieldErrors, spec: SelectingSpec) {
   const selector = spec.selector ?? undefined
   if (selector === undefined) faults.required('spec.selector')
   else {
@@ -44,7 +44,7 @@ export function checkSelectorAndTemplate(faults: Faults, spec: SelectingSpec) {
 }
 
 export function checkSelectorKept(
-  faults: Faults,
+  faults: FieldErrors,
   selector: LabelSelector | null | undefined,
   old: LabelSelector | null | undefined,
 ) {
@@ -53,12 +53,12 @@ export function checkSelectorKept(
 }
 
 /** A count, or a percentage of one. */
-export function checkIntOrPercent(faults: Faults, at: string, value: number | string) {
+export function checkIntOrPercent(faults: FieldErrors, at: string, value: number | string) {
   if (typeof value === 'number') checkNonNegative(faults, at, value)
   else faults.invalidAll(at, value, percentFaults(value))
 }
 
-export function checkAtMostAll(faults: Faults, at: string, value: number | string) {
+export function checkAtMostAll(faults: FieldErrors, at: string, value: number | string) {
   if (typeof value === 'string' && percentOf(value) > 100) {
     faults.invalid(at, value, 'must not be greater than 100%')
   }
@@ -80,7 +80,7 @@ type Counts = Readonly<Record<string, number | undefined>>
  * number of those that are ready.
  */
 export function checkCounts(
-  faults: Faults,
+  faults: FieldErrors,
   counts: Counts,
   partsOfAll: readonly string[],
   ready = 'readyReplicas',
@@ -102,7 +102,7 @@ export function checkCounts(
 
 /** How often names of its revisions collided; such a count never falls. */
 export function checkCollisions(
-  faults: Faults,
+  faults: FieldErrors,
   count: number | undefined,
   before: number | undefined,
 ) {

@@ -7,12 +7,12 @@ import type {
   LabelSelectorRequirement,
   SubjectAccessReviewSpec,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkLabelName } from '../../validation/labels.ts'
 
 type Spec = Pick<SubjectAccessReviewSpec, 'resourceAttributes' | 'nonResourceAttributes'>
 
-export function checkAttributes(faults: Faults, spec: Spec) {
+export function checkAttributes(faults: FieldErrors, spec: Spec) {
   const { resourceAttributes, nonResourceAttributes } = spec
   if (resourceAttributes && nonResourceAttributes) {
     const shown = internalPath(nonResourceAttributes)
@@ -41,7 +41,7 @@ export function internalPath({ path = '', verb = '' }: { path?: string; verb?: s
 type Requirement = FieldSelectorRequirement | LabelSelectorRequirement
 
 function checkSelector(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   selector: FieldSelectorAttributes | LabelSelectorAttributes | undefined,
   checkKey: (path: string, requirement: Requirement) => void,
@@ -65,7 +65,7 @@ function checkSelector(
 }
 
 /** Operators that nobody knows are for the authorizer to make something of. */
-function checkValues(faults: Faults, at: string, { operator, values }: Requirement) {
+function checkValues(faults: FieldErrors, at: string, { operator, values }: Requirement) {
   const hasValues = (values ?? []).length > 0
   if ((operator === 'In' || operator === 'NotIn') && !hasValues) {
     faults.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'")

@@ -1,8 +1,8 @@
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 
 /** Each type once, and none without. */
 export function checkConditions(
-  faults: Faults,
+  faults: FieldErrors,
   conditions: readonly { type?: string }[] | undefined,
 ) {
   const seen = new Set<string>()

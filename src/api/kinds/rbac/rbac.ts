@@ -11,7 +11,7 @@ import type {
   Subject,
 } from '../../schema/generated/types.ts'
 import { ageColumn, createdAtColumn } from '../../table/cells.ts'
-import { type Faults, ruleOf } from '../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../validation/field-errors.ts'
 import { checkLabelSelector, isReadableSelector } from '../../validation/labels.ts'
 import { checkSupported, sameValue } from '../../validation/values.ts'
 
@@ -106,7 +106,7 @@ function subjectColumn(name: string, kind: string): Column<Binding> {
 }
 
 function checkPolicies(
-  faults: Faults,
+  faults: FieldErrors,
   rules: readonly PolicyRule[] | undefined,
   isNamespaced: boolean,
 ) {
@@ -115,7 +115,7 @@ function checkPolicies(
   }
 }
 
-function checkPolicy(faults: Faults, at: string, rule: PolicyRule, isNamespaced: boolean) {
+function checkPolicy(faults: FieldErrors, at: string, rule: PolicyRule, isNamespaced: boolean) {
   const { verbs = [], apiGroups = [], resources = [], resourceNames = [] } = rule
   const urls = rule.nonResourceURLs ?? []
   if ((verbs ?? []).length === 0) {
@@ -140,7 +140,7 @@ function checkPolicy(faults: Faults, at: string, rule: PolicyRule, isNamespaced:
   }
 }
 
-function checkClusterRole(faults: Faults, { rules, aggregationRule }: ClusterRole) {
+function checkClusterRole(faults: FieldErrors, { rules, aggregationRule }: ClusterRole) {
   checkPolicies(faults, rules, false)
   if (aggregationRule === undefined) return
   const at = 'aggregationRule.clusterRoleSelectors'
@@ -157,7 +157,7 @@ function checkClusterRole(faults: Faults, { rules, aggregationRule }: ClusterRol
 }
 
 function checkBinding(
-  faults: Faults,
+  faults: FieldErrors,
   { roleRef, subjects }: Binding,
   old: Binding | undefined,
   isNamespaced: boolean,
@@ -177,7 +177,7 @@ function checkBinding(
   }
 }
 
-function checkSubject(faults: Faults, at: string, subject: Subject, isNamespaced: boolean) {
+function checkSubject(faults: FieldErrors, at: string, subject: Subject, isNamespaced: boolean) {
   const { kind = '', name = '', apiGroup = '', namespace } = subject
   if (!name) faults.required(`${at}.name`)
   switch (kind) {

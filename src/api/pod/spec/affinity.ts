@@ -8,14 +8,14 @@ import type {
   PodAffinityTerm,
   WeightedPodAffinityTerm,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkLabelName, checkLabelSelector } from '../../validation/labels.ts'
 import { checkLabelKeys } from './scheduling.ts'
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution'
 const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution'
 
-export function checkAffinity(faults: Faults, at: string, affinity: Affinity | undefined) {
+export function checkAffinity(faults: FieldErrors, at: string, affinity: Affinity | undefined) {
   if (affinity?.nodeAffinity) {
     checkNodeAffinity(faults, `${at}.nodeAffinity`, affinity.nodeAffinity)
   }
@@ -30,7 +30,7 @@ export function checkAffinity(faults: Faults, at: string, affinity: Affinity | u
   }
 }
 
-function checkNodeAffinity(faults: Faults, at: string, affinity: NodeAffinity) {
+function checkNodeAffinity(faults: FieldErrors, at: string, affinity: NodeAffinity) {
   const required = affinity[REQUIRED]
   if (required) checkNodeSelector(faults, `${at}.${REQUIRED}`, required)
   for (const [index, { weight, preference }] of (affinity[PREFERRED] ?? []).entries()) {
@@ -40,12 +40,12 @@ function checkNodeAffinity(faults: Faults, at: string, affinity: NodeAffinity) {
   }
 }
 
-function checkWeightedTerm(faults: Faults, at: string, weighted: WeightedPodAffinityTerm) {
+function checkWeightedTerm(faults: FieldErrors, at: string, weighted: WeightedPodAffinityTerm) {
   checkWeight(faults, `${at}.weight`, weighted.weight)
   checkPodTerm(faults, `${at}.podAffinityTerm`, weighted.podAffinityTerm)
 }
 
-function checkPodTerm(faults: Faults, at: string, term: PodAffinityTerm) {
+function checkPodTerm(faults: FieldErrors, at: string, term: PodAffinityTerm) {
   const { topologyKey = '', namespaces } = term
   checkLabelSelector(faults, `${at}.labelSelector`, term.labelSelector)
   checkLabelSelector(faults, `${at}.namespaceSelector`, term.namespaceSelector)
@@ -57,6 +57,6 @@ function checkPodTerm(faults: Faults, at: string, term: PodAffinityTerm) {
   checkLabelName(faults, `${at}.topologyKey`, topologyKey)
 }
 
-function checkWeight(faults: Faults, at: string, weight = 0) {
+function checkWeight(faults: FieldErrors, at: string, weight = 0) {
   if (weight <= 0 || weight > 100) faults.invalid(at, weight, 'must be in the range 1-100')
 }

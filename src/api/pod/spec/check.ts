@@ -1,10 +1,10 @@
 // What the parts of a pod spec need to know of the whole while they are judged.
 
 import type { ObjectMeta, PodSpec, Volume } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 
 export type Check = {
-  readonly faults: Faults
+  readonly faults: FieldErrors
   readonly spec: PodSpec
   /** Metadata of the pod; undefined for a template. */
   readonly meta: ObjectMeta | undefined

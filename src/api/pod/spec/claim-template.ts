@@ -1,7 +1,7 @@
 // Claims that are made for a pod and go with it.
 
 import type { PersistentVolumeClaimTemplate } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkAnnotations, checkLabels } from '../../validation/labels.ts'
 import { checkClaimSpec } from '../../volume/claim-spec.ts'
 
@@ -13,7 +13,7 @@ const NOT_IN_TEMPLATES = [
 ]
 
 export function checkClaimTemplate(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { metadata = {}, spec }: PersistentVolumeClaimTemplate,
 ) {

@@ -2,7 +2,7 @@
 
 import { portNameFaults } from '../../names.ts'
 import type { Container, ContainerPort, EphemeralContainer } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkDnsLabel, checkOneOf, checkPort, checkSupported } from '../../validation/values.ts'
 import { isSidecar } from '../containers.ts'
 import type { Check } from './check.ts'
@@ -95,7 +95,7 @@ export function checkEphemeralContainers(check: Check, at: string) {
 }
 
 /** Pods may not have spaces around the image; templates may, for the sake of old ones. */
-export function checkImageSpaces(faults: Faults, at: string, container: Container) {
+export function checkImageSpaces(faults: FieldErrors, at: string, container: Container) {
   const image = container.image ?? ''
   if (image.trim().length === image.length) return
   faults.invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')
@@ -120,12 +120,12 @@ function checkCommon(check: Check, at: string, container: Container | EphemeralC
   checkContainerSecurity(check, `${at}.securityContext`, container.securityContext)
 }
 
-export function checkPullPolicy(faults: Faults, at: string, policy: string | undefined) {
+export function checkPullPolicy(faults: FieldErrors, at: string, policy: string | undefined) {
   checkOneOf(faults, at, policy, ['Always', 'IfNotPresent', 'Never'])
 }
 
 function checkUniqueName(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { name = '' }: Partial<Container>,
   names: Set<string>,
@@ -134,7 +134,7 @@ function checkUniqueName(
   else names.add(name)
 }
 
-function checkPorts(faults: Faults, at: string, ports: readonly ContainerPort[]) {
+function checkPorts(faults: FieldErrors, at: string, ports: readonly ContainerPort[]) {
   const names = new Set<string>()
   for (const [index, { name, containerPort, hostPort, protocol }] of ports.entries()) {
     const path = `${at}[${index}]`
@@ -151,7 +151,7 @@ function checkPorts(faults: Faults, at: string, ports: readonly ContainerPort[])
   }
 }
 
-function checkUniqueHostPorts(faults: Faults, at: string, containers: readonly Container[]) {
+function checkUniqueHostPorts(faults: FieldErrors, at: string, containers: readonly Container[]) {
   const used = new Set<string>()
   for (const [index, container] of containers.entries()) {
     for (const [portIndex, port] of (container.ports ?? []).entries()) {
@@ -183,7 +183,7 @@ const EXIT_CODES_MAX = 255
 
 const RULES_NEED = 'must specify restartPolicy when restart rules are used'
 
-function checkRestartRules(faults: Faults, at: string, container: Container) {
+function checkRestartRules(faults: FieldErrors, at: string, container: Container) {
   const { restartPolicy, restartPolicyRules: rules = [] } = container
   if (restartPolicy === undefined) {
     if (rules.length === 0) return

@@ -8,7 +8,7 @@ import type {
   ObjectFieldSelector,
   ResourceFieldSelector,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkNoBacksteps } from '../../validation/paths.ts'
 import { checkDnsLabel, checkQualifiedName } from '../../validation/values.ts'
 
@@ -24,7 +24,7 @@ const KNOWN_FIELDS = new Set([
 ])
 const SUBSCRIPT = /^(.+?)\['(.*)'\]$/s
 
-export function checkEnv(faults: Faults, at: string, { env, envFrom }: Container) {
+export function checkEnv(faults: FieldErrors, at: string, { env, envFrom }: Container) {
   for (const [index, variable] of (env ?? []).entries()) {
     const path = `${at}.env[${index}]`
     if (!variable.name) faults.required(`${path}.name`)
@@ -52,7 +52,7 @@ export function checkEnv(faults: Faults, at: string, { env, envFrom }: Container
 
 const SOURCES = '`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'
 
-function checkValueFrom(faults: Faults, at: string, { value, valueFrom }: EnvVar) {
+function checkValueFrom(faults: FieldErrors, at: string, { value, valueFrom }: EnvVar) {
   if (valueFrom === undefined) return
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = valueFrom
   if (fieldRef) checkFieldRef(faults, `${at}.fieldRef`, fieldRef, ENV_FIELDS)
@@ -73,7 +73,7 @@ function checkValueFrom(faults: Faults, at: string, { value, valueFrom }: EnvVar
 
 /** `supported` are the fields that may stand here without a subscript. */
 export function checkFieldRef(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { apiVersion, fieldPath }: ObjectFieldSelector,
   supported: readonly string[],
@@ -113,7 +113,7 @@ const RESOURCE_FIELDS = [
 const HUGE_PAGES = /^(requests|limits)\.hugepages-/
 
 export function checkResourceFieldRef(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { containerName, resource = '', divisor }: ResourceFieldSelector,
   isInVolume: boolean,
@@ -155,7 +155,7 @@ function divisorsOf(resource: string) {
 
 type KeyRef = { name?: string; key: string }
 
-function checkKeyRef(faults: Faults, at: string, { name = '', key }: KeyRef) {
+function checkKeyRef(faults: FieldErrors, at: string, { name = '', key }: KeyRef) {
   faults.invalidAll(`${at}.name`, name, isDnsSubdomainName(name, false))
   if (!key) faults.required(`${at}.key`)
   else faults.invalidAll(`${at}.key`, key, configKeyFaults(key))
@@ -163,7 +163,7 @@ function checkKeyRef(faults: Faults, at: string, { name = '', key }: KeyRef) {
 
 type FileKeyRef = { key: string; volumeName: string; path: string }
 
-function checkFileKeyRef(faults: Faults, at: string, { key, volumeName, path }: FileKeyRef) {
+function checkFileKeyRef(faults: FieldErrors, at: string, { key, volumeName, path }: FileKeyRef) {
   if (!key) faults.required(`${at}.key`)
   else faults.invalidAll(`${at}.key`, key, environmentNameFaults(key))
   if (!volumeName) faults.required(`${at}.volumeName`)

@@ -8,7 +8,7 @@ import type {
   LifecycleHandler,
   Probe,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import {
   checkNonNegative,
   checkPort,
@@ -53,7 +53,7 @@ function checkProbe(check: Check, at: string, probe: Probe) {
   }
 }
 
-function checkOneSuccess(faults: Faults, at: string, { successThreshold = 0 }: Probe) {
+function checkOneSuccess(faults: FieldErrors, at: string, { successThreshold = 0 }: Probe) {
   if (successThreshold === 1) return
   faults.invalid(`${at}.successThreshold`, successThreshold, 'must be 1')
 }
@@ -97,7 +97,7 @@ function checkKind({ faults, spec }: Check, at: string, handler: Handler) {
   }
 }
 
-function checkHttpGet(faults: Faults, at: string, action: HTTPGetAction) {
+function checkHttpGet(faults: FieldErrors, at: string, action: HTTPGetAction) {
   if (!action.path) faults.required(`${at}.path`)
   checkPortOrName(faults, `${at}.port`, action.port)
   checkSupported(faults, `${at}.scheme`, action.scheme, ['HTTP', 'HTTPS'])

@@ -1,7 +1,7 @@
 // Where volumes appear in a container: as folders and as block devices.
 
 import type { Container, VolumeMount } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkDescendingPath, hasBackstep } from '../../validation/paths.ts'
 import { checkSupported } from '../../validation/values.ts'
 import type { Check } from './check.ts'
@@ -40,7 +40,12 @@ export function checkVolumeMounts({ faults, volumes }: Check, at: string, contai
   }
 }
 
-function checkPropagation(faults: Faults, at: string, mount: VolumeMount, container: Container) {
+function checkPropagation(
+  faults: FieldErrors,
+  at: string,
+  mount: VolumeMount,
+  container: Container,
+) {
   const propagation = mount.mountPropagation
   if (propagation === undefined) return
   checkSupported(faults, at, propagation, ['Bidirectional', 'HostToContainer', 'None'])
@@ -50,7 +55,7 @@ function checkPropagation(faults: Faults, at: string, mount: VolumeMount, contai
   }
 }
 
-function checkRecursiveReadOnly(faults: Faults, at: string, mount: VolumeMount) {
+function checkRecursiveReadOnly(faults: FieldErrors, at: string, mount: VolumeMount) {
   const { recursiveReadOnly, readOnly, mountPropagation = 'None' } = mount
   if (recursiveReadOnly === undefined) return
   checkSupported(faults, at, recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible'])

@@ -1,9 +1,9 @@
 // Names and addresses that a pod gets: DNS settings, hosts, its own name.
 
-import { dnsSubdomainFaults, type Faults as NameFaults } from '../../names.ts'
+import { dnsSubdomainFaults, type FieldErrors as NameFaults } from '../../names.ts'
 import type { HostAlias, PodSpec } from '../../schema/generated/types.ts'
 import { checkIp } from '../../validation/addresses.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkDnsSubdomain } from '../../validation/values.ts'
 
 // What the C library can hold.
@@ -12,7 +12,7 @@ const SEARCHES_MAX = 32
 const SEARCH_CHARACTERS_MAX = 2048
 const HOSTNAME_MAX = 64
 
-export function checkDnsConfig(faults: Faults, at: string, { dnsConfig, dnsPolicy }: PodSpec) {
+export function checkDnsConfig(faults: FieldErrors, at: string, { dnsConfig, dnsPolicy }: PodSpec) {
   const { nameservers = [], searches = [], options = [] } = dnsConfig ?? {}
   if (dnsPolicy === 'None') {
     if (dnsConfig === undefined) {
@@ -63,7 +63,7 @@ function searchFaults(domain: string): NameFaults {
   return [...tooLong, `${text} (e.g. 'example.com', regex used for validation is '${SEARCH}')`]
 }
 
-export function checkHostAliases(faults: Faults, at: string, aliases: readonly HostAlias[]) {
+export function checkHostAliases(faults: FieldErrors, at: string, aliases: readonly HostAlias[]) {
   for (const [index, { ip = '', hostnames }] of aliases.entries()) {
     checkIp(faults, `${at}[${index}].ip`, ip)
     for (const [nameIndex, name] of (hostnames ?? []).entries()) {
@@ -72,7 +72,7 @@ export function checkHostAliases(faults: Faults, at: string, aliases: readonly H
   }
 }
 
-export function checkHostnameOverride(faults: Faults, at: string, spec: PodSpec) {
+export function checkHostnameOverride(faults: FieldErrors, at: string, spec: PodSpec) {
   const { hostnameOverride: hostname, setHostnameAsFQDN, hostNetwork } = spec
   if (hostname === undefined) return
   if (setHostnameAsFQDN) {

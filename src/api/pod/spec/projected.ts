@@ -6,7 +6,7 @@ import type {
   ServiceAccountTokenProjection,
   VolumeProjection,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkFreePath } from '../../validation/paths.ts'
 import { checkFileMode } from '../../validation/values.ts'
 import { checkDownwardFile, checkKeyToPath } from './volume-files.ts'
@@ -14,7 +14,7 @@ import { checkDownwardFile, checkKeyToPath } from './volume-files.ts'
 const TOKEN_SECONDS_MIN = 600
 const TOKEN_SECONDS_MAX = 2 ** 32
 
-export function checkProjected(faults: Faults, at: string, projected: ProjectedVolumeSource) {
+export function checkProjected(faults: FieldErrors, at: string, projected: ProjectedVolumeSource) {
   checkFileMode(faults, `${at}.defaultMode`, projected.defaultMode)
   const paths = new Set<string>()
   for (const [index, source] of (projected.sources ?? []).entries()) {
@@ -24,7 +24,7 @@ export function checkProjected(faults: Faults, at: string, projected: ProjectedV
 
 type Seen = { source: VolumeProjection; paths: Set<string> }
 
-function checkSource(faults: Faults, whole: string, at: string, { source, paths }: Seen) {
+function checkSource(faults: FieldErrors, whole: string, at: string, { source, paths }: Seen) {
   const { secret, configMap, downwardAPI, serviceAccountToken } = source
   const claim = (path: string | undefined, shown: string | undefined) => {
     if (!path) return
@@ -48,7 +48,7 @@ function checkSource(faults: Faults, whole: string, at: string, { source, paths 
 type Keys = { name?: string; items?: KeyToPath[] }
 type Claim = (path: string | undefined, shown: string | undefined) => void
 
-function checkKeys(faults: Faults, at: string, { name, items }: Keys, claim: Claim) {
+function checkKeys(faults: FieldErrors, at: string, { name, items }: Keys, claim: Claim) {
   if (!name) faults.required(`${at}.name`)
   for (const [index, item] of (items ?? []).entries()) {
     checkKeyToPath(faults, `${at}.items[${index}]`, item)
@@ -57,7 +57,7 @@ function checkKeys(faults: Faults, at: string, { name, items }: Keys, claim: Cla
 }
 
 function checkToken(
-  faults: Faults,
+  faults: FieldErrors,
   whole: string,
   at: string,
   { expirationSeconds = 0, path }: ServiceAccountTokenProjection,

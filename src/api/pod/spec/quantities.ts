@@ -4,7 +4,7 @@ import { own } from '../../../lib/own.ts'
 import { qualifiedNameFaults } from '../../names.ts'
 import { compareQuantity, parseQuantity, scaledValue, ZERO } from '../../quantity.ts'
 import type { ResourceRequirements } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { NOT_NEGATIVE } from '../../validation/values.ts'
 import { containerTotals } from '../resources.ts'
 import type { Check } from './check.ts'
@@ -23,11 +23,11 @@ const COUNTED = new Set([
   ...['persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
 ])
 
-type NameCheck = (faults: Faults, at: string, name: string) => void
+type NameCheck = (faults: FieldErrors, at: string, name: string) => void
 
 /** Requests and limits of a container, or an overhead as limits. */
 export function checkRequirements(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   requirements: ResourceRequirements,
   claims: readonly string[] = [],
@@ -56,7 +56,7 @@ export function checkRequirements(
 }
 
 /** A quantity of the named resource; also for nodes and quotas. */
-export function checkAmount(faults: Faults, at: string, name: string, text: string) {
+export function checkAmount(faults: FieldErrors, at: string, name: string, text: string) {
   const quantity = parseQuantity(text)
   if (compareQuantity(quantity, ZERO) < 0) faults.invalid(at, text, NOT_NEGATIVE)
   const isCounted = COUNTED.has(name) || isExtendedResource(name)
@@ -103,7 +103,7 @@ function isMore(a: string, b: string): boolean {
 
 type Requested = { name: string; text: string; limit: string | undefined }
 
-function checkAgainstLimit(faults: Faults, at: string, { name, text, limit }: Requested) {
+function checkAgainstLimit(faults: FieldErrors, at: string, { name, text, limit }: Requested) {
   if (limit === undefined) {
     if (mayOvercommit(name)) return
     return faults.required(`${at}.limits`, 'Limit must be set for non overcommitable resources')
@@ -117,7 +117,7 @@ function checkAgainstLimit(faults: Faults, at: string, { name, text, limit }: Re
   }
 }
 
-function checkHugePages(faults: Faults, at: string, name: string, text: string) {
+function checkHugePages(faults: FieldErrors, at: string, name: string, text: string) {
   if (!isHugePages(name) || isWholePages(name, text)) return
   faults.invalid(at, text, `${text} is not positive integer multiple of ${name}`)
 }
@@ -135,7 +135,7 @@ function isWholePages(name: string, text: string): boolean {
 }
 
 /** A name that some resource may have. False when it may not. */
-export function checkResourceName(faults: Faults, at: string, name: string): boolean {
+export function checkResourceName(faults: FieldErrors, at: string, name: string): boolean {
   const details = qualifiedNameFaults(name)
   faults.invalidAll(at, name, details)
   if (details.length > 0) return false
@@ -145,7 +145,7 @@ export function checkResourceName(faults: Faults, at: string, name: string): boo
 }
 
 /** A resource that a container may ask for. */
-export function checkContainerResourceName(faults: Faults, at: string, name: string) {
+export function checkContainerResourceName(faults: FieldErrors, at: string, name: string) {
   checkResourceName(faults, at, name)
   if (!name.includes('/')) {
     if (OF_CONTAINERS.includes(name) || isHugePages(name)) return
@@ -155,7 +155,7 @@ export function checkContainerResourceName(faults: Faults, at: string, name: str
   }
 }
 
-function checkPodResourceName(faults: Faults, at: string, name: string) {
+function checkPodResourceName(faults: FieldErrors, at: string, name: string) {
   if (!checkResourceName(faults, at, name)) return
   if (name === 'cpu' || name === 'memory' || isHugePages(name)) return
   faults.notSupported(at, name, ['cpu', 'hugepages-', 'memory'])

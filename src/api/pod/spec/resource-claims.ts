@@ -2,7 +2,7 @@
 
 import { isDnsSubdomainName } from '../../names.ts'
 import type { PodResourceClaim, ResourceClaim } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkDnsLabel } from '../../validation/values.ts'
 import { internalForm } from '../internal-form.ts'
 import type { Check } from './check.ts'
@@ -20,7 +20,7 @@ export function checkResourceClaims({ faults, spec, meta }: Check, at: string) {
   }
 }
 
-function checkClaim(faults: Faults, at: string, claim: PodResourceClaim, names: Set<string>) {
+function checkClaim(faults: FieldErrors, at: string, claim: PodResourceClaim, names: Set<string>) {
   const { name, resourceClaimName, resourceClaimTemplateName } = claim
   if (!name) faults.required(`${at}.name`)
   else if (names.has(name)) faults.duplicate(`${at}.name`, name)
@@ -47,7 +47,7 @@ function checkClaim(faults: Faults, at: string, claim: PodResourceClaim, names: 
 
 /** Claims that a container uses; `known` are those of its pod. */
 export function checkClaimNames(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   claims: readonly ResourceClaim[],
   known: readonly string[],

@@ -8,13 +8,17 @@ import type {
   Toleration,
   TopologySpreadConstraint,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkLabelName, checkLabelSelector } from '../../validation/labels.ts'
 import { checkPositive, checkQualifiedName, checkSupported } from '../../validation/values.ts'
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
-export function checkTolerations(faults: Faults, at: string, tolerations: readonly Toleration[]) {
+export function checkTolerations(
+  faults: FieldErrors,
+  at: string,
+  tolerations: readonly Toleration[],
+) {
   for (const [index, toleration] of tolerations.entries()) {
     const path = `${at}[${index}]`
     const { key, operator = '', effect = '', tolerationSeconds } = toleration
@@ -33,7 +37,7 @@ export function checkTolerations(faults: Faults, at: string, tolerations: readon
   }
 }
 
-function checkOperator(faults: Faults, at: string, { operator = '', value = '' }: Toleration) {
+function checkOperator(faults: FieldErrors, at: string, { operator = '', value = '' }: Toleration) {
   switch (operator) {
     case '':
     case 'Equal': {
@@ -54,13 +58,13 @@ function checkOperator(faults: Faults, at: string, { operator = '', value = '' }
 }
 
 /** Also for taints, where the effect must be there. */
-export function checkTaintEffect(faults: Faults, at: string, effect: string | undefined) {
+export function checkTaintEffect(faults: FieldErrors, at: string, effect: string | undefined) {
   if (!effect) faults.required(at)
   else checkSupported(faults, at, effect, EFFECTS)
 }
 
 export function checkReadinessGates(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   gates: readonly PodReadinessGate[] = [],
 ) {
@@ -70,7 +74,7 @@ export function checkReadinessGates(
 }
 
 export function checkSchedulingGates(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   gates: readonly PodSchedulingGate[] = [],
 ) {
@@ -83,7 +87,7 @@ export function checkSchedulingGates(
 }
 
 export function checkTopologySpread(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   constraints: readonly TopologySpreadConstraint[],
 ) {
@@ -126,7 +130,7 @@ type Keyed = {
 
 /** Keys whose values are taken from the pod, so the selector may not name them already. */
 export function checkLabelKeys(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { matchLabelKeys = [], mismatchLabelKeys = [], labelSelector }: Keyed,
 ) {

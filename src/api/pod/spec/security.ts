@@ -7,7 +7,7 @@ import type {
   SeccompProfile,
   SecurityContext,
 } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkDescendingPath } from '../../validation/paths.ts'
 import { checkSupported } from '../../validation/values.ts'
 import { internalForm } from '../internal-form.ts'
@@ -80,13 +80,13 @@ export function checkContainerSecurity(
 }
 
 /** Ids of users and groups. */
-export function checkId(faults: Faults, at: string, id: number | undefined) {
+export function checkId(faults: FieldErrors, at: string, id: number | undefined) {
   if (id !== undefined) faults.invalidAll(at, id, rangeFaults(id, 0, ID_MAX))
 }
 
 const SECCOMP_TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined']
 
-function checkSeccomp(faults: Faults, at: string, profile: SeccompProfile | undefined) {
+function checkSeccomp(faults: FieldErrors, at: string, profile: SeccompProfile | undefined) {
   if (profile === undefined) return
   const { type, localhostProfile } = profile
   if (!type) faults.required(`${at}.type`, 'type is required when seccompProfile is set')
@@ -104,7 +104,7 @@ function checkSeccomp(faults: Faults, at: string, profile: SeccompProfile | unde
 
 const PROFILE_MAX = 4095
 
-function checkAppArmor(faults: Faults, at: string, profile: AppArmorProfile | undefined) {
+function checkAppArmor(faults: FieldErrors, at: string, profile: AppArmorProfile | undefined) {
   if (profile === undefined) return
   const { type, localhostProfile } = profile
   const path = `${at}.localhostProfile`

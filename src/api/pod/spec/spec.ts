@@ -2,7 +2,7 @@
 
 import { isDnsSubdomainName, rangeFaults } from '../../names.ts'
 import type { ObjectMeta, PodSpec } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkLabels } from '../../validation/labels.ts'
 import { checkDnsLabel, checkOneOf } from '../../validation/values.ts'
 import { checkAffinity } from './affinity.ts'
@@ -25,7 +25,7 @@ const INT32_MAX = 2_147_483_647
 
 /** `meta` is given for a pod, not for a template. */
 export function checkPodSpec(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   spec: PodSpec,
   meta: ObjectMeta | undefined,

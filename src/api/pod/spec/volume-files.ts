@@ -1,12 +1,16 @@
 // Single files of volumes whose content comes from the API.
 
 import type { DownwardAPIVolumeFile, KeyToPath } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkFreePath } from '../../validation/paths.ts'
 import { checkFileMode } from '../../validation/values.ts'
 import { checkFieldRef, checkResourceFieldRef } from './env.ts'
 
-export function checkKeyToPath(faults: Faults, at: string, { key, path = '', mode }: KeyToPath) {
+export function checkKeyToPath(
+  faults: FieldErrors,
+  at: string,
+  { key, path = '', mode }: KeyToPath,
+) {
   if (!key) faults.required(`${at}.key`)
   if (!path) faults.required(`${at}.path`)
   checkFreePath(faults, `${at}.path`, path)
@@ -18,7 +22,7 @@ const FILE_FIELDS = [
   'metadata.uid',
 ]
 
-export function checkDownwardFile(faults: Faults, at: string, file: DownwardAPIVolumeFile) {
+export function checkDownwardFile(faults: FieldErrors, at: string, file: DownwardAPIVolumeFile) {
   const { path = '', fieldRef, resourceFieldRef, mode } = file
   if (!path) faults.required(`${at}.path`)
   checkFreePath(faults, `${at}.path`, path)

@@ -3,7 +3,7 @@
 import { isDnsSubdomainName } from '../../names.ts'
 import { compareQuantity, parseQuantity, ZERO } from '../../quantity.ts'
 import type { DownwardAPIVolumeSource, KeyToPath, Volume } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { checkDnsLabel, checkFileMode } from '../../validation/values.ts'
 import { checkPortalLength, REMOTE_SOURCES } from '../../volume/remote-sources.ts'
 import { checkHostPath } from '../../volume/sources.ts'
@@ -104,14 +104,14 @@ function checkOne(check: Check, at: string, volume: Volume, source: (typeof SOUR
 
 type Files = { defaultMode?: number; items?: KeyToPath[] }
 
-function checkFiles(faults: Faults, at: string, { defaultMode, items }: Files) {
+function checkFiles(faults: FieldErrors, at: string, { defaultMode, items }: Files) {
   checkFileMode(faults, `${at}.defaultMode`, defaultMode)
   for (const [index, item] of (items ?? []).entries()) {
     checkKeyToPath(faults, `${at}.items[${index}]`, item)
   }
 }
 
-function checkDownwardApi(faults: Faults, at: string, source: DownwardAPIVolumeSource) {
+function checkDownwardApi(faults: FieldErrors, at: string, source: DownwardAPIVolumeSource) {
   checkFileMode(faults, `${at}.defaultMode`, source.defaultMode)
   for (const file of source.items ?? []) checkDownwardFile(faults, at, file)
 }

@@ -3,7 +3,7 @@
 
 import { dnsSubdomainFaults } from '../../names.ts'
 import type { WindowsSecurityContextOptions } from '../../schema/generated/types.ts'
-import type { Faults } from '../../validation/faults.ts'
+import type { FieldErrors } from '../../validation/field-errors.ts'
 import { type Check, containersWithPaths } from './check.ts'
 
 const SPEC_BYTES_MAX = 64 * 1024
@@ -11,7 +11,7 @@ const DOMAIN_MAX = 256
 const USER_MAX = 104
 
 export function checkWindowsOptions(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   options: WindowsSecurityContextOptions | undefined,
 ) {

@@ -5,7 +5,7 @@ import { checkClusterIps } from '../../../api/kinds/core/service/addresses.ts'
 import { equalJson } from '../../../api/patch/value.ts'
 import type { Service } from '../../../api/schema/generated/types.ts'
 import { type FieldError, fieldError } from '../../../api/status.ts'
-import { Faults } from '../../../api/validation/faults.ts'
+import { FieldErrors } from '../../../api/validation/field-errors.ts'
 
 const POLICY = 'spec.ipFamilyPolicy'
 
@@ -18,7 +18,7 @@ export function fillFamilies(service: Service, old: Service | undefined): readon
   spec.ipFamilyPolicy ??=
     old?.spec.ipFamilyPolicy ?? (isUnmanaged ? 'RequireDualStack' : 'SingleStack')
 
-  const faults = new Faults()
+  const faults = new FieldErrors()
   checkClusterIps(faults, service, old)
   if (faults.list.length > 0) return faults.list
   const errors = [...(old ? releaseErrors(service, old) : []), ...policyErrors(service)]

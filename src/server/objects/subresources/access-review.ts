@@ -9,7 +9,7 @@ import type {
   SubjectAccessReview,
 } from '../../../api/schema/generated/types.ts'
 import { type FieldError, fieldError, invalid } from '../../../api/status.ts'
-import { Faults } from '../../../api/validation/faults.ts'
+import { FieldErrors } from '../../../api/validation/field-errors.ts'
 import type { Access } from '../../authz/authorizer.ts'
 import type { Steps } from '../pipeline.ts'
 import type { Action, Asked } from './action.ts'
@@ -135,7 +135,7 @@ function userOf({ spec }: Review): UserInfo {
 }
 
 function specFaults(spec: Spec): FieldError[] {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   checkAttributes(faults, spec)
   return faults.list
 }

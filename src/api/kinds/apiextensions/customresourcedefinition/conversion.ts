@@ -3,13 +3,16 @@ import type {
   CustomResourceConversion,
   WebhookConversion,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 
 const PATH = 'spec.conversion'
 /** Of reviews that this server could send. */
 const REVIEW_VERSIONS = ['v1', 'v1beta1']
 
-export function checkConversion(faults: Faults, conversion: CustomResourceConversion | undefined) {
+export function checkConversion(
+  faults: FieldErrors,
+  conversion: CustomResourceConversion | undefined,
+) {
   if (conversion === undefined) return
   const { strategy, webhook } = conversion
   if (strategy === '') faults.required(`${PATH}.strategy`)
@@ -24,7 +27,7 @@ export function checkConversion(faults: Faults, conversion: CustomResourceConver
   }
 }
 
-function checkWebhook(faults: Faults, webhook: WebhookConversion | undefined) {
+function checkWebhook(faults: FieldErrors, webhook: WebhookConversion | undefined) {
   const config = webhook?.clientConfig
   const path = `${PATH}.webhookClientConfig`
   if (config === undefined) faults.required(path, 'required when strategy is set to Webhook')
@@ -48,7 +51,7 @@ function checkWebhook(faults: Faults, webhook: WebhookConversion | undefined) {
 
 const FORM = '; desired format: https://host[/path]'
 
-function checkUrl(faults: Faults, text: string, path: string) {
+function checkUrl(faults: FieldErrors, text: string, path: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) {
     faults.invalid(path, text, `url must be a valid URL${FORM}`)
@@ -70,7 +73,7 @@ function checkUrl(faults: Faults, text: string, path: string) {
   }
 }
 
-function checkReviewVersions(faults: Faults, versions: readonly string[]) {
+function checkReviewVersions(faults: FieldErrors, versions: readonly string[]) {
   const path = `${PATH}.conversionReviewVersions`
   if (versions.length === 0) {
     faults.required(path)

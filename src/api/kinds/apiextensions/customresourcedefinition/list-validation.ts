@@ -10,11 +10,11 @@ import {
   MAP_TYPE,
   type Props,
 } from '../../../custom/schema.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 
 const LIST_TYPES = ['atomic', 'set', 'map']
 
-export function checkLists(faults: Faults, schema: Props, path: string) {
+export function checkLists(faults: FieldErrors, schema: Props, path: string) {
   const type = schema[LIST_TYPE]
   const at = (name: string) => child(path, name)
   if (type !== undefined && schema.type !== 'array') {
@@ -34,7 +34,7 @@ export function checkLists(faults: Faults, schema: Props, path: string) {
   if (type === 'map' || type === 'set') checkNulls(faults, schema, path)
 }
 
-function checkSet(faults: Faults, items: Props | undefined, path: string) {
+function checkSet(faults: FieldErrors, items: Props | undefined, path: string) {
   if (items === undefined) return
   const why = `must be atomic as item of a list with ${LIST_TYPE}=set`
   const type = items[LIST_TYPE]
@@ -46,7 +46,7 @@ function checkSet(faults: Faults, items: Props | undefined, path: string) {
   }
 }
 
-function checkMap(faults: Faults, schema: Props, path: string) {
+function checkMap(faults: FieldErrors, schema: Props, path: string) {
   const at = (name: string) => child(path, name)
   const keys = schema[LIST_KEYS] ?? []
   if (keys.length === 0) {
@@ -84,7 +84,7 @@ function checkMap(faults: Faults, schema: Props, path: string) {
 }
 
 /** Items must be there to be told apart, and so must their keys. */
-function checkNulls(faults: Faults, schema: Props, path: string) {
+function checkNulls(faults: FieldErrors, schema: Props, path: string) {
   const items = itemsOf(schema)
   if (items === undefined) return
   const at = child(path, 'items')

@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { CustomResourceDefinition } from '../../../schema/generated/types.ts'
 import { createdAtColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { definitionWarnings } from './formats.ts'
 import { applyDefaults, noteStoredVersion } from './strategy.ts'
 import { checkDefinition, checkStatusNames } from './validation.ts'

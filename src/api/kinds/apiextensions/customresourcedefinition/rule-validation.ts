@@ -3,20 +3,20 @@
 import { fieldAt } from '../../../custom/field-path.ts'
 import { child, keyed, type Props, RULES } from '../../../custom/schema.ts'
 import type { ValidationRule } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 
 const REASONS = [
   ...['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'],
 ]
 const hasLineBreaks = (text: string) => /[\n\r]/.test(text)
 
-export function checkRules(faults: Faults, schema: Props, path: string) {
+export function checkRules(faults: FieldErrors, schema: Props, path: string) {
   schema[RULES]?.forEach((rule, i) => {
     checkRule(faults, rule, schema, keyed(child(path, RULES), i))
   })
 }
 
-function checkRule(faults: Faults, rule: ValidationRule, schema: Props, path: string) {
+function checkRule(faults: FieldErrors, rule: ValidationRule, schema: Props, path: string) {
   const at = (name: string) => child(path, name)
   checkMessage(faults, rule, at)
   const { messageExpression = '', reason, fieldPath = '' } = rule
@@ -33,7 +33,7 @@ function checkRule(faults: Faults, rule: ValidationRule, schema: Props, path: st
   if ('fault' in fieldAt(fieldPath, schema)) say('must be a valid path')
 }
 
-function checkMessage(faults: Faults, rule: ValidationRule, at: (name: string) => string) {
+function checkMessage(faults: FieldErrors, rule: ValidationRule, at: (name: string) => string) {
   const text = rule.rule.trim()
   const { message = '' } = rule
   const trimmed = message.trim()

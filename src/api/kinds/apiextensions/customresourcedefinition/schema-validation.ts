@@ -13,7 +13,7 @@ import {
 } from '../../../custom/schema.ts'
 import { structuralFaults, unsupportedFault } from '../../../custom/structural.ts'
 import type { FieldError } from '../../../status.ts'
-import { Faults } from '../../../validation/faults.ts'
+import { FieldErrors } from '../../../validation/field-errors.ts'
 import { defaultFaults } from './default-validation.ts'
 import { checkLists } from './list-validation.ts'
 import { checkRules } from './rule-validation.ts'
@@ -31,9 +31,9 @@ const AT_ROOT = new Set([
   ...[PRESERVES, 'x-kubernetes-validations'],
 ])
 
-export function checkSchema(faults: Faults, schema: Props, hasStatus: boolean, path: string) {
+export function checkSchema(faults: FieldErrors, schema: Props, hasStatus: boolean, path: string) {
   const at = child(path, 'openAPIV3Schema')
-  const own = new Faults()
+  const own = new FieldErrors()
   if (hasStatus) checkRootFields(own, schema, at)
   if (schema.nullable) own.forbidden(`${at}.nullable`, 'nullable cannot be true at the root')
   const unsupported = unsupportedFault(schema)
@@ -50,7 +50,7 @@ function shapeFaults(schema: Props, path: string): FieldError[] {
 }
 
 /** The schema of the status must be its own, so the root says nothing that reaches into it. */
-function checkRootFields(faults: Faults, schema: Props, path: string) {
+function checkRootFields(faults: FieldErrors, schema: Props, path: string) {
   const said = Object.entries(schema).filter(([, value]) => isSaid(value))
   for (const [name] of said) {
     if (name === 'type' && schema.type !== 'object') {
@@ -78,13 +78,13 @@ type Way = {
 }
 
 function servedFaults(schema: Props, path: string): FieldError[] {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   const way = { noDefaults: undefined, isInMetadata: false, isRoot: true }
   checkServed(faults, schema, path, way)
   return faults.list
 }
 
-function checkServed(faults: Faults, schema: Props | undefined, path: string, way: Way) {
+function checkServed(faults: FieldErrors, schema: Props | undefined, path: string, way: Way) {
   if (schema === undefined) return
   checkKeywords(faults, schema, path, way)
   const inner = { ...way, isRoot: false }
@@ -129,7 +129,7 @@ function checkServed(faults: Faults, schema: Props | undefined, path: string, wa
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string']
 
-function checkKeywords(faults: Faults, schema: Props, path: string, way: Way) {
+function checkKeywords(faults: FieldErrors, schema: Props, path: string, way: Way) {
   const at = (name: string) => child(path, name)
   const unsupported = (name: string) => faults.forbidden(at(name), `${name} is not supported`)
   if (schema.type && !TYPES.includes(schema.type)) {
@@ -160,7 +160,7 @@ function checkKeywords(faults: Faults, schema: Props, path: string, way: Way) {
   }
 }
 
-function checkExtensions(faults: Faults, schema: Props, path: string) {
+function checkExtensions(faults: FieldErrors, schema: Props, path: string) {
   if (schema[PRESERVES] === false) {
     faults.invalid(child(path, PRESERVES), false, 'must be true or undefined')
   }

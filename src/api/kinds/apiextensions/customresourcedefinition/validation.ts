@@ -10,7 +10,7 @@ import type {
   CustomResourceDefinitionSpec,
   CustomResourceDefinitionVersion,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkConversion } from './conversion.ts'
 import { type Internal, internalOf } from './internal.ts'
 import { checkSchema } from './schema-validation.ts'
@@ -18,7 +18,7 @@ import { checkColumns, checkSelectableFields, checkSubresources } from './versio
 
 type Definition = CustomResourceDefinition
 
-export function checkDefinition(faults: Faults, definition: Definition, old?: Definition) {
+export function checkDefinition(faults: FieldErrors, definition: Definition, old?: Definition) {
   const { spec, metadata } = definition
   if (old === undefined && metadata.name !== `${spec.names.plural}.${spec.group}`) {
     faults.invalid('metadata.name', metadata.name, 'must be spec.names.plural+"."+spec.group')
@@ -35,11 +35,11 @@ export function checkDefinition(faults: Faults, definition: Definition, old?: De
   }
 }
 
-export function checkStatusNames(faults: Faults, { status }: Definition) {
+export function checkStatusNames(faults: FieldErrors, { status }: Definition) {
   if (status?.acceptedNames) checkNames(faults, status.acceptedNames, 'status.acceptedNames')
 }
 
-function checkSpec(faults: Faults, spec: CustomResourceDefinitionSpec) {
+function checkSpec(faults: FieldErrors, spec: CustomResourceDefinitionSpec) {
   const internal = internalOf(spec)
   checkGroupAndScope(faults, spec)
   internal.versions.forEach((version, i) => {
@@ -60,7 +60,7 @@ function checkSpec(faults: Faults, spec: CustomResourceDefinitionSpec) {
   checkConversion(faults, spec.conversion)
 }
 
-function checkGroupAndScope(faults: Faults, { group, scope }: CustomResourceDefinitionSpec) {
+function checkGroupAndScope(faults: FieldErrors, { group, scope }: CustomResourceDefinitionSpec) {
   const wrong = dnsSubdomainFaults(group)
   if (group === '') faults.required('spec.group')
   else if (wrong.length > 0) faults.invalid('spec.group', group, wrong.join(','))
@@ -74,7 +74,7 @@ function checkGroupAndScope(faults: Faults, { group, scope }: CustomResourceDefi
 }
 
 function checkVersion(
-  faults: Faults,
+  faults: FieldErrors,
   version: CustomResourceDefinitionVersion,
   { subresources }: Internal,
   path: string,
@@ -98,7 +98,7 @@ function checkVersion(
 const WARNING_LENGTH_MAX = 256
 
 function checkDeprecation(
-  faults: Faults,
+  faults: FieldErrors,
   { deprecated, deprecationWarning: warning }: CustomResourceDefinitionVersion,
   path: string,
 ) {
@@ -114,7 +114,7 @@ function checkDeprecation(
   say(`${must}; non-printable character found at index ${at}`)
 }
 
-function checkVersions(faults: Faults, { versions }: CustomResourceDefinitionSpec) {
+function checkVersions(faults: FieldErrors, { versions }: CustomResourceDefinitionSpec) {
   const names = (versions ?? []).map(({ name }) => name)
   if (new Set(names).size < names.length) {
     faults.invalid('spec.versions', versions, 'must contain unique version names')
@@ -128,13 +128,13 @@ function checkVersions(faults: Faults, { versions }: CustomResourceDefinitionSpe
   if (wrong.length > 0) faults.invalid('spec.version', first, wrong.join(','))
 }
 
-function checkRequiredNames(faults: Faults, names: CustomResourceDefinitionNames) {
+function checkRequiredNames(faults: FieldErrors, names: CustomResourceDefinitionNames) {
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const) {
     if (!names[name]) faults.required(`spec.names.${name}`)
   }
 }
 
-function checkNames(faults: Faults, names: CustomResourceDefinitionNames, path: string) {
+function checkNames(faults: FieldErrors, names: CustomResourceDefinitionNames, path: string) {
   const judge = (field: string, value: string | undefined, isKind = false) => {
     if (!value) return
     const wrong = dns1035LabelFaults(isKind ? value.toLowerCase() : value)
@@ -154,7 +154,7 @@ function checkNames(faults: Faults, names: CustomResourceDefinitionNames, path: 
   for (const [i, name] of (names.categories ?? []).entries()) judge(`categories[${i}]`, name)
 }
 
-function checkWhole(faults: Faults, internal: Internal) {
+function checkWhole(faults: FieldErrors, internal: Internal) {
   const { schema, subresources, columns, selectableFields, versions } = internal
   const hasStatus = [subresources, ...versions.map((version) => version.subresources)].some(
     (one) => one?.status !== undefined,
@@ -168,7 +168,7 @@ function checkWhole(faults: Faults, internal: Internal) {
   else faults.invalid(path, '', 'may only be set when validations.schema is included')
 }
 
-function checkImmutable(faults: Faults, spec: CustomResourceDefinitionSpec, old: Definition) {
+function checkImmutable(faults: FieldErrors, spec: CustomResourceDefinitionSpec, old: Definition) {
   const fixed = (field: string, value: unknown, before: unknown) => {
     if (value !== before) faults.invalid(`spec.${field}`, value, 'field is immutable')
   }
@@ -185,7 +185,7 @@ function isEstablished({ status }: Definition): boolean {
   return conditions.some((one) => one.type === 'Established' && one.status === 'True')
 }
 
-function checkStoredVersions(faults: Faults, { spec, status }: Definition) {
+function checkStoredVersions(faults: FieldErrors, { spec, status }: Definition) {
   const path = 'status.storedVersions'
   const stored = status?.storedVersions ?? []
   if (stored.length === 0) {
@@ -208,7 +208,7 @@ function checkStoredVersions(faults: Faults, { spec, status }: Definition) {
 }
 
 /** Groups of the community are for kinds that it has reviewed. */
-function checkApproval(faults: Faults, definition: Definition, old: Definition | undefined) {
+function checkApproval(faults: FieldErrors, definition: Definition, old: Definition | undefined) {
   if (!isProtectedGroup(definition.spec.group)) return
   const annotation = annotationOf(definition)
   const state = approvalOf(annotation)

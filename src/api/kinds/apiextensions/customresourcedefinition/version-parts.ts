@@ -7,10 +7,10 @@ import type {
   CustomResourceSubresources,
   SelectableField,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 
 export function checkSubresources(
-  faults: Faults,
+  faults: FieldErrors,
   subresources: CustomResourceSubresources | undefined,
   path: string,
 ) {
@@ -44,7 +44,7 @@ const TYPES = ['boolean', 'date', 'integer', 'number', 'string']
 const FORMATS = [...['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password']]
 
 export function checkColumns(
-  faults: Faults,
+  faults: FieldErrors,
   columns: readonly CustomResourceColumnDefinition[] | undefined,
   path: string,
 ) {
@@ -65,7 +65,7 @@ const SELECTABLE_MAX = 8
 const SELECTABLE_TYPES = new Set(['string', 'boolean', 'integer'])
 
 export function checkSelectableFields(
-  faults: Faults,
+  faults: FieldErrors,
   fields: readonly SelectableField[],
   schema: Props,
   path: string,

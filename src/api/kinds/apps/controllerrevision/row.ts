@@ -2,7 +2,7 @@ import { controllerOf } from '../../../object.ts'
 import { defineResource } from '../../../resource.ts'
 import type { ControllerRevision } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { checkImmutable, checkNonNegative } from '../../../validation/values.ts'
 
 export const controllerRevisions = defineResource<ControllerRevision>({
@@ -43,7 +43,7 @@ function ownerCell(revision: ControllerRevision): string {
 }
 
 function checkRevision(
-  faults: Faults,
+  faults: FieldErrors,
   { data, revision }: ControllerRevision,
   old: ControllerRevision | undefined,
 ) {

@@ -3,7 +3,7 @@ import { templateWarnings } from '../../../pod/warnings.ts'
 import { defineResource } from '../../../resource.ts'
 import type { DaemonSet } from '../../../schema/generated/types.ts'
 import { ageColumn, labelsCell, selectorText } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { countColumn, templateColumns, textColumn } from '../../../workload/columns.ts'
 import { applyDaemonSetDefaults } from './defaults.ts'
 import {

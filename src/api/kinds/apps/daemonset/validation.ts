@@ -3,7 +3,7 @@
 import { internalForm } from '../../../pod/internal-form.ts'
 import { checkKeptTemplate } from '../../../pod/template.ts'
 import type { DaemonSet, DaemonSetUpdateStrategy } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import {
   checkLabelSelector,
   isReadableSelector,
@@ -22,7 +22,11 @@ import {
 
 type Spec = DaemonSet['spec']
 
-export function checkDaemonSet(faults: Faults, { spec }: DaemonSet, old: DaemonSet | undefined) {
+export function checkDaemonSet(
+  faults: FieldErrors,
+  { spec }: DaemonSet,
+  old: DaemonSet | undefined,
+) {
   if (old) checkSelectorKept(faults, spec.selector, old.spec.selector)
   const template = spec.template ?? { spec: { containers: [] } }
   checkSelector(faults, spec, template.metadata?.labels)
@@ -32,7 +36,11 @@ export function checkDaemonSet(faults: Faults, { spec }: DaemonSet, old: DaemonS
   checkNonNegative(faults, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
 }
 
-function checkSelector(faults: Faults, spec: Spec, labels: { [key: string]: string } | undefined) {
+function checkSelector(
+  faults: FieldErrors,
+  spec: Spec,
+  labels: { [key: string]: string } | undefined,
+) {
   const selector = (spec.selector as Spec['selector'] | null) ?? undefined
   checkLabelSelector(faults, 'spec.selector', selector)
   // Without a selector nothing is selected.
@@ -47,7 +55,7 @@ function checkSelector(faults: Faults, spec: Spec, labels: { [key: string]: stri
   faults.invalid('spec.selector', shownSelector(selector), detail)
 }
 
-function checkStrategy(faults: Faults, at: string, strategy: DaemonSetUpdateStrategy) {
+function checkStrategy(faults: FieldErrors, at: string, strategy: DaemonSetUpdateStrategy) {
   if (strategy.type === 'OnDelete') return
   if (strategy.type !== 'RollingUpdate') {
     const shown = internalForm('DaemonSetUpdateStrategy', strategy)
@@ -83,7 +91,7 @@ const COUNTS = [
 ] as const
 
 export function checkDaemonSetStatus(
-  faults: Faults,
+  faults: FieldErrors,
   { status }: DaemonSet,
   old: DaemonSet | undefined,
 ) {

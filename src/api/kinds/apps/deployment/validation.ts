@@ -2,7 +2,7 @@
 
 import { internalForm } from '../../../pod/internal-form.ts'
 import type { Deployment, DeploymentStrategy } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkNonNegative } from '../../../validation/values.ts'
 import {
   checkAtMostAll,
@@ -14,7 +14,11 @@ import {
   isZero,
 } from '../../../workload/validation.ts'
 
-export function checkDeployment(faults: Faults, { spec }: Deployment, old: Deployment | undefined) {
+export function checkDeployment(
+  faults: FieldErrors,
+  { spec }: Deployment,
+  old: Deployment | undefined,
+) {
   const { minReadySeconds = 0, progressDeadlineSeconds } = spec
   checkNonNegative(faults, 'spec.replicas', spec.replicas)
   checkSelectorAndTemplate(faults, spec)
@@ -31,7 +35,7 @@ export function checkDeployment(faults: Faults, { spec }: Deployment, old: Deplo
   if (old) checkSelectorKept(faults, spec.selector, old.spec.selector)
 }
 
-function checkStrategy(faults: Faults, at: string, strategy: DeploymentStrategy) {
+function checkStrategy(faults: FieldErrors, at: string, strategy: DeploymentStrategy) {
   const { type, rollingUpdate } = strategy
   const path = `${at}.rollingUpdate`
   if (type === 'Recreate') {
@@ -54,7 +58,7 @@ function checkStrategy(faults: Faults, at: string, strategy: DeploymentStrategy)
 }
 
 export function checkDeploymentStatus(
-  faults: Faults,
+  faults: FieldErrors,
   { status }: Deployment,
   old: Deployment | undefined,
 ) {

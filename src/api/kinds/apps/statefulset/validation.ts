@@ -4,7 +4,7 @@ import { checkPodAnnotations } from '../../../pod/annotations.ts'
 import { internalForm } from '../../../pod/internal-form.ts'
 import { checkPodTemplate, checkRestarts } from '../../../pod/template.ts'
 import type { PodTemplateSpec, StatefulSet, Volume } from '../../../schema/generated/types.ts'
-import { Faults } from '../../../validation/faults.ts'
+import { FieldErrors } from '../../../validation/field-errors.ts'
 import {
   checkAnnotations,
   checkLabelSelector,
@@ -37,12 +37,12 @@ type Forgiven = { isOld: boolean; hasFaultyTemplate: boolean }
 const NOTHING_FORGIVEN: Forgiven = { isOld: false, hasFaultyTemplate: false }
 
 export function checkStatefulSet(
-  faults: Faults,
+  faults: FieldErrors,
   { spec }: StatefulSet,
   old: StatefulSet | undefined,
 ) {
   if (old === undefined) return checkSpec(faults, spec, NOTHING_FORGIVEN)
-  const before = new Faults()
+  const before = new FieldErrors()
   checkSpec(before, old.spec, { isOld: true, hasFaultyTemplate: false })
   checkSpec(faults, spec, { isOld: true, hasFaultyTemplate: before.list.length > 0 })
   if (!sameValue(fixedPart(spec), fixedPart(old.spec))) {
@@ -60,7 +60,7 @@ function fixedPart(spec: Spec) {
   return { selector, volumeClaimTemplates, serviceName, podManagementPolicy }
 }
 
-function checkSpec(faults: Faults, spec: Spec, forgiven: Forgiven) {
+function checkSpec(faults: FieldErrors, spec: Spec, forgiven: Forgiven) {
   const { podManagementPolicy, persistentVolumeClaimRetentionPolicy, serviceName } = spec
   if (!['OrderedReady', 'Parallel'].includes(podManagementPolicy ?? '')) {
     const detail = "must be 'OrderedReady' or 'Parallel'"
@@ -85,7 +85,11 @@ function checkSpec(faults: Faults, spec: Spec, forgiven: Forgiven) {
   checkRestarts(faults, 'spec.template', spec.template ?? NO_TEMPLATE, 'StatefulSet')
 }
 
-function checkStrategy(faults: Faults, at: string, strategy: NonNullable<Spec['updateStrategy']>) {
+function checkStrategy(
+  faults: FieldErrors,
+  at: string,
+  strategy: NonNullable<Spec['updateStrategy']>,
+) {
   const { type, rollingUpdate } = strategy
   if (type === 'OnDelete') {
     if (rollingUpdate === undefined) return
@@ -108,7 +112,7 @@ function checkStrategy(faults: Faults, at: string, strategy: NonNullable<Spec['u
 
 const NO_TEMPLATE: PodTemplateSpec = { spec: { containers: [] } }
 
-function checkSelector(faults: Faults, spec: Spec, forgiven: Forgiven) {
+function checkSelector(faults: FieldErrors, spec: Spec, forgiven: Forgiven) {
   const selector = (spec.selector as Spec['selector'] | null) ?? undefined
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {}
   const isEmpty = Object.keys(matchLabels).length + matchExpressions.length === 0
@@ -132,7 +136,7 @@ function checkSelector(faults: Faults, spec: Spec, forgiven: Forgiven) {
 }
 
 /** The template as its pods will be, judged twice in part, as upstream does. */
-function checkTemplate(faults: Faults, spec: Spec, { hasFaultyTemplate }: Forgiven) {
+function checkTemplate(faults: FieldErrors, spec: Spec, { hasFaultyTemplate }: Forgiven) {
   const at = 'spec.template'
   const template = { ...NO_TEMPLATE, ...spec.template }
   const { labels, annotations } = template.metadata ?? {}
@@ -155,7 +159,7 @@ function volumesOf({ volumeClaimTemplates = [], template }: Spec): Volume[] {
 }
 
 export function checkStatefulSetStatus(
-  faults: Faults,
+  faults: FieldErrors,
   { status }: StatefulSet,
   old: StatefulSet | undefined,
 ) {

@@ -9,7 +9,7 @@ import type {
   MetricSpec,
   MetricTarget,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkDnsLabel } from '../../../validation/values.ts'
 import { checkReference, type Reference } from './reference.ts'
 
@@ -31,7 +31,7 @@ type Type = keyof typeof FIELDS
 type Field = (typeof FIELDS)[Type]
 
 export function checkMetrics(
-  faults: Faults,
+  faults: FieldErrors,
   { metrics = [], minReplicas }: HorizontalPodAutoscaler['spec'],
   forgiven: Reference,
 ) {
@@ -44,7 +44,7 @@ export function checkMetrics(
   faults.forbidden('spec.metrics', `must specify ${what}`)
 }
 
-function checkMetric(faults: Faults, at: string, metric: MetricSpec, forgiven: Reference) {
+function checkMetric(faults: FieldErrors, at: string, metric: MetricSpec, forgiven: Reference) {
   const type = metric.type ?? ''
   if (type === '') faults.required(`${at}.type`, 'must specify a metric source type')
   if (!isType(type)) faults.notSupported(`${at}.type`, type, TYPES)
@@ -69,7 +69,7 @@ function isType(type: string): type is Type {
 
 type Source = { metric: MetricSpec; field: Field; forgiven: Reference }
 
-function checkSource(faults: Faults, at: string, { metric, field, forgiven }: Source) {
+function checkSource(faults: FieldErrors, at: string, { metric, field, forgiven }: Source) {
   const path = `${at}.${field}`
   const target = metric[field]?.target ?? { type: '' }
   const average = `${path}.target.averageValue`
@@ -105,7 +105,7 @@ function checkSource(faults: Faults, at: string, { metric, field, forgiven }: So
 }
 
 function checkContainer(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { name, container }: NonNullable<MetricSpec['containerResource']>,
 ) {
@@ -115,7 +115,7 @@ function checkContainer(
   else checkDnsLabel(faults, `${at}.container`, container)
 }
 
-function checkResourceTarget(faults: Faults, at: string, target: MetricTarget) {
+function checkResourceTarget(faults: FieldErrors, at: string, target: MetricTarget) {
   checkTarget(faults, at, target)
   const { averageUtilization, averageValue } = target
   if (averageUtilization === undefined && averageValue === undefined) {
@@ -125,14 +125,19 @@ function checkResourceTarget(faults: Faults, at: string, target: MetricTarget) {
   faults.forbidden(`${at}.averageValue`, BOTH)
 }
 
-function checkNamed(faults: Faults, at: string, metric: MetricIdentifier, target: MetricTarget) {
+function checkNamed(
+  faults: FieldErrors,
+  at: string,
+  metric: MetricIdentifier,
+  target: MetricTarget,
+) {
   const name = metric?.name
   if (!name) faults.required(`${at}.metric.name`, 'must specify a metric name')
   else faults.invalidAll(`${at}.metric.name`, name, isPathSegmentName(name, false))
   checkTarget(faults, `${at}.target`, target)
 }
 
-function checkTarget(faults: Faults, at: string, target: MetricTarget) {
+function checkTarget(faults: FieldErrors, at: string, target: MetricTarget) {
   const type = target.type ?? ''
   if (type === '') faults.required(`${at}.type`, 'must specify a metric target type')
   if (!KINDS_OF_TARGET.includes(type)) {

@@ -2,13 +2,13 @@
 
 import { isPathSegmentName } from '../../../names.ts'
 import type { CrossVersionObjectReference } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 
 /** What of an apiVersion is forgiven. */
 export type Reference = { readonly mayBeOfCore: boolean; readonly mayBeAnything: boolean }
 
 export function checkReference(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   reference: CrossVersionObjectReference,
   forgiven: Reference,

@@ -5,7 +5,7 @@ import type {
   AutoscalingV1HorizontalPodAutoscaler as AutoscalerV1,
   HorizontalPodAutoscaler as AutoscalerV2,
 } from '../../../schema/generated/types.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { CONDITIONS, CURRENT_METRICS } from './annotations.ts'
 import { autoscalerColumns } from './columns.ts'
 import { become, copyOf, v1Of, v2Of } from './convert.ts'
@@ -65,10 +65,10 @@ export const horizontalPodAutoscalersV1 = defineResource<AutoscalerV1>({
   })),
 })
 
-type Check = (faults: Faults, object: AutoscalerV2, old: AutoscalerV2 | undefined) => void
+type Check = (faults: FieldErrors, object: AutoscalerV2, old: AutoscalerV2 | undefined) => void
 
 /** Paths of faults are those of v2, as upstream's are. */
 function atV2(check: Check) {
-  return (faults: Faults, object: AutoscalerV1, old: AutoscalerV1 | undefined) =>
+  return (faults: FieldErrors, object: AutoscalerV1, old: AutoscalerV1 | undefined) =>
     check(faults, v2Of(object), old && v2Of(old))
 }

@@ -6,7 +6,7 @@ import type {
   HPAScalingPolicy,
   HPAScalingRules,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkNonNegative, NOT_NEGATIVE } from '../../../validation/values.ts'
 import { checkMetrics } from './metric-validation.ts'
 import { checkReference, type Reference, versionFault } from './reference.ts'
@@ -17,7 +17,7 @@ const PERIOD_SECONDS_MAX = 1800
 const WINDOW_SECONDS_MAX = 3600
 
 export function checkAutoscaler(
-  faults: Faults,
+  faults: FieldErrors,
   { spec }: HorizontalPodAutoscaler,
   old: HorizontalPodAutoscaler | undefined,
 ) {
@@ -59,7 +59,7 @@ function forgivenOfObjects(old: Spec | undefined): Reference {
   return { mayBeOfCore: true, mayBeAnything: isFaulty }
 }
 
-function checkRules(faults: Faults, at: string, rules: HPAScalingRules) {
+function checkRules(faults: FieldErrors, at: string, rules: HPAScalingRules) {
   const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules
   const path = `${at}.stabilizationWindowSeconds`
   if ((window ?? 0) < 0) faults.invalid(path, window, 'must be greater than or equal to zero')
@@ -76,7 +76,7 @@ function checkRules(faults: Faults, at: string, rules: HPAScalingRules) {
   faults.invalid(`${at}.tolerance`, tolerance, NOT_NEGATIVE)
 }
 
-function checkPolicy(faults: Faults, at: string, policy: HPAScalingPolicy) {
+function checkPolicy(faults: FieldErrors, at: string, policy: HPAScalingPolicy) {
   const { type = '', value = 0, periodSeconds: period = 0 } = policy
   const types = ['Percent', 'Pods']
   if (!types.includes(type)) faults.notSupported(`${at}.type`, type, types)
@@ -87,7 +87,7 @@ function checkPolicy(faults: Faults, at: string, policy: HPAScalingPolicy) {
   faults.invalid(`${at}.periodSeconds`, period, detail)
 }
 
-export function checkAutoscalerStatus(faults: Faults, { status }: HorizontalPodAutoscaler) {
+export function checkAutoscalerStatus(faults: FieldErrors, { status }: HorizontalPodAutoscaler) {
   checkNonNegative(faults, 'status.currentReplicas', status?.currentReplicas)
   checkNonNegative(faults, 'status.desiredReplicas', status?.desiredReplicas)
 }

@@ -4,7 +4,7 @@ import { parseSchedule, ScheduleError } from '../../../cron/schedule.ts'
 import { isZoneName, zoneOffset } from '../../../cron/time-zone.ts'
 import { checkJobSpec } from '../../../job/spec.ts'
 import type { CronJob, CronJobSpec } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { shownSelector } from '../../../validation/labels.ts'
 import { checkNonNegative, checkOneOf } from '../../../validation/values.ts'
 
@@ -12,7 +12,7 @@ import { checkNonNegative, checkOneOf } from '../../../validation/values.ts'
 const NAME_LETTERS_MAX = 52
 
 export function checkCronJob(
-  faults: Faults,
+  faults: FieldErrors,
   { metadata, spec }: CronJob,
   old: CronJob | undefined,
 ) {
@@ -32,7 +32,7 @@ export function checkCronJob(
 const POLICIES = ['Allow', 'Forbid', 'Replace']
 
 function checkSchedule(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { schedule = '', timeZone }: CronJobSpec,
   old: CronJobSpec | undefined,
@@ -54,7 +54,7 @@ function checkSchedule(
   }
 }
 
-function checkTimeZone(faults: Faults, at: string, zone: string | undefined) {
+function checkTimeZone(faults: FieldErrors, at: string, zone: string | undefined) {
   if (zone === undefined) return
   if (zone === '') return faults.invalid(at, zone, 'timeZone must be nil or non-empty string')
   const unknown = `unknown time zone ${zone}`
@@ -67,7 +67,7 @@ function checkTimeZone(faults: Faults, at: string, zone: string | undefined) {
   if (zone !== 'Local' && zoneOffset(zone) === undefined) faults.invalid(at, zone, unknown)
 }
 
-function checkTemplate(faults: Faults, at: string, { jobTemplate }: CronJobSpec) {
+function checkTemplate(faults: FieldErrors, at: string, { jobTemplate }: CronJobSpec) {
   const spec = jobTemplate?.spec ?? { template: {} }
   checkJobSpec(faults, at, spec)
   if (spec.selector) {

@@ -7,12 +7,12 @@ import { hasJobCondition, isIndexed, isJobFinished } from '../../../job/state.ts
 import { checkIndexes } from '../../../job/success-policy.ts'
 import { internalForm } from '../../../pod/internal-form.ts'
 import type { Job, UncountedTerminatedPods } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkNonNegative, IMMUTABLE, sameValue } from '../../../validation/values.ts'
 
 const CONDITIONS = 'status.conditions'
 
-export function checkJobStatus(faults: Faults, job: Job, old: Job | undefined) {
+export function checkJobStatus(faults: FieldErrors, job: Job, old: Job | undefined) {
   const before = old ?? { ...job, status: {} }
   const changes = changesOf(job, before)
   checkCounts(faults, job)
@@ -57,7 +57,7 @@ function sameUncounted(
   return sameValue(a?.succeeded, b?.succeeded) && sameValue(a?.failed, b?.failed)
 }
 
-function checkCounts(faults: Faults, { status = {} }: Job) {
+function checkCounts(faults: FieldErrors, { status = {} }: Job) {
   checkNonNegative(faults, 'status.active', status.active)
   checkNonNegative(faults, 'status.succeeded', status.succeeded)
   checkNonNegative(faults, 'status.failed', status.failed)
@@ -74,7 +74,7 @@ function checkCounts(faults: Faults, { status = {} }: Job) {
   }
 }
 
-function checkConditions(faults: Faults, job: Job, changes: Changes) {
+function checkConditions(faults: FieldErrors, job: Job, changes: Changes) {
   if (!hasJobCondition(job, 'Complete')) return
   if ((changes.complete || changes.failed) && hasJobCondition(job, 'Failed')) {
     faults.invalidAsItIs(CONDITIONS, 'cannot set Complete=True and Failed=true conditions')
@@ -84,7 +84,7 @@ function checkConditions(faults: Faults, job: Job, changes: Changes) {
   }
 }
 
-function checkTimes(faults: Faults, job: Job, changes: Changes) {
+function checkTimes(faults: FieldErrors, job: Job, changes: Changes) {
   const { startTime, completionTime } = job.status ?? {}
   const path = 'status.completionTime'
   const isComplete = hasJobCondition(job, 'Complete')
@@ -104,7 +104,7 @@ function checkTimes(faults: Faults, job: Job, changes: Changes) {
 }
 
 /** Nothing ends without having said why it will. */
-function checkEnds(faults: Faults, job: Job, changes: Changes) {
+function checkEnds(faults: FieldErrors, job: Job, changes: Changes) {
   const lacks = (end: 'Failed' | 'Complete', why: 'FailureTarget' | 'SuccessCriteriaMet') =>
     hasJobCondition(job, end) && !hasJobCondition(job, why)
   if ((changes.failed || changes.failedIndexes) && lacks('Failed', 'FailureTarget')) {
@@ -119,7 +119,7 @@ function checkEnds(faults: Faults, job: Job, changes: Changes) {
   }
 }
 
-function checkEnded(faults: Faults, job: Job, changes: Changes) {
+function checkEnded(faults: FieldErrors, job: Job, changes: Changes) {
   if (!isJobFinished(job)) return
   const { active = 0, startTime, uncountedTerminatedPods: uncounted } = job.status ?? {}
   if ((changes.finished || changes.active) && active > 0) {
@@ -136,7 +136,7 @@ function checkEnded(faults: Faults, job: Job, changes: Changes) {
   faults.invalid('status.uncountedTerminatedPods', shown, 'must be empty for finished job')
 }
 
-function checkStatusIndexes(faults: Faults, { spec, status = {} }: Job, changes: Changes) {
+function checkStatusIndexes(faults: FieldErrors, { spec, status = {} }: Job, changes: Changes) {
   const { completedIndexes = '', failedIndexes } = status
   const { completions, backoffLimitPerIndex } = spec
   const [completedAt, failedAt] = ['status.completedIndexes', 'status.failedIndexes']
@@ -163,7 +163,7 @@ function checkStatusIndexes(faults: Faults, { spec, status = {} }: Job, changes:
   faults.invalid(failedAt, failedIndexes, detail)
 }
 
-function checkPods(faults: Faults, job: Job, changes: Changes) {
+function checkPods(faults: FieldErrors, job: Job, changes: Changes) {
   const { active = 0, ready = 0, terminating = 0 } = job.status ?? {}
   if ((changes.finished || changes.terminating) && terminating > 0 && isJobFinished(job)) {
     faults.invalid('status.terminating', terminating, 'terminating>0 is invalid for finished job')
@@ -173,7 +173,7 @@ function checkPods(faults: Faults, job: Job, changes: Changes) {
   }
 }
 
-function checkSuccessCriteria(faults: Faults, job: Job) {
+function checkSuccessCriteria(faults: FieldErrors, job: Job) {
   const isMet = hasJobCondition(job, 'SuccessCriteriaMet')
   if (isMet && hasJobCondition(job, 'Failed')) {
     faults.invalidAsItIs(
@@ -192,7 +192,7 @@ function checkSuccessCriteria(faults: Faults, job: Job) {
   }
 }
 
-function checkHistory(faults: Faults, job: Job, old: Job, changes: Changes) {
+function checkHistory(faults: FieldErrors, job: Job, old: Job, changes: Changes) {
   for (const type of ['Failed', 'Complete', 'FailureTarget'] as const) {
     if (!hasJobCondition(old, type) || hasJobCondition(job, type)) continue
     faults.invalidAsItIs(CONDITIONS, `cannot disable the terminal ${type}=True condition`)
@@ -221,7 +221,7 @@ function checkHistory(faults: Faults, job: Job, old: Job, changes: Changes) {
   }
 }
 
-function checkStartKept(faults: Faults, job: Job, old: Job, changes: Changes) {
+function checkStartKept(faults: FieldErrors, job: Job, old: Job, changes: Changes) {
   if (!changes.startTime || old.status?.startTime === undefined || job.spec.suspend) return
   const isSuspended = (value: string) => (one: { type: string; status: string }) =>
     one.type === 'Suspended' && one.status === value

@@ -11,10 +11,10 @@ import type {
   PodSpec,
   PodTemplateSpec,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { IMMUTABLE, sameValue } from '../../../validation/values.ts'
 
-export function checkTemplateKept(faults: Faults, spec: JobSpec, old: Job) {
+export function checkTemplateKept(faults: FieldErrors, spec: JobSpec, old: Job) {
   const template = spec.template ?? {}
   const mayChange = isIdle(old)
   const before = mayChange ? withPlacement(old.spec.template ?? {}, template) : old.spec.template

@@ -11,7 +11,7 @@ import {
 import { dnsLabelFaults } from '../../../names.ts'
 import { internalForm } from '../../../pod/internal-form.ts'
 import type { Job, JobSpec } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import {
   checkLabelSelector,
   isReadableSelector,
@@ -22,7 +22,7 @@ import {
 import { checkImmutable, IMMUTABLE, sameValue } from '../../../validation/values.ts'
 import { checkTemplateKept } from './template-validation.ts'
 
-export function checkJob(faults: Faults, job: Job, old: Job | undefined) {
+export function checkJob(faults: FieldErrors, job: Job, old: Job | undefined) {
   checkGeneratedSelector(faults, job, old)
   checkSpec(faults, job.spec)
   checkHostnames(faults, job)
@@ -32,7 +32,7 @@ export function checkJob(faults: Faults, job: Job, old: Job | undefined) {
 }
 
 /** Unless made by hand, the selector is the job's uid, and the labels of its pods say so. */
-function checkGeneratedSelector(faults: Faults, job: Job, old: Job | undefined) {
+function checkGeneratedSelector(faults: FieldErrors, job: Job, old: Job | undefined) {
   const { metadata, spec } = job
   if (spec.manualSelector || !spec.selector) return
   const { name = '', uid = '' } = metadata
@@ -61,7 +61,7 @@ function hasPrefixedLabels({ spec }: Job): boolean {
   return [CONTROLLER_UID_LABEL, JOB_NAME_LABEL].every((key) => own(labels, key) !== undefined)
 }
 
-function checkSpec(faults: Faults, spec: JobSpec) {
+function checkSpec(faults: FieldErrors, spec: JobSpec) {
   checkJobSpec(faults, 'spec', spec)
   const { selector, template } = spec
   if (!selector) faults.required('spec.selector')
@@ -74,7 +74,7 @@ function checkSpec(faults: Faults, spec: JobSpec) {
 }
 
 /** Pods of an Indexed Job are called by its name and their index. */
-function checkHostnames(faults: Faults, { metadata, spec }: Job) {
+function checkHostnames(faults: FieldErrors, { metadata, spec }: Job) {
   const { completionMode, completions = 0 } = spec
   if (completionMode !== 'Indexed' || completions <= 0) return
   const name = metadata.name ?? ''
@@ -84,7 +84,7 @@ function checkHostnames(faults: Faults, { metadata, spec }: Job) {
   faults.invalid('metadata.name', name, detail)
 }
 
-function checkSpecKept(faults: Faults, spec: JobSpec, old: Job) {
+function checkSpecKept(faults: FieldErrors, spec: JobSpec, old: Job) {
   checkCompletionsKept(faults, spec, old.spec)
   if (!sameValue(spec.selector, old.spec.selector)) {
     faults.invalid('spec.selector', shownSelector(spec.selector), IMMUTABLE)
@@ -101,14 +101,19 @@ function checkSpecKept(faults: Faults, spec: JobSpec, old: Job) {
 
 const POLICIES = { podFailurePolicy: 'PodFailurePolicy', successPolicy: 'SuccessPolicy' } as const
 
-function checkPolicyKept(faults: Faults, name: keyof typeof POLICIES, spec: JobSpec, old: JobSpec) {
+function checkPolicyKept(
+  faults: FieldErrors,
+  name: keyof typeof POLICIES,
+  spec: JobSpec,
+  old: JobSpec,
+) {
   const policy = spec[name]
   if (sameValue(policy, old[name])) return
   const shown = policy === undefined ? null : internalForm(POLICIES[name], policy)
   faults.invalid(`spec.${name}`, shown, IMMUTABLE)
 }
 
-function checkCompletionsKept(faults: Faults, spec: JobSpec, old: JobSpec) {
+function checkCompletionsKept(faults: FieldErrors, spec: JobSpec, old: JobSpec) {
   const { completions, parallelism } = spec
   if (completions === old.completions) return
   if (spec.completionMode !== 'Indexed') {

@@ -1,6 +1,6 @@
 import { defineResource } from '../../../resource.ts'
 import type { CertificateSigningRequest } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { csrColumns } from './columns.ts'
 import { injectRequester, mergeApproval, mergeCertificate } from './strategy.ts'
 import { checkApproval, checkCertificateStatus, checkRequest } from './validation.ts'

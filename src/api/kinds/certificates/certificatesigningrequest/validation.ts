@@ -8,7 +8,7 @@ import type {
   CertificateSigningRequest,
   CertificateSigningRequestCondition,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkSupported, sameValue } from '../../../validation/values.ts'
 import { requestFault } from './pkcs10.ts'
 
@@ -24,7 +24,7 @@ const USAGES = [
 const SECONDS_MIN = 600
 const DECISIONS = ['Approved', 'Denied']
 
-export function checkRequest(faults: Faults, request: Csr, old: Csr | undefined) {
+export function checkRequest(faults: FieldErrors, request: Csr, old: Csr | undefined) {
   checkWhole(faults, request, old)
   if (old === undefined) return
   checkKept(faults, request, old)
@@ -33,7 +33,7 @@ export function checkRequest(faults: Faults, request: Csr, old: Csr | undefined)
 }
 
 /** Signers write the certificate, once. */
-export function checkCertificateStatus(faults: Faults, request: Csr, old: Csr | undefined) {
+export function checkCertificateStatus(faults: FieldErrors, request: Csr, old: Csr | undefined) {
   checkWhole(faults, request, old)
   if (old === undefined) return
   checkKept(faults, request, old)
@@ -45,14 +45,14 @@ export function checkCertificateStatus(faults: Faults, request: Csr, old: Csr | 
 }
 
 /** Approvers write decisions. */
-export function checkApproval(faults: Faults, request: Csr, old: Csr | undefined) {
+export function checkApproval(faults: FieldErrors, request: Csr, old: Csr | undefined) {
   checkWhole(faults, request, old)
   if (old === undefined) return
   checkKept(faults, request, old)
   checkCertificateKept(faults, request, old)
 }
 
-function checkWhole(faults: Faults, { spec, status }: Csr, old: Csr | undefined) {
+function checkWhole(faults: FieldErrors, { spec, status }: Csr, old: Csr | undefined) {
   const { request, signerName = '', expirationSeconds } = spec
   const usages = spec.usages ?? []
   const fault = requestFault(request ?? '')
@@ -82,7 +82,7 @@ function checkWhole(faults: Faults, { spec, status }: Csr, old: Csr | undefined)
 const DOMAIN_MAX = 253
 const NAME_MAX = 253 + 253 + 63 + 2
 
-function checkSignerName(faults: Faults, at: string, name: string) {
+function checkSignerName(faults: FieldErrors, at: string, name: string) {
   if (name === '') return faults.required(at)
   const [domain = '', path = '', ...rest] = name.split('/')
   if (rest.length > 0 || !name.includes('/')) {
@@ -102,7 +102,7 @@ function checkSignerName(faults: Faults, at: string, name: string) {
 
 /** The first label that is wrong speaks for the others. */
 function checkEach(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   whole: string,
   labels: readonly string[],
@@ -118,7 +118,7 @@ function checkEach(
 }
 
 function checkConditions(
-  faults: Faults,
+  faults: FieldErrors,
   conditions: readonly CertificateSigningRequestCondition[],
 ) {
   const at = 'status.conditions'
@@ -149,14 +149,14 @@ function conditionsOf(request: Csr, type: string) {
   return (request.status?.conditions ?? []).filter((condition) => condition.type === type)
 }
 
-function checkKept(faults: Faults, request: Csr, old: Csr) {
+function checkKept(faults: FieldErrors, request: Csr, old: Csr) {
   for (const type of [...DECISIONS, 'Failed']) {
     if (conditionsOf(request, type).length >= conditionsOf(old, type).length) continue
     faults.forbidden('status.conditions', `updates may not remove a condition of type "${type}"`)
   }
 }
 
-function checkDecisions(faults: Faults, request: Csr, old: Csr) {
+function checkDecisions(faults: FieldErrors, request: Csr, old: Csr) {
   for (const type of DECISIONS) {
     const [now, before] = [conditionsOf(request, type), conditionsOf(old, type)]
     if (now.length > before.length) {
@@ -168,7 +168,7 @@ function checkDecisions(faults: Faults, request: Csr, old: Csr) {
   }
 }
 
-function checkCertificateKept(faults: Faults, request: Csr, old: Csr) {
+function checkCertificateKept(faults: FieldErrors, request: Csr, old: Csr) {
   if ((request.status?.certificate ?? '') === (old.status?.certificate ?? '')) return
   faults.forbidden('status.certificate', 'updates may not set certificate content')
 }

@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { Lease } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { checkNonNegative } from '../../../validation/values.ts'
 
 export const leases = defineResource<Lease>({
@@ -36,7 +36,7 @@ function dropElectionFields(lease: Lease) {
   delete lease.spec?.preferredHolder
 }
 
-function checkLease(faults: Faults, { spec }: Lease) {
+function checkLease(faults: FieldErrors, { spec }: Lease) {
   const { leaseDurationSeconds, leaseTransitions } = spec ?? {}
   if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
     faults.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0')

@@ -1,6 +1,6 @@
 import { defineResource } from '../../../resource.ts'
 import type { Binding } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 
 /** Says where a pod is to run; posted here or to pods/binding, and never stored. */
 export const bindings = defineResource<Binding>({

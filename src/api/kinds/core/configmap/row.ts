@@ -3,7 +3,7 @@ import { defineResource } from '../../../resource.ts'
 import type { ConfigMap } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
 import { checkFrozen, DATA_BYTES_MAX, decodedBytes } from '../../../validation/data.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 
 export const configMaps = defineResource<ConfigMap>({
   group: '',
@@ -27,7 +27,7 @@ export const configMaps = defineResource<ConfigMap>({
   ],
 })
 
-function checkConfigMap(faults: Faults, object: ConfigMap, old: ConfigMap | undefined) {
+function checkConfigMap(faults: FieldErrors, object: ConfigMap, old: ConfigMap | undefined) {
   const { data = {}, binaryData = {} } = object
   if (old) checkFrozen(faults, object, old, ['data', 'binaryData'])
   let bytes = 0

@@ -2,7 +2,7 @@ import { defineResource } from '../../../resource.ts'
 import type { Endpoints } from '../../../schema/generated/types.ts'
 import { ageColumn, firstOf } from '../../../table/cells.ts'
 import { ipWarnings } from '../../../validation/addresses.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { checkEndpoints } from './validation.ts'
 
 export const endpoints = defineResource<Endpoints>({

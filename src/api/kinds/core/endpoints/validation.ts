@@ -3,7 +3,7 @@
 import { isDnsSubdomainName } from '../../../names.ts'
 import type { EndpointAddress, EndpointPort, Endpoints } from '../../../schema/generated/types.ts'
 import { checkEndpointIp, checkIp } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import {
   checkDnsLabel,
   checkOneOf,
@@ -13,7 +13,11 @@ import {
 } from '../../../validation/values.ts'
 
 /** Subsets that did not change are not judged: old ones may be worse than new ones may be. */
-export function checkEndpoints(faults: Faults, { subsets }: Endpoints, old: Endpoints | undefined) {
+export function checkEndpoints(
+  faults: FieldErrors,
+  { subsets }: Endpoints,
+  old: Endpoints | undefined,
+) {
   if (old && sameValue(subsets, old.subsets)) return
   for (const [index, subset] of (subsets ?? []).entries()) {
     const path = `subsets[${index}]`
@@ -33,7 +37,7 @@ export function checkEndpoints(faults: Faults, { subsets }: Endpoints, old: Endp
 }
 
 function checkAddress(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { ip = '', hostname, nodeName }: EndpointAddress,
 ) {
@@ -45,7 +49,12 @@ function checkAddress(
   checkEndpointIp(faults, `${at}.ip`, ip)
 }
 
-function checkEndpointPort(faults: Faults, at: string, port: EndpointPort, wantsName: boolean) {
+function checkEndpointPort(
+  faults: FieldErrors,
+  at: string,
+  port: EndpointPort,
+  wantsName: boolean,
+) {
   if (port.name) checkDnsLabel(faults, `${at}.name`, port.name)
   else if (wantsName) faults.required(`${at}.name`)
   checkPort(faults, `${at}.port`, port.port)

@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { LimitRange, LimitRangeItem } from '../../../schema/generated/types.ts'
 import { createdAtColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { checkLimitRange } from './validation.ts'
 
 export const limitRanges = defineResource<LimitRange>({

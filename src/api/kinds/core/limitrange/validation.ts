@@ -15,12 +15,12 @@ import {
   scaledValue,
 } from '../../../quantity.ts'
 import type { LimitRange, LimitRangeItem } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkQualifiedName } from '../../../validation/values.ts'
 
 const TYPES = ['Pod', 'Container', 'PersistentVolumeClaim']
 
-export function checkLimitRange(faults: Faults, { spec }: LimitRange) {
+export function checkLimitRange(faults: FieldErrors, { spec }: LimitRange) {
   const seen = new Set<string>()
   for (const [index, item] of (spec?.limits ?? []).entries()) {
     const at = `spec.limits[${index}]`
@@ -32,14 +32,14 @@ export function checkLimitRange(faults: Faults, { spec }: LimitRange) {
   }
 }
 
-function checkType(faults: Faults, at: string, type: string) {
+function checkType(faults: FieldErrors, at: string, type: string) {
   const before = faults.list.length
   checkQualifiedName(faults, at, type)
   if (faults.list.length > before || type.includes('/') || TYPES.includes(type)) return
   faults.invalid(at, type, 'must be a standard limit type or fully qualified')
 }
 
-function checkItem(faults: Faults, at: string, item: LimitRangeItem) {
+function checkItem(faults: FieldErrors, at: string, item: LimitRangeItem) {
   const checkNames = (field: ListField) => {
     const check = item.type === 'Pod' || item.type === 'Container'
     for (const name of Object.keys(item[field] ?? {})) {
@@ -99,7 +99,7 @@ type Order = {
   shown: Quantity | undefined
 }
 
-function checkAmounts(faults: Faults, at: string, name: string, amounts: Amounts) {
+function checkAmounts(faults: FieldErrors, at: string, name: string, amounts: Amounts) {
   const { max, min, default: limit, defaultRequest: request } = amounts
   const [byMin, byMax] = [
     { small: min, smallName: 'min value' },
@@ -136,7 +136,7 @@ function checkAmounts(faults: Faults, at: string, name: string, amounts: Amounts
 /** Above this, amounts are compared in whole units, as upstream does lest they overflow. */
 const MILLI_MAX = (2n ** 63n - 1n) / 1000n
 
-function checkRatio(faults: Faults, at: string, amounts: Amounts) {
+function checkRatio(faults: FieldErrors, at: string, amounts: Amounts) {
   const { max, min, maxLimitRequestRatio: ratio } = amounts
   if (ratio === undefined) return
   const text = formatQuantity(ratio)

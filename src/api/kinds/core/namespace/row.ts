@@ -2,7 +2,7 @@ import { isDnsLabelName } from '../../../names.ts'
 import { defineResource } from '../../../resource.ts'
 import type { Namespace } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { checkQualifiedName } from '../../../validation/values.ts'
 
 const NAME_LABEL = 'kubernetes.io/metadata.name'
@@ -73,14 +73,14 @@ function labelWithName(namespace: Namespace) {
 
 const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion']
 
-function checkFinalizer(faults: Faults, at: string, name: string) {
+function checkFinalizer(faults: FieldErrors, at: string, name: string) {
   checkQualifiedName(faults, at, name)
   if (name.includes('/') || STANDARD_FINALIZERS.includes(name)) return
   const detail = 'name is neither a standard finalizer name nor is it fully qualified'
   faults.invalid(at, name, detail)
 }
 
-function checkPhase(faults: Faults, { metadata, status }: Namespace) {
+function checkPhase(faults: FieldErrors, { metadata, status }: Namespace) {
   const phase = status?.phase ?? ''
   const wanted = metadata.deletionTimestamp === undefined ? 'Active' : 'Terminating'
   if (phase === wanted) return

@@ -2,7 +2,7 @@ import { isHeartbeat } from '../../../node/heartbeat.ts'
 import { defineResource } from '../../../resource.ts'
 import type { Node } from '../../../schema/generated/types.ts'
 import { cidrWarnings } from '../../../validation/addresses.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { nodeColumns } from './columns.ts'
 import { checkNode, checkNodeStatus } from './validation.ts'
 

@@ -7,11 +7,11 @@ import { checkAmount } from '../../../pod/spec/quantities.ts'
 import { checkTaintEffect } from '../../../pod/spec/scheduling.ts'
 import type { Node, Taint } from '../../../schema/generated/types.ts'
 import { checkCidr, familyOf } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkLabelName } from '../../../validation/labels.ts'
 import { checkPositive } from '../../../validation/values.ts'
 
-export function checkNode(faults: Faults, node: Node, old: Node | undefined) {
+export function checkNode(faults: FieldErrors, node: Node, old: Node | undefined) {
   const { spec, status } = node
   checkTaints(faults, spec.taints ?? [])
   checkResources(faults, node)
@@ -23,7 +23,7 @@ export function checkNode(faults: Faults, node: Node, old: Node | undefined) {
 }
 
 /** What holds for updates through either path. */
-export function checkNodeStatus(faults: Faults, node: Node, old: Node | undefined) {
+export function checkNodeStatus(faults: FieldErrors, node: Node, old: Node | undefined) {
   const { spec, status } = node
   checkResources(faults, node)
   checkFeatures(faults, status?.declaredFeatures ?? [])
@@ -43,7 +43,7 @@ export function checkNodeStatus(faults: Faults, node: Node, old: Node | undefine
 }
 
 /** Given once, kept for good. */
-function checkGiven(faults: Faults, { spec }: Node, { spec: before }: Node) {
+function checkGiven(faults: FieldErrors, { spec }: Node, { spec: before }: Node) {
   const [ranges, old] = [spec.podCIDRs ?? [], before.podCIDRs ?? []]
   const detail = 'node updates may not change podCIDR except from "" to valid'
   if (old.length > 0 && old.length !== ranges.length) faults.forbidden('spec.podCIDRs', detail)
@@ -61,7 +61,7 @@ function checkGiven(faults: Faults, { spec }: Node, { spec: before }: Node) {
 // Upstream's path; the taints are in the spec all the same.
 const TAINTS = 'metadata.taints'
 
-function checkTaints(faults: Faults, taints: readonly Taint[]) {
+function checkTaints(faults: FieldErrors, taints: readonly Taint[]) {
   const seen = new Set<string>()
   for (const [index, taint] of taints.entries()) {
     const path = `${TAINTS}[${index}]`
@@ -79,7 +79,7 @@ function checkTaints(faults: Faults, taints: readonly Taint[]) {
   }
 }
 
-function checkResources(faults: Faults, { status }: Node) {
+function checkResources(faults: FieldErrors, { status }: Node) {
   for (const list of ['capacity', 'allocatable'] as const) {
     for (const [name, text] of Object.entries(status?.[list] ?? {})) {
       checkAmount(faults, `status.${list}.${name}`, name, text)
@@ -90,7 +90,7 @@ function checkResources(faults: Faults, { status }: Node) {
 const FEATURE = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/
 const FEATURE_MAX = 253
 
-function checkFeatures(faults: Faults, features: readonly string[]) {
+function checkFeatures(faults: FieldErrors, features: readonly string[]) {
   const at = 'status.declaredFeatures'
   for (const [index, feature] of features.entries()) {
     const fault = featureFault(feature)
@@ -115,7 +115,7 @@ function featureFault(feature: string): string | undefined {
   return `${form}, and contain only alphanumeric characters and slashes`
 }
 
-function checkRanges(faults: Faults, ranges: readonly string[]) {
+function checkRanges(faults: FieldErrors, ranges: readonly string[]) {
   for (const [index, range] of ranges.entries()) {
     checkCidr(faults, `spec.podCIDRs[${index}]`, range)
   }

@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { PersistentVolume } from '../../../schema/generated/types.ts'
 import { formatTime } from '../../../time.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { volumeColumns } from './columns.ts'
 import { datePhase } from './strategy.ts'
 import { checkVolume } from './validation.ts'

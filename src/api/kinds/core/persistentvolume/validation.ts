@@ -10,14 +10,14 @@ import type {
   PersistentVolumeSpec,
   VolumeNodeAffinity,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkImmutable, IMMUTABLE, sameValue } from '../../../validation/values.ts'
 import { checkVolumeSpec } from '../../../volume/volume-spec.ts'
 
 export const MOUNT_OPTIONS = 'volume.beta.kubernetes.io/mount-options'
 
 export function checkVolume(
-  faults: Faults,
+  faults: FieldErrors,
   volume: PersistentVolume,
   old: PersistentVolume | undefined,
 ) {
@@ -44,14 +44,18 @@ const MOUNTED = [
   ...(['azureDisk', 'photonPersistentDisk'] as const),
 ]
 
-function checkMountOptions(faults: Faults, { metadata, spec }: PersistentVolume) {
+function checkMountOptions(faults: FieldErrors, { metadata, spec }: PersistentVolume) {
   if (own(metadata.annotations, MOUNT_OPTIONS) === undefined) return
   if (MOUNTED.some((source) => spec[source] !== undefined)) return
   const detail = 'may not specify mount options for this volume type'
   faults.forbidden(`metadata.annotations.${MOUNT_OPTIONS}`, detail)
 }
 
-function checkSourceKept(faults: Faults, spec: PersistentVolumeSpec, old: PersistentVolumeSpec) {
+function checkSourceKept(
+  faults: FieldErrors,
+  spec: PersistentVolumeSpec,
+  old: PersistentVolumeSpec,
+) {
   const [now, before] = [sourceText(withoutNewSecret(spec, old)), sourceText(old)]
   if (now === before) return
   const detail = 'spec.persistentvolumesource is immutable after creation'
@@ -79,7 +83,7 @@ const NEW_LABELS = new Map([
 ])
 
 function checkAffinityKept(
-  faults: Faults,
+  faults: FieldErrors,
   affinity: VolumeNodeAffinity | undefined,
   old: VolumeNodeAffinity | undefined,
 ) {

@@ -1,6 +1,6 @@
 import { defineResource } from '../../../resource.ts'
 import type { PersistentVolumeClaim } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { claimColumns } from './columns.ts'
 import { fillDataSources } from './strategy.ts'
 import { checkClaim, checkClaimStatus } from './validation.ts'

@@ -9,7 +9,7 @@ import type {
   PersistentVolumeClaim,
   PersistentVolumeClaimSpec,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { shownSelector } from '../../../validation/labels.ts'
 import { checkImmutable } from '../../../validation/values.ts'
 import { checkClaimSpec } from '../../../volume/claim-spec.ts'
@@ -17,12 +17,12 @@ import { CLASS_ANNOTATION } from '../../../volume/class.ts'
 
 type Claim = PersistentVolumeClaim
 
-export function checkClaim(faults: Faults, claim: Claim, old: Claim | undefined) {
+export function checkClaim(faults: FieldErrors, claim: Claim, old: Claim | undefined) {
   checkClaimSpec(faults, 'spec', claim.spec)
   if (old) checkUpdate(faults, claim, old)
 }
 
-function checkUpdate(faults: Faults, claim: Claim, old: Claim) {
+function checkUpdate(faults: FieldErrors, claim: Claim, old: Claim) {
   if (!isMovedFromAnnotation(claim, old)) {
     const [now, before] = [claim, old].map(({ metadata }) =>
       own(metadata.annotations, CLASS_ANNOTATION),
@@ -83,7 +83,7 @@ function shown(spec: PersistentVolumeClaimSpec): string {
   return internalText(internalForm('PersistentVolumeClaimSpec', whole))
 }
 
-function checkSize(faults: Faults, claim: Claim, old: Claim) {
+function checkSize(faults: FieldErrors, claim: Claim, old: Claim) {
   const size = sizeOf(claim.spec.resources?.requests)
   if (compareQuantity(size, sizeOf(old.spec.resources?.requests)) >= 0) return
   if (compareQuantity(size, sizeOf(old.status?.capacity)) > 0) return
@@ -94,7 +94,7 @@ function sizeOf(amounts: Readonly<Record<string, string>> | undefined) {
   return parseQuantity(own(amounts, 'storage') ?? '0')
 }
 
-function checkAttributesClass(faults: Faults, { spec }: Claim, { status }: Claim) {
+function checkAttributesClass(faults: FieldErrors, { spec }: Claim, { status }: Claim) {
   if (status?.currentVolumeAttributesClassName === undefined) return
   if (spec.volumeAttributesClassName) return
   const what = spec.volumeAttributesClassName === undefined ? 'nil' : 'empty string'
@@ -107,7 +107,7 @@ const RESIZE_STATES = [
   ...['NodeResizeInfeasible', 'NodeResizePending'],
 ]
 
-export function checkClaimStatus(faults: Faults, { spec, status }: Claim) {
+export function checkClaimStatus(faults: FieldErrors, { spec, status }: Claim) {
   if ((spec.accessModes ?? []).length === 0) faults.required('Spec.accessModes')
   for (const [name, text] of Object.entries(status?.capacity ?? {})) {
     checkAmount(faults, `status.capacity[${name}]`, text)
@@ -123,12 +123,12 @@ export function checkClaimStatus(faults: Faults, { spec, status }: Claim) {
   }
 }
 
-function checkAmount(faults: Faults, at: string, text: string) {
+function checkAmount(faults: FieldErrors, at: string, text: string) {
   const units = wholeUnits(parseQuantity(text))
   if (units < 0) faults.invalid(at, units, 'must be a valid resource quantity')
 }
 
-function checkResourceKey(faults: Faults, at: string, name: string): boolean {
+function checkResourceKey(faults: FieldErrors, at: string, name: string): boolean {
   const details = qualifiedNameFaults(name)
   faults.invalidAll(at, name, details)
   if (details.length > 0) return false

@@ -10,7 +10,7 @@ import type {
   Pod,
   PodStatus,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { sameValue } from '../../../validation/values.ts'
 import { checkWhole } from './validation.ts'
 
@@ -52,7 +52,7 @@ export function mergeEphemeral(sent: Pod, stored: Pod): Pod {
   return { ...stored, spec: merged }
 }
 
-export function checkEphemeral(faults: Faults, pod: Pod, old: Pod | undefined) {
+export function checkEphemeral(faults: FieldErrors, pod: Pod, old: Pod | undefined) {
   if (old === undefined) return
   if (old.metadata.annotations?.[MIRROR] !== undefined) {
     return faults.forbidden('', 'static pods do not support ephemeral containers')

@@ -10,11 +10,11 @@ import type {
   PodSpec,
   ResourceRequirements,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { sameValue } from '../../../validation/values.ts'
 import { checkWhole } from './validation.ts'
 
-export function checkResize(faults: Faults, pod: Pod, old: Pod | undefined) {
+export function checkResize(faults: FieldErrors, pod: Pod, old: Pod | undefined) {
   if (old === undefined) return
   if (old.metadata.annotations?.[MIRROR] !== undefined) {
     return faults.forbidden('', 'static pods cannot be resized')
@@ -49,7 +49,7 @@ function isSupported({ status }: Pod): boolean {
 }
 
 /** Returns the new spec with CPU and memory of the whole pod as they were. */
-function checkPodLevel(faults: Faults, spec: PodSpec, old: PodSpec): PodSpec {
+function checkPodLevel(faults: FieldErrors, spec: PodSpec, old: PodSpec): PodSpec {
   const [now, before] = [spec.resources, old.resources]
   if (!isSaid(now) && !isSaid(before)) return { ...spec }
   if (before !== undefined && now === undefined) {
@@ -72,7 +72,7 @@ function checkPodLevel(faults: Faults, spec: PodSpec, old: PodSpec): PodSpec {
   return isEmpty ? rest : { ...rest, resources: masked }
 }
 
-function checkOrder(faults: Faults, spec: PodSpec, old: PodSpec): boolean {
+function checkOrder(faults: FieldErrors, spec: PodSpec, old: PodSpec): boolean {
   const before = faults.list.length
   for (const kind of ['containers', 'initContainers'] as const) {
     const [now, then] = [spec[kind] ?? [], old[kind] ?? []]
@@ -89,7 +89,7 @@ function checkOrder(faults: Faults, spec: PodSpec, old: PodSpec): boolean {
   return faults.list.length === before
 }
 
-function checkRemoved(faults: Faults, spec: PodSpec, old: PodSpec) {
+function checkRemoved(faults: FieldErrors, spec: PodSpec, old: PodSpec) {
   for (const kind of ['initContainers', 'containers'] as const) {
     for (const [index, container] of (old[kind] ?? []).entries()) {
       const now = spec[kind]![index]!.resources
@@ -103,7 +103,7 @@ function checkRemoved(faults: Faults, spec: PodSpec, old: PodSpec) {
 }
 
 /** Masks CPU and memory in `spec`; other differences are faults. */
-function checkContainers(faults: Faults, spec: PodSpec, old: PodSpec) {
+function checkContainers(faults: FieldErrors, spec: PodSpec, old: PodSpec) {
   spec.containers = spec.containers.map((container, index) => {
     const masked = maskContainer(container, old.containers[index]!)
     if (!sameValue(masked, old.containers[index])) {

@@ -14,10 +14,10 @@ import type {
   PodSpec,
 } from '../../../schema/generated/types.ts'
 import { checkFamiliesReadable, checkIp, familyOf } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkImmutable, checkQualifiedName, checkSupported } from '../../../validation/values.ts'
 
-export function checkStatus(faults: Faults, pod: Pod, old: Pod | undefined) {
+export function checkStatus(faults: FieldErrors, pod: Pod, old: Pod | undefined) {
   if (old === undefined) return
   const [status, before] = [pod.status ?? {}, old.status ?? {}]
   checkPodAnnotationsUpdate(faults, 'metadata.annotations', pod, old)
@@ -47,7 +47,7 @@ const KINDS = [
 ]
 const SYSTEM_CONDITIONS = ['PodScheduled', 'Ready', 'Initialized']
 
-function checkConditions(faults: Faults, { status }: Pod) {
+function checkConditions(faults: FieldErrors, { status }: Pod) {
   for (const [index, { type = '', observedGeneration = 0 }] of (
     status?.conditions ?? []
   ).entries()) {
@@ -60,7 +60,7 @@ function checkConditions(faults: Faults, { status }: Pod) {
   }
 }
 
-function checkNomination(faults: Faults, pod: Pod, old: Pod) {
+function checkNomination(faults: FieldErrors, pod: Pod, old: Pod) {
   const name = pod.status?.nominatedNodeName ?? ''
   if (name === '' || name === (old.status?.nominatedNodeName ?? '')) return
   faults.invalidAll('status.nominatedNodeName', name, isDnsSubdomainName(name, false))
@@ -70,7 +70,7 @@ function checkNomination(faults: Faults, pod: Pod, old: Pod) {
 }
 
 /** What has ended stays so, unless the container is to be restarted. */
-function checkTransitions(faults: Faults, pod: Pod, { spec, status: before }: Pod) {
+function checkTransitions(faults: FieldErrors, pod: Pod, { spec, status: before }: Pod) {
   const mayAllRestart = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some(
     ({ restartPolicyRules }) =>
       (restartPolicyRules ?? []).some(({ action }) => action === 'RestartAllContainers'),
@@ -104,7 +104,7 @@ function matches({ exitCodes }: ContainerRestartRule, exitCode: number): boolean
   return exitCodes?.operator === 'NotIn' ? !isListed : isListed
 }
 
-function checkClaimStatuses(faults: Faults, { spec, status }: Pod) {
+function checkClaimStatuses(faults: FieldErrors, { spec, status }: Pod) {
   const known = (spec.resourceClaims ?? []).map((claim) => claim.name)
   const seen = new Set<string>()
   for (const [index, claim] of (status?.resourceClaimStatuses ?? []).entries()) {
@@ -124,7 +124,7 @@ function checkClaimStatuses(faults: Faults, { spec, status }: Pod) {
 type Address = { ip?: string }
 
 function checkAddresses(
-  faults: Faults,
+  faults: FieldErrors,
   field: 'podIPs' | 'hostIPs',
   addresses: readonly Address[],
   old: readonly Address[],
@@ -144,7 +144,7 @@ function checkAddresses(
 }
 
 function checkUsers(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   statuses: readonly ContainerStatus[],
   { os }: PodSpec,
@@ -165,7 +165,7 @@ function checkUsers(
 }
 
 /** The health of devices that were given to containers. */
-function checkAllocated(faults: Faults, { spec, status }: Pod) {
+function checkAllocated(faults: FieldErrors, { spec, status }: Pod) {
   for (const kind of KINDS) {
     const containers = kind === 'containerStatuses' ? spec.containers : spec.initContainers
     for (const [index, { name, allocatedResourcesStatus }] of (status?.[kind] ?? []).entries()) {
@@ -185,7 +185,7 @@ function checkAllocated(faults: Faults, { spec, status }: Pod) {
 }
 
 function checkAllocatedName(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   name: string,
   container: Container | undefined,
@@ -206,7 +206,7 @@ function checkAllocatedName(
 
 type Health = { resourceID: string; health?: string }
 
-function checkHealth(faults: Faults, at: string, resources: readonly Health[]) {
+function checkHealth(faults: FieldErrors, at: string, resources: readonly Health[]) {
   const seen = new Set<string>()
   for (const [index, { resourceID, health }] of resources.entries()) {
     const known = ['Healthy', 'Unhealthy', 'Unknown']

@@ -10,12 +10,12 @@ import { checkTolerations } from '../../../pod/spec/scheduling.ts'
 import { checkPodSpec } from '../../../pod/spec/spec.ts'
 import { unifiedDiff } from '../../../pod/unified-diff.ts'
 import type { Container, NodeSelectorTerm, Pod, PodSpec } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { sameValue } from '../../../validation/values.ts'
 
 const INT32_MAX = 2_147_483_647
 
-export function checkPod(faults: Faults, pod: Pod, old: Pod | undefined) {
+export function checkPod(faults: FieldErrors, pod: Pod, old: Pod | undefined) {
   checkWhole(faults, pod)
   if (old === undefined) checkNew(faults, pod)
   else {
@@ -25,7 +25,7 @@ export function checkPod(faults: Faults, pod: Pod, old: Pod | undefined) {
 }
 
 /** What holds for a pod whenever it is written, through whatever path. */
-export function checkWhole(faults: Faults, pod: Pod) {
+export function checkWhole(faults: FieldErrors, pod: Pod) {
   const { metadata, spec } = pod
   checkPodAnnotations(faults, 'metadata.annotations', metadata.annotations, spec)
   checkPodSpec(faults, 'spec', spec, metadata)
@@ -45,7 +45,7 @@ export function checkWhole(faults: Faults, pod: Pod) {
   }
 }
 
-function checkNew(faults: Faults, { spec, metadata }: Pod) {
+function checkNew(faults: FieldErrors, { spec, metadata }: Pod) {
   if ((spec.ephemeralContainers ?? []).length > 0) {
     faults.forbidden('spec.ephemeralContainers', 'cannot be set on create')
   }
@@ -63,7 +63,7 @@ const UPDATABLE = [
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
 ].join(',')
 
-function checkSpecUpdate(faults: Faults, spec: PodSpec, old: PodSpec) {
+function checkSpecUpdate(faults: FieldErrors, spec: PodSpec, old: PodSpec) {
   for (const kind of ['containers', 'initContainers'] as const) {
     if (!checkImages(faults, `spec.${kind}`, spec[kind] ?? [], old[kind] ?? [])) return
   }
@@ -81,7 +81,7 @@ function checkSpecUpdate(faults: Faults, spec: PodSpec, old: PodSpec) {
 
 /** False when nothing more can be said, because the containers are others. */
 function checkImages(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   containers: readonly Container[],
   old: readonly Container[],
@@ -97,7 +97,7 @@ function checkImages(
   return true
 }
 
-function checkDeadline(faults: Faults, spec: PodSpec, old: PodSpec): boolean {
+function checkDeadline(faults: FieldErrors, spec: PodSpec, old: PodSpec): boolean {
   const [seconds, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds]
   const path = 'spec.activeDeadlineSeconds'
   if (seconds === undefined) {
@@ -114,7 +114,7 @@ function checkDeadline(faults: Faults, spec: PodSpec, old: PodSpec): boolean {
   return false
 }
 
-function checkTolerationsUpdate(faults: Faults, spec: PodSpec, old: PodSpec) {
+function checkTolerationsUpdate(faults: FieldErrors, spec: PodSpec, old: PodSpec) {
   const tolerations = spec.tolerations ?? []
   for (const before of old.tolerations ?? []) {
     const { tolerationSeconds: _seconds, ...wanted } = before
@@ -128,7 +128,7 @@ function checkTolerationsUpdate(faults: Faults, spec: PodSpec, old: PodSpec) {
   checkTolerations(faults, 'spec.tolerations', tolerations)
 }
 
-function checkGatesUpdate(faults: Faults, spec: PodSpec, old: PodSpec) {
+function checkGatesUpdate(faults: FieldErrors, spec: PodSpec, old: PodSpec) {
   const before = new Set((old.schedulingGates ?? []).map((gate) => gate.name))
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     if (before.has(name)) continue
@@ -138,7 +138,7 @@ function checkGatesUpdate(faults: Faults, spec: PodSpec, old: PodSpec) {
 }
 
 /** The new spec with everything that may change as it was; what still differs may not. */
-function maskUpdatable(faults: Faults, spec: PodSpec, old: PodSpec): PodSpec {
+function maskUpdatable(faults: FieldErrors, spec: PodSpec, old: PodSpec): PodSpec {
   const masked: PodSpec = { ...spec, containers: withImagesOf(spec.containers, old.containers) }
   if (spec.initContainers) {
     masked.initContainers = withImagesOf(spec.initContainers, old.initContainers ?? [])
@@ -162,7 +162,7 @@ function withImagesOf(containers: readonly Container[], old: readonly Container[
 }
 
 /** While a pod is held back, its node selection may be narrowed. */
-function maskGated(faults: Faults, masked: PodSpec, old: PodSpec) {
+function maskGated(faults: FieldErrors, masked: PodSpec, old: PodSpec) {
   if (!sameValue(masked.nodeSelector, old.nodeSelector)) {
     const before = Object.entries(old.nodeSelector ?? {})
     if (before.some(([key, value]) => own(masked.nodeSelector, key) !== value)) {
@@ -190,7 +190,7 @@ const TERMS =
   'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms'
 
 function checkNarrowed(
-  faults: Faults,
+  faults: FieldErrors,
   terms: readonly NodeSelectorTerm[],
   old: readonly NodeSelectorTerm[],
 ) {

@@ -5,7 +5,7 @@ import { templateWarnings } from '../../../pod/warnings.ts'
 import { defineResource } from '../../../resource.ts'
 import type { PodTemplate } from '../../../schema/generated/types.ts'
 import { containerNamesCell, imagesCell, labelsCell } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { hasChanged } from '../../../workload/generation.ts'
 
 export const podTemplates = defineResource<PodTemplate>({

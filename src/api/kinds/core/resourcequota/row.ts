@@ -1,6 +1,6 @@
 import { defineResource } from '../../../resource.ts'
 import type { ResourceQuota } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { quotaColumns } from './columns.ts'
 import { checkQuota, checkQuotaStatus, quotaWarnings } from './validation.ts'
 

@@ -8,7 +8,7 @@ import type {
   ResourceQuotaSpec,
   ScopedResourceSelectorRequirement,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { IMMUTABLE } from '../../../validation/values.ts'
 
 const EXISTENCE_SCOPES = [
@@ -22,7 +22,7 @@ const OF_BEST_EFFORT = new Set(['pods'])
 const OF_CLAIMS = new Set(['persistentvolumeclaims', 'requests.storage'])
 
 export function checkQuota(
-  faults: Faults,
+  faults: FieldErrors,
   { spec = {}, status }: ResourceQuota,
   old: ResourceQuota | undefined,
 ) {
@@ -35,17 +35,21 @@ export function checkQuota(
   faults.invalid('spec.scopes', spec.scopes ?? null, IMMUTABLE)
 }
 
-export function checkQuotaStatus(faults: Faults, { metadata, status }: ResourceQuota) {
+export function checkQuotaStatus(faults: FieldErrors, { metadata, status }: ResourceQuota) {
   if (!metadata.resourceVersion) faults.required('resourceVersion')
   checkAmountsOfStatus(faults, status)
 }
 
-function checkAmountsOfStatus(faults: Faults, status: ResourceQuota['status']) {
+function checkAmountsOfStatus(faults: FieldErrors, status: ResourceQuota['status']) {
   checkAmounts(faults, 'status.hard', status?.hard)
   checkAmounts(faults, 'status.used', status?.used)
 }
 
-function checkAmounts(faults: Faults, at: string, amounts: Readonly<Record<string, string>> = {}) {
+function checkAmounts(
+  faults: FieldErrors,
+  at: string,
+  amounts: Readonly<Record<string, string>> = {},
+) {
   for (const [name, text] of Object.entries(amounts)) {
     const path = `${at}[${name}]`
     checkResourceName(faults, path, name)
@@ -56,7 +60,7 @@ function checkAmounts(faults: Faults, at: string, amounts: Readonly<Record<strin
   }
 }
 
-function checkScopes(faults: Faults, { hard, scopes = [] }: ResourceQuotaSpec) {
+function checkScopes(faults: FieldErrors, { hard, scopes = [] }: ResourceQuotaSpec) {
   const at = 'spec.scopes'
   for (const scope of scopes) {
     if (!SCOPES.includes(scope)) faults.invalid(at, scopes, 'unsupported scope')
@@ -65,7 +69,7 @@ function checkScopes(faults: Faults, { hard, scopes = [] }: ResourceQuotaSpec) {
   if (areInConflict(scopes)) faults.invalid(at, scopes, 'conflicting scopes')
 }
 
-function checkScopeSelector(faults: Faults, spec: ResourceQuotaSpec) {
+function checkScopeSelector(faults: FieldErrors, spec: ResourceQuotaSpec) {
   const { hard, scopeSelector } = spec
   const requirements = scopeSelector?.matchExpressions ?? []
   const at = 'spec.scopeSelector.matchExpressions'
@@ -82,7 +86,7 @@ function checkScopeSelector(faults: Faults, spec: ResourceQuotaSpec) {
 const MUST_EXIST = `must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity`
 
 function checkOperator(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { scopeName, operator = '', values = [] }: ScopedResourceSelectorRequirement,
 ) {
@@ -113,7 +117,7 @@ function shownSelector(requirements: readonly ScopedResourceSelectorRequirement[
 type Applied = { scope: string; hard: ResourceQuotaSpec['hard']; shown: unknown }
 
 /** A scope holds for some of the standard resources only, and for all others. */
-function checkApplies(faults: Faults, at: string, { scope, hard, shown }: Applied) {
+function checkApplies(faults: FieldErrors, at: string, { scope, hard, shown }: Applied) {
   const allowed = resourcesOf(scope)
   for (const name of Object.keys(hard ?? {})) {
     if (allowed === undefined || !isQuotaResource(name) || allowed.has(name)) continue

@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { Secret } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { checkSecret, mergeStringData, secretWarnings } from './validation.ts'
 
 export const secrets = defineResource<Secret>({

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Secret } from '../../../schema/generated/types.ts'
-import { Faults } from '../../../validation/faults.ts'
+import { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkSecret, mergeStringData } from './validation.ts'
 
 const secret = (fields: object) =>
@@ -13,7 +13,7 @@ const secret = (fields: object) =>
   }) as Secret
 
 function faultsOf(object: Secret, old?: Secret): string[] {
-  const faults = new Faults()
+  const faults = new FieldErrors()
   checkSecret(faults, object, old)
   return faults.list.map(({ field, message }) => `${field}: ${message}`)
 }

@@ -6,7 +6,7 @@ import { JsonSyntaxError, parseJson, plainJson } from '../../../codec/json.ts'
 import { configKeyFaults } from '../../../names.ts'
 import type { Secret } from '../../../schema/generated/types.ts'
 import { checkFrozen, DATA_BYTES_MAX, decodedBytes } from '../../../validation/data.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkImmutable } from '../../../validation/values.ts'
 
 const ACCOUNT_NAME = 'kubernetes.io/service-account.name'
@@ -20,7 +20,7 @@ export function mergeStringData(secret: Secret) {
   delete secret.stringData
 }
 
-export function checkSecret(faults: Faults, secret: Secret, old: Secret | undefined) {
+export function checkSecret(faults: FieldErrors, secret: Secret, old: Secret | undefined) {
   if (old) {
     checkImmutable(faults, 'type', secret.type ?? '', old.type ?? '')
     checkFrozen(faults, secret, old, ['data'])
@@ -34,7 +34,7 @@ export function checkSecret(faults: Faults, secret: Secret, old: Secret | undefi
   checkByType(faults, secret)
 }
 
-function checkByType(faults: Faults, { type, metadata, data = {} }: Secret) {
+function checkByType(faults: FieldErrors, { type, metadata, data = {} }: Secret) {
   switch (type) {
     case 'kubernetes.io/service-account-token':
       if (metadata.annotations?.[ACCOUNT_NAME]) return
@@ -60,7 +60,7 @@ function checkByType(faults: Faults, { type, metadata, data = {} }: Secret) {
   }
 }
 
-function checkJson(faults: Faults, key: string, data: Readonly<Record<string, string>>) {
+function checkJson(faults: FieldErrors, key: string, data: Readonly<Record<string, string>>) {
   const value = own(data, key)
   const at = `data[${key}]`
   if (value === undefined) return faults.required(at)

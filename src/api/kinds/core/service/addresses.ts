@@ -3,12 +3,12 @@
 
 import type { Service } from '../../../schema/generated/types.ts'
 import { checkIp, familyOf } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkSupported } from '../../../validation/values.ts'
 
 const POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
 
-export function checkClusterIps(faults: Faults, { spec }: Service, old: Service | undefined) {
+export function checkClusterIps(faults: FieldErrors, { spec }: Service, old: Service | undefined) {
   if (spec.type === 'ExternalName') return
   const addresses = spec.clusterIPs ?? []
   const at = 'spec.clusterIPs'
@@ -42,7 +42,7 @@ export function checkClusterIps(faults: Faults, { spec }: Service, old: Service 
   }
 }
 
-function checkFamilies(faults: Faults, families: readonly string[]) {
+function checkFamilies(faults: FieldErrors, families: readonly string[]) {
   for (const [index, family] of families.entries()) {
     checkSupported(faults, `spec.ipFamilies[${index}]`, family, ['IPv4', 'IPv6'])
     if (families.indexOf(family) < index) faults.duplicate(`spec.ipFamilies[${index}]`, family)
@@ -50,7 +50,7 @@ function checkFamilies(faults: Faults, families: readonly string[]) {
 }
 
 function areReadable(
-  faults: Faults,
+  faults: FieldErrors,
   addresses: readonly string[],
   old: readonly string[],
 ): boolean {

@@ -2,13 +2,13 @@
 // name (ExternalName) or headless.
 
 import type { Service } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkQualifiedName } from '../../../validation/values.ts'
 import { isHeadless, needsHealthCheck } from './traits.ts'
 
 const CHANGED = 'may not change once set'
 
-export function checkServiceUpdate(faults: Faults, service: Service, old: Service) {
+export function checkServiceUpdate(faults: FieldErrors, service: Service, old: Service) {
   const isNamed = [service, old].some(({ spec }) => spec.type === 'ExternalName')
   if (!isNamed) {
     checkAddressesKept(faults, service, old)
@@ -28,7 +28,7 @@ export function checkServiceUpdate(faults: Faults, service: Service, old: Servic
   }
 }
 
-function checkAddressesKept(faults: Faults, service: Service, old: Service) {
+function checkAddressesKept(faults: FieldErrors, service: Service, old: Service) {
   if (isHeadless(service) && isHeadless(old)) return
   const [now, before] = [service.spec.clusterIPs ?? [], old.spec.clusterIPs ?? []]
   const shown = service.spec.clusterIPs ?? null
@@ -48,7 +48,7 @@ function checkAddressesKept(faults: Faults, service: Service, old: Service) {
   if (isReleased) checkPolicyOnRelease(faults, service, now, 'secondary clusterIP')
 }
 
-function checkFamiliesKept(faults: Faults, service: Service, old: Service) {
+function checkFamiliesKept(faults: FieldErrors, service: Service, old: Service) {
   if (isHeadless(service) || isHeadless(old)) return
   const [now, before] = [service.spec.ipFamilies ?? [], old.spec.ipFamilies ?? []]
   const at = 'spec.ipFamilies[0]'
@@ -68,7 +68,7 @@ function checkFamiliesKept(faults: Faults, service: Service, old: Service) {
 }
 
 function checkPolicyOnRelease(
-  faults: Faults,
+  faults: FieldErrors,
   { spec }: Service,
   left: readonly string[],
   what: string,

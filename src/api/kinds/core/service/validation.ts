@@ -4,7 +4,7 @@ import { dnsSubdomainFaults } from '../../../names.ts'
 import { internalForm } from '../../../pod/internal-form.ts'
 import type { Service, ServicePort } from '../../../schema/generated/types.ts'
 import { checkCidr, checkEndpointIp, checkIp } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkLabels } from '../../../validation/labels.ts'
 import {
   checkDnsLabel,
@@ -24,7 +24,7 @@ const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode'
 const SOURCE_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges'
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 
-export function checkService(faults: Faults, service: Service, old: Service | undefined) {
+export function checkService(faults: FieldErrors, service: Service, old: Service | undefined) {
   if (old) checkServiceUpdate(faults, service, old)
   const { metadata, spec } = service
   const hints = metadata.annotations?.[TOPOLOGY_HINTS]
@@ -49,7 +49,7 @@ export function checkService(faults: Faults, service: Service, old: Service | un
   checkTraffic(faults, service)
 }
 
-function checkByType(faults: Faults, service: Service) {
+function checkByType(faults: FieldErrors, service: Service) {
   const { spec } = service
   const isNamed = spec.type === 'ExternalName'
   if ((spec.ports ?? []).length === 0 && !isHeadless(service) && !isNamed) {
@@ -70,7 +70,7 @@ function checkByType(faults: Faults, service: Service) {
   else faults.invalidAll('spec.externalName', name, dnsSubdomainFaults(name))
 }
 
-function checkPorts(faults: Faults, { spec }: Service) {
+function checkPorts(faults: FieldErrors, { spec }: Service) {
   const ports = spec.ports ?? []
   const names = new Set<string>()
   for (const [index, { name, port, protocol, targetPort, appProtocol }] of ports.entries()) {
@@ -91,7 +91,7 @@ function checkPorts(faults: Faults, { spec }: Service) {
 
 const AFFINITY_SECONDS_MAX = 86_400
 
-function checkAffinity(faults: Faults, { spec }: Service) {
+function checkAffinity(faults: FieldErrors, { spec }: Service) {
   const { sessionAffinity, sessionAffinityConfig: config } = spec
   checkOneOf(faults, 'spec.sessionAffinity', sessionAffinity, ['ClientIP', 'None'])
   if (sessionAffinity === 'None' && config !== undefined) {
@@ -105,7 +105,7 @@ function checkAffinity(faults: Faults, { spec }: Service) {
   faults.invalid('spec.sessionAffinityConfig.clientIP.timeoutSeconds', seconds, detail)
 }
 
-function checkPortNumbers(faults: Faults, ports: readonly ServicePort[], type?: string) {
+function checkPortNumbers(faults: FieldErrors, ports: readonly ServicePort[], type?: string) {
   if (type === 'ClusterIP') {
     for (const [index, { nodePort }] of ports.entries()) {
       if (!nodePort) continue
@@ -133,7 +133,11 @@ function checkPortNumbers(faults: Faults, ports: readonly ServicePort[], type?: 
 
 const FOR_BALANCERS = "may only be used when `type` is 'LoadBalancer'"
 
-function checkLoadBalancer(faults: Faults, { metadata, spec }: Service, old: Service | undefined) {
+function checkLoadBalancer(
+  faults: FieldErrors,
+  { metadata, spec }: Service,
+  old: Service | undefined,
+) {
   const isBalanced = spec.type === 'LoadBalancer'
   const ranges = spec.loadBalancerSourceRanges ?? []
   const text = metadata.annotations?.[SOURCE_RANGES]
@@ -160,7 +164,7 @@ function checkLoadBalancer(faults: Faults, { metadata, spec }: Service, old: Ser
   else faults.forbidden('spec.loadBalancerClass', FOR_BALANCERS)
 }
 
-function checkTraffic(faults: Faults, service: Service) {
+function checkTraffic(faults: FieldErrors, service: Service) {
   const { spec } = service
   const { externalTrafficPolicy: external, healthCheckNodePort: healthPort } = spec
   if (isExternallyAccessible(service)) {
@@ -186,7 +190,7 @@ function checkTraffic(faults: Faults, service: Service) {
   checkSupported(faults, 'spec.trafficDistribution', spec.trafficDistribution, known)
 }
 
-export function checkServiceStatus(faults: Faults, { spec, status }: Service, old?: Service) {
+export function checkServiceStatus(faults: FieldErrors, { spec, status }: Service, old?: Service) {
   const ingress = status?.loadBalancer?.ingress ?? []
   const at = 'status.loadBalancer.ingress'
   if (spec.type !== 'LoadBalancer' && ingress.length > 0) {

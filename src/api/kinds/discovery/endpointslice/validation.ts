@@ -14,7 +14,7 @@ import type {
   EndpointSlice,
 } from '../../../schema/generated/types.ts'
 import { checkEndpointIp, checkIp, familyOf } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import {
   checkDnsLabel,
   checkImmutable,
@@ -30,7 +30,7 @@ const PORTS_MAX = 20_000
 const HINTS_MAX = 8
 
 export function checkEndpointSlice(
-  faults: Faults,
+  faults: FieldErrors,
   slice: EndpointSlice,
   old: EndpointSlice | undefined,
 ) {
@@ -42,7 +42,7 @@ export function checkEndpointSlice(
   if (old) checkImmutable(faults, 'addressType', addressType, old.addressType)
 }
 
-function checkPorts(faults: Faults, ports: readonly DiscoveryV1EndpointPort[]) {
+function checkPorts(faults: FieldErrors, ports: readonly DiscoveryV1EndpointPort[]) {
   if (ports.length > PORTS_MAX) return faults.tooMany('ports', ports.length, PORTS_MAX)
   const names = new Set<string>()
   for (const [index, { name = '', protocol, appProtocol }] of ports.entries()) {
@@ -55,7 +55,7 @@ function checkPorts(faults: Faults, ports: readonly DiscoveryV1EndpointPort[]) {
   }
 }
 
-function checkEndpoints(faults: Faults, endpoints: readonly Endpoint[], type: string) {
+function checkEndpoints(faults: FieldErrors, endpoints: readonly Endpoint[], type: string) {
   if (endpoints.length > ENDPOINTS_MAX) {
     return faults.tooMany('endpoints', endpoints.length, ENDPOINTS_MAX)
   }
@@ -80,7 +80,7 @@ function checkEndpoints(faults: Faults, endpoints: readonly Endpoint[], type: st
   }
 }
 
-function checkAddress(faults: Faults, at: string, address: string, type: string) {
+function checkAddress(faults: FieldErrors, at: string, address: string, type: string) {
   const list = at.replace(/\[\d+\]$/, '')
   if (type === 'FQDN') return checkDomain(faults, at, address)
   if (type !== 'IPv4' && type !== 'IPv6') return
@@ -92,14 +92,14 @@ function checkAddress(faults: Faults, at: string, address: string, type: string)
   checkEndpointIp(faults, at, address)
 }
 
-function checkCanonical(faults: Faults, at: string, address: string): boolean {
+function checkCanonical(faults: FieldErrors, at: string, address: string): boolean {
   const canonical = formatIp(parseIp(address)!)
   if (canonical === address) return true
   faults.invalid(at, address, `must be in canonical form ("${canonical}")`)
   return false
 }
 
-function checkDomain(faults: Faults, at: string, name: string) {
+function checkDomain(faults: FieldErrors, at: string, name: string) {
   if (name === '') return faults.required(at)
   const domain = name.replace(/\.$/, '')
   const details = dnsSubdomainFaults(domain)
@@ -113,7 +113,11 @@ function checkDomain(faults: Faults, at: string, name: string) {
   if (bad !== undefined) faults.invalid(at, bad, dnsLabelFaults(bad).join(','))
 }
 
-function checkHints(faults: Faults, at: string, { forZones = [], forNodes = [] }: EndpointHints) {
+function checkHints(
+  faults: FieldErrors,
+  at: string,
+  { forZones = [], forNodes = [] }: EndpointHints,
+) {
   const lists = { forZones, forNodes }
   for (const [field, hints] of Object.entries(lists)) {
     if (hints.length > HINTS_MAX) {

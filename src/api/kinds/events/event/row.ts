@@ -3,7 +3,7 @@
 import { isPathSegmentName } from '../../../names.ts'
 import { defineResource } from '../../../resource.ts'
 import type { Event, EventsV1Event } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { eventColumns } from './columns.ts'
 import { coreEventOf, groupEventOf } from './convert.ts'
 import { selectableFields } from './fields.ts'

@@ -3,19 +3,19 @@
 
 import { dnsSubdomainFaults } from '../../../names.ts'
 import type { Event, EventsV1Event } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkImmutable, checkQualifiedName, sameValue } from '../../../validation/values.ts'
 import { coreEventOf } from './convert.ts'
 
 const TEXT_MAX = 128
 const NOTE_MAX = 1024
 
-export function checkEvent(faults: Faults, event: Event) {
+export function checkEvent(faults: FieldErrors, event: Event) {
   checkLoosely(faults, event, 'reportingComponent')
 }
 
 export function checkGroupEvent(
-  faults: Faults,
+  faults: FieldErrors,
   sent: EventsV1Event,
   before: EventsV1Event | undefined,
 ) {
@@ -39,7 +39,7 @@ export function checkGroupEvent(
   }
 }
 
-function checkLoosely(faults: Faults, event: Event, controllerField: string) {
+function checkLoosely(faults: FieldErrors, event: Event, controllerField: string) {
   const namespace = event.metadata.namespace ?? ''
   const about = event.involvedObject?.namespace ?? ''
   const mismatch = () => {
@@ -56,7 +56,7 @@ function checkLoosely(faults: Faults, event: Event, controllerField: string) {
 }
 
 /** Events with a time of their own come from reporters of the newer kind. */
-function checkNewFields(faults: Faults, event: Event, controllerField: string) {
+function checkNewFields(faults: FieldErrors, event: Event, controllerField: string) {
   const { reportingComponent = '', reportingInstance = '', action = '', reason = '' } = event
   if (!reportingComponent) faults.required(controllerField)
   checkQualifiedName(faults, controllerField, reportingComponent)
@@ -72,13 +72,13 @@ function checkNewFields(faults: Faults, event: Event, controllerField: string) {
   }
 }
 
-function checkSeries(faults: Faults, { series }: Event) {
+function checkSeries(faults: FieldErrors, { series }: Event) {
   if (!series) return
   if ((series.count ?? 0) < 2) faults.invalid('series.count', '', 'should be at least 2')
   if (!series.lastObservedTime) faults.required('series.lastObservedTime')
 }
 
-function checkUnchanged(faults: Faults, event: Event, old: Event) {
+function checkUnchanged(faults: FieldErrors, event: Event, old: Event) {
   if (!sameValue(event.series, old.series)) checkSeries(faults, event)
   const objects = ['involvedObject'] as const
   for (const field of objects) checkImmutable(faults, field, event[field], old[field])

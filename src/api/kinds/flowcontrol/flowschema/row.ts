@@ -3,7 +3,7 @@
 import { type Column, defineResource } from '../../../resource.ts'
 import type { FlowSchema } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { textColumn } from '../../../workload/columns.ts'
 import { checkConditions } from '../conditions.ts'
 import { checkFlowSchema } from './validation.ts'

@@ -9,7 +9,7 @@ import type {
   ResourcePolicyRule,
   FlowcontrolV1Subject as Subject,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { mandatorySchema } from '../bootstrap.ts'
 
 const PRECEDENCE_MAX = 10_000
@@ -18,7 +18,7 @@ const VERBS = [
   ...['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch'],
 ]
 
-export function checkFlowSchema(faults: Faults, { metadata, spec }: FlowSchema) {
+export function checkFlowSchema(faults: FieldErrors, { metadata, spec }: FlowSchema) {
   const name = metadata.name ?? ''
   checkSpec(faults, name, spec)
   const mandatory = mandatorySchema(name)
@@ -27,7 +27,7 @@ export function checkFlowSchema(faults: Faults, { metadata, spec }: FlowSchema) 
   faults.invalid('spec', shown, `spec of '${name}' must equal the fixed value`)
 }
 
-function checkSpec(faults: Faults, name: string, spec: FlowSchema['spec']) {
+function checkSpec(faults: FieldErrors, name: string, spec: FlowSchema['spec']) {
   const { matchingPrecedence: precedence = 0, distinguisherMethod, rules = [] } = spec
   const at = 'spec.matchingPrecedence'
   if (precedence <= 0) faults.invalid(at, precedence, 'must be a positive value')
@@ -49,7 +49,7 @@ function checkSpec(faults: Faults, name: string, spec: FlowSchema['spec']) {
   for (const [index, rule] of rules.entries()) checkRule(faults, `spec.rules[${index}]`, rule)
 }
 
-function checkRule(faults: Faults, at: string, rule: PolicyRulesWithSubjects) {
+function checkRule(faults: FieldErrors, at: string, rule: PolicyRulesWithSubjects) {
   const { resourceRules = [], nonResourceRules = [] } = rule
   const subjects = (rule.subjects as Subject[] | null) ?? []
   if (subjects.length === 0) {
@@ -76,7 +76,7 @@ const FIELDS = {
 } as const
 const KIND_OF = { serviceAccount: 'ServiceAccount', user: 'User', group: 'Group' } as const
 
-function checkSubject(faults: Faults, at: string, subject: Subject) {
+function checkSubject(faults: FieldErrors, at: string, subject: Subject) {
   const kind = subject.kind ?? ''
   if (kind !== 'ServiceAccount' && kind !== 'User' && kind !== 'Group') {
     return faults.notSupported(`${at}.kind`, kind, ['Group', 'ServiceAccount', 'User'])
@@ -96,7 +96,7 @@ function checkSubject(faults: Faults, at: string, subject: Subject) {
 }
 
 function checkAccount(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { name, namespace }: NonNullable<Subject['serviceAccount']>,
 ) {
@@ -107,7 +107,7 @@ function checkAccount(
 }
 
 /** All of them, or some by name. Says whether `*` is among them. */
-function checkWildcard(faults: Faults, at: string, values: readonly string[], what: string) {
+function checkWildcard(faults: FieldErrors, at: string, values: readonly string[], what: string) {
   if (!values.includes('*')) return false
   if (values.length > 1) {
     faults.invalid(at, values, `if '*' is present, must not specify other ${what}`)
@@ -115,13 +115,13 @@ function checkWildcard(faults: Faults, at: string, values: readonly string[], wh
   return true
 }
 
-function checkVerbs(faults: Faults, at: string, verbs: readonly string[]) {
+function checkVerbs(faults: FieldErrors, at: string, verbs: readonly string[]) {
   if (verbs.length === 0) return faults.required(at, 'verbs must contain at least one value')
   if (checkWildcard(faults, at, verbs, 'verbs')) return
   if (!verbs.every((verb) => VERBS.includes(verb))) faults.notSupported(at, verbs, VERBS)
 }
 
-function checkResourceRule(faults: Faults, at: string, rule: ResourcePolicyRule) {
+function checkResourceRule(faults: FieldErrors, at: string, rule: ResourcePolicyRule) {
   const { verbs, apiGroups, resources, namespaces } = rule
   checkVerbs(faults, `${at}.verbs`, verbs ?? [])
   const lists = [
@@ -136,7 +136,7 @@ function checkResourceRule(faults: Faults, at: string, rule: ResourcePolicyRule)
 }
 
 function checkNamespaces(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   namespaces: readonly string[],
   isOfCluster: boolean,
@@ -154,7 +154,7 @@ function checkNamespaces(
   }
 }
 
-function checkPathRule(faults: Faults, at: string, rule: NonResourcePolicyRule) {
+function checkPathRule(faults: FieldErrors, at: string, rule: NonResourcePolicyRule) {
   checkVerbs(faults, `${at}.verbs`, rule.verbs ?? [])
   const path = `${at}.nonResourceURLs`
   const urls = rule.nonResourceURLs ?? []

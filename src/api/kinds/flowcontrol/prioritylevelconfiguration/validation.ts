@@ -8,7 +8,7 @@ import type {
   PriorityLevelConfiguration,
   QueuingConfiguration,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { mandatoryLevel } from '../bootstrap.ts'
 
 type Spec = PriorityLevelConfiguration['spec']
@@ -19,7 +19,10 @@ const HASH_BITS = 60
 const PRESERVE_ZERO = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares'
 const NOT_NEGATIVE = 'must be a non-negative integer'
 
-export function checkPriorityLevel(faults: Faults, { metadata, spec }: PriorityLevelConfiguration) {
+export function checkPriorityLevel(
+  faults: FieldErrors,
+  { metadata, spec }: PriorityLevelConfiguration,
+) {
   const name = metadata.name ?? ''
   if (metadata.annotations?.[PRESERVE_ZERO] !== undefined) {
     faults.forbidden('metadata.annotations', `annotation '${PRESERVE_ZERO}' is forbidden`)
@@ -29,7 +32,7 @@ export function checkPriorityLevel(faults: Faults, { metadata, spec }: PriorityL
 }
 
 /** What `exempt` lends is for the operator to say; all else of the mandatory ones is fixed. */
-function checkFixed(faults: Faults, name: string, spec: Spec) {
+function checkFixed(faults: FieldErrors, name: string, spec: Spec) {
   const wanted = mandatoryLevel(name)?.spec
   if (wanted === undefined) return
   const isExempt = name === 'exempt'
@@ -40,7 +43,7 @@ function checkFixed(faults: Faults, name: string, spec: Spec) {
   faults.invalid('spec', shown, `spec of '${name}'${but} must equal the fixed value`)
 }
 
-function checkSpec(faults: Faults, name: string, { type, limited, exempt }: Spec) {
+function checkSpec(faults: FieldErrors, name: string, { type, limited, exempt }: Spec) {
   const at = 'spec.type'
   if ((name === 'exempt') !== (type === 'Exempt')) {
     faults.invalid(at, type, "must be 'Exempt' if and only if `name` is 'exempt'")
@@ -56,13 +59,13 @@ function checkSpec(faults: Faults, name: string, { type, limited, exempt }: Spec
   else faults.notSupported(at, type, ['Exempt', 'Limited'])
 }
 
-function checkExempt(faults: Faults, at: string, exempt: ExemptPriorityLevelConfiguration) {
+function checkExempt(faults: FieldErrors, at: string, exempt: ExemptPriorityLevelConfiguration) {
   const { nominalConcurrencyShares: shares = 0, lendablePercent } = exempt
   if (shares < 0) faults.invalid(`${at}.nominalConcurrencyShares`, shares, NOT_NEGATIVE)
   checkPercent(faults, `${at}.lendablePercent`, lendablePercent)
 }
 
-function checkLimited(faults: Faults, at: string, limited: LimitedPriorityLevelConfiguration) {
+function checkLimited(faults: FieldErrors, at: string, limited: LimitedPriorityLevelConfiguration) {
   const { nominalConcurrencyShares: shares = 0, borrowingLimitPercent: borrowing = 0 } = limited
   if (shares < 0) faults.invalid(`${at}.nominalConcurrencyShares`, shares, NOT_NEGATIVE)
   checkResponse(faults, `${at}.limitResponse`, limited.limitResponse ?? { type: '' })
@@ -71,12 +74,12 @@ function checkLimited(faults: Faults, at: string, limited: LimitedPriorityLevelC
   faults.invalid(`${at}.borrowingLimitPercent`, borrowing, `if specified, ${NOT_NEGATIVE}`)
 }
 
-function checkPercent(faults: Faults, at: string, percent = 0) {
+function checkPercent(faults: FieldErrors, at: string, percent = 0) {
   if (percent >= 0 && percent <= 100) return
   faults.invalid(at, percent, 'must be between 0 and 100, inclusive')
 }
 
-function checkResponse(faults: Faults, at: string, { type, queuing }: LimitResponse) {
+function checkResponse(faults: FieldErrors, at: string, { type, queuing }: LimitResponse) {
   const path = `${at}.queuing`
   if (type === 'Reject') {
     if (queuing === undefined) return
@@ -88,7 +91,7 @@ function checkResponse(faults: Faults, at: string, { type, queuing }: LimitRespo
   else faults.notSupported(`${at}.type`, type, ['Queue', 'Reject'])
 }
 
-function checkQueuing(faults: Faults, at: string, queuing: QueuingConfiguration) {
+function checkQueuing(faults: FieldErrors, at: string, queuing: QueuingConfiguration) {
   const { queueLengthLimit: length = 0, queues = 0, handSize = 0 } = queuing
   if (length <= 0) faults.invalid(`${at}.queueLengthLimit`, length, 'must be positive')
   if (queues <= 0) faults.invalid(`${at}.queues`, queues, 'must be positive')

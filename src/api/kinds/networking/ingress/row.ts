@@ -3,7 +3,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { Ingress } from '../../../schema/generated/types.ts'
 import { ipWarnings } from '../../../validation/addresses.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { ingressColumns } from './columns.ts'
 import { checkIngress, checkIngressStatus, OLD_CLASS } from './validation.ts'
 

@@ -18,7 +18,7 @@ import type {
   TypedLocalObjectReference,
 } from '../../../schema/generated/types.ts'
 import { checkIp, familyOf } from '../../../validation/addresses.ts'
-import { Faults } from '../../../validation/faults.ts'
+import { FieldErrors } from '../../../validation/field-errors.ts'
 
 /** How the class was said before there was a field for it. */
 export const OLD_CLASS = 'kubernetes.io/ingress.class'
@@ -28,7 +28,7 @@ const NOT_AN_IP = 'must be a DNS name, not an IP address'
 /** What an update forgives, because it was accepted before. */
 type Forgiven = { secretNames: boolean; wildcardRules: boolean }
 
-export function checkIngress(faults: Faults, ingress: Ingress, old: Ingress | undefined) {
+export function checkIngress(faults: FieldErrors, ingress: Ingress, old: Ingress | undefined) {
   checkSpec(faults, ingress.spec, forgivenBy(old))
   if (old === undefined) checkClassNamedTwice(faults, ingress)
 }
@@ -36,7 +36,7 @@ export function checkIngress(faults: Faults, ingress: Ingress, old: Ingress | un
 function forgivenBy(old: Ingress | undefined): Forgiven {
   const { tls = [], rules = [] } = old?.spec ?? {}
   const isFaulty = (rule: IngressRule) => {
-    const before = new Faults()
+    const before = new FieldErrors()
     checkHttp(before, '', rule)
     return before.list.length > 0
   }
@@ -46,7 +46,7 @@ function forgivenBy(old: Ingress | undefined): Forgiven {
   }
 }
 
-function checkClassNamedTwice(faults: Faults, { metadata, spec }: Ingress) {
+function checkClassNamedTwice(faults: FieldErrors, { metadata, spec }: Ingress) {
   const name = metadata.annotations?.[OLD_CLASS]
   if (name === undefined || spec.ingressClassName === undefined) return
   if (name === spec.ingressClassName) return
@@ -54,7 +54,7 @@ function checkClassNamedTwice(faults: Faults, { metadata, spec }: Ingress) {
   faults.invalid(`annotations.${OLD_CLASS}`, name, detail)
 }
 
-function checkSpec(faults: Faults, spec: Ingress['spec'], forgiven: Forgiven) {
+function checkSpec(faults: FieldErrors, spec: Ingress['spec'], forgiven: Forgiven) {
   const { defaultBackend, rules = [], tls = [], ingressClassName } = spec
   if (rules.length === 0 && defaultBackend === undefined) {
     faults.invalid('spec', null, 'either `defaultBackend` or `rules` must be specified')
@@ -72,7 +72,12 @@ function hostFaults(host: string): readonly string[] {
   return host.includes('*') ? wildcardSubdomainFaults(host) : dnsSubdomainFaults(host)
 }
 
-function checkRule(faults: Faults, at: string, rule: IngressRule, { wildcardRules }: Forgiven) {
+function checkRule(
+  faults: FieldErrors,
+  at: string,
+  rule: IngressRule,
+  { wildcardRules }: Forgiven,
+) {
   const host = rule.host ?? ''
   if (host !== '') {
     if (familyOf(host) !== undefined) faults.invalid(`${at}.host`, host, NOT_AN_IP)
@@ -81,7 +86,7 @@ function checkRule(faults: Faults, at: string, rule: IngressRule, { wildcardRule
   if (!(wildcardRules && host.includes('*'))) checkHttp(faults, at, rule)
 }
 
-function checkHttp(faults: Faults, at: string, { http }: IngressRule) {
+function checkHttp(faults: FieldErrors, at: string, { http }: IngressRule) {
   if (http === undefined) return
   const paths = http.paths ?? []
   if (paths.length === 0) faults.required(`${at}.http.paths`)
@@ -93,7 +98,11 @@ function checkHttp(faults: Faults, at: string, { http }: IngressRule) {
 const FORBIDDEN_PARTS = ['//', '/./', '/../', '%2f', '%2F']
 const FORBIDDEN_ENDS = ['/..', '/.']
 
-function checkPath(faults: Faults, at: string, { path = '', pathType, backend }: HTTPIngressPath) {
+function checkPath(
+  faults: FieldErrors,
+  at: string,
+  { path = '', pathType, backend }: HTTPIngressPath,
+) {
   if ((pathType as string | null | undefined) == null) {
     return faults.required(`${at}.pathType`, 'pathType must be specified')
   }
@@ -110,7 +119,7 @@ function checkPath(faults: Faults, at: string, { path = '', pathType, backend }:
   checkBackend(faults, `${at}.backend`, backend ?? {})
 }
 
-function checkPathParts(faults: Faults, at: string, path: string) {
+function checkPathParts(faults: FieldErrors, at: string, path: string) {
   for (const part of FORBIDDEN_PARTS) {
     if (path.includes(part)) faults.invalid(at, path, `must not contain '${part}'`)
   }
@@ -119,7 +128,7 @@ function checkPathParts(faults: Faults, at: string, path: string) {
   }
 }
 
-function checkBackend(faults: Faults, at: string, { resource, service }: IngressBackend) {
+function checkBackend(faults: FieldErrors, at: string, { resource, service }: IngressBackend) {
   if (resource !== undefined && service !== undefined) {
     faults.invalid(at, '', 'cannot set both resource and service backends')
   } else if (resource !== undefined) checkReference(faults, `${at}.resource`, resource)
@@ -127,7 +136,7 @@ function checkBackend(faults: Faults, at: string, { resource, service }: Ingress
   else faults.invalid(at, '', 'resource or service backend is required')
 }
 
-function checkService(faults: Faults, at: string, service: IngressServiceBackend) {
+function checkService(faults: FieldErrors, at: string, service: IngressServiceBackend) {
   const path = `${at}.service.name`
   if (!service.name) faults.required(path)
   else faults.invalidAll(path, service.name, dnsLabelFaults(service.name))
@@ -141,7 +150,7 @@ function checkService(faults: Faults, at: string, service: IngressServiceBackend
   } else faults.required(at, 'port name or number is required')
 }
 
-function checkReference(faults: Faults, at: string, reference: TypedLocalObjectReference) {
+function checkReference(faults: FieldErrors, at: string, reference: TypedLocalObjectReference) {
   const { apiGroup } = reference
   if (apiGroup !== undefined) {
     faults.invalidAll(`${at}.apiGroup`, apiGroup, dnsSubdomainFaults(apiGroup))
@@ -153,7 +162,7 @@ function checkReference(faults: Faults, at: string, reference: TypedLocalObjectR
   }
 }
 
-function checkTls(faults: Faults, at: string, tls: IngressTLS, { secretNames }: Forgiven) {
+function checkTls(faults: FieldErrors, at: string, tls: IngressTLS, { secretNames }: Forgiven) {
   for (const [index, host] of (tls.hosts ?? []).entries()) {
     faults.invalidAll(`${at}.hosts[${index}]`, host, hostFaults(host))
   }
@@ -165,7 +174,11 @@ function secretFaults(name: string | undefined): readonly string[] {
   return name ? dnsSubdomainFaults(name) : []
 }
 
-export function checkIngressStatus(faults: Faults, { status }: Ingress, old: Ingress | undefined) {
+export function checkIngressStatus(
+  faults: FieldErrors,
+  { status }: Ingress,
+  old: Ingress | undefined,
+) {
   const before = (old?.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip || [])
   for (const [index, end] of (status?.loadBalancer?.ingress ?? []).entries()) {
     const at = `status.loadBalancer.ingress[${index}]`

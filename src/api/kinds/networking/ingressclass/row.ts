@@ -3,7 +3,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { IngressClass } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { textColumn } from '../../../workload/columns.ts'
 import { checkIngressClass } from './validation.ts'
 

@@ -5,13 +5,13 @@ import type {
   IngressClass,
   IngressClassParametersReference,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { IMMUTABLE } from '../../../validation/values.ts'
 
 const CONTROLLER_BYTES_MAX = 250
 
 export function checkIngressClass(
-  faults: Faults,
+  faults: FieldErrors,
   { spec }: IngressClass,
   old: IngressClass | undefined,
 ) {
@@ -31,7 +31,7 @@ const PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
 const PATH_RE = new RegExp(`^${PATH}$`)
 
 /** `acme.io/foo`: a domain, and what it pleases. */
-function checkDomainPath(faults: Faults, at: string, text: string) {
+function checkDomainPath(faults: FieldErrors, at: string, text: string) {
   if (text === '') return faults.required(at)
   const slash = text.indexOf('/')
   const [domain, path] = [text.slice(0, slash), text.slice(slash + 1)]
@@ -43,7 +43,11 @@ function checkDomainPath(faults: Faults, at: string, text: string) {
   faults.invalid(at, path, `Invalid path (regex used for validation is '${PATH}')`)
 }
 
-function checkParameters(faults: Faults, at: string, parameters: IngressClassParametersReference) {
+function checkParameters(
+  faults: FieldErrors,
+  at: string,
+  parameters: IngressClassParametersReference,
+) {
   const { apiGroup, scope, namespace } = parameters
   if (apiGroup !== undefined) {
     faults.invalidAll(`${at}.apiGroup`, apiGroup, dnsSubdomainFaults(apiGroup))

@@ -4,7 +4,7 @@ import { formatIp, isMapped, parseIp } from '../../../../lib/ip.ts'
 import { dnsSubdomainFaults, isPathSegmentName } from '../../../names.ts'
 import { defineResource } from '../../../resource.ts'
 import type { IPAddress } from '../../../schema/generated/types.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { sameValue } from '../../../validation/values.ts'
 
 export const ipAddresses = defineResource<IPAddress>({
@@ -43,7 +43,7 @@ function addressFaults(name: string): readonly string[] {
   return canonical === name ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`]
 }
 
-function checkAddress(faults: Faults, { spec }: IPAddress, old: IPAddress | undefined) {
+function checkAddress(faults: FieldErrors, { spec }: IPAddress, old: IPAddress | undefined) {
   const parent = spec?.parentRef
   const at = 'spec.parentRef'
   if (!parent) faults.required(at)
@@ -69,7 +69,7 @@ function internalForm(parent: IPAddress['spec']['parentRef'] | undefined) {
   return { Group: group, Resource: resource, Namespace: namespace, Name: name }
 }
 
-function checkSegment(faults: Faults, at: string, value: string) {
+function checkSegment(faults: FieldErrors, at: string, value: string) {
   faults.invalidAll(at, value, isPathSegmentName(value, false))
 }
 

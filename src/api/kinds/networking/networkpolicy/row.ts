@@ -4,7 +4,7 @@ import { defineResource } from '../../../resource.ts'
 import type { NetworkPolicy, NetworkPolicyPeer } from '../../../schema/generated/types.ts'
 import { ageColumn, selectorText } from '../../../table/cells.ts'
 import { cidrWarnings } from '../../../validation/addresses.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { textColumn } from '../../../workload/columns.ts'
 import { checkNetworkPolicy } from './validation.ts'
 

@@ -9,14 +9,14 @@ import type {
   NetworkPolicyPort,
 } from '../../../schema/generated/types.ts'
 import { checkCidr, parseCidrLoosely } from '../../../validation/addresses.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkLabelSelector } from '../../../validation/labels.ts'
 
 const TYPES = ['Ingress', 'Egress']
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP']
 
 export function checkNetworkPolicy(
-  faults: Faults,
+  faults: FieldErrors,
   { spec = {} }: NetworkPolicy,
   old: NetworkPolicy | undefined,
 ) {
@@ -51,11 +51,15 @@ function rangesOf({ spec = {} }: NetworkPolicy): string[] {
   return peers.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock.cidr, ...(ipBlock.except ?? [])] : []))
 }
 
-function checkPorts(faults: Faults, at: string, ports: readonly NetworkPolicyPort[] = []) {
+function checkPorts(faults: FieldErrors, at: string, ports: readonly NetworkPolicyPort[] = []) {
   for (const [index, port] of ports.entries()) checkPort(faults, `${at}[${index}]`, port)
 }
 
-function checkPort(faults: Faults, at: string, { protocol, port, endPort }: NetworkPolicyPort) {
+function checkPort(
+  faults: FieldErrors,
+  at: string,
+  { protocol, port, endPort }: NetworkPolicyPort,
+) {
   if (protocol !== undefined && !PROTOCOLS.includes(protocol)) {
     faults.notSupported(`${at}.protocol`, protocol, PROTOCOLS)
   }
@@ -74,7 +78,7 @@ function checkPort(faults: Faults, at: string, { protocol, port, endPort }: Netw
 }
 
 function checkPeers(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   peers: readonly NetworkPolicyPeer[] | undefined,
   before: readonly string[],
@@ -94,7 +98,7 @@ function checkPeers(
 }
 
 function checkBlock(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   { cidr, except = [] }: IPBlock,
   before: readonly string[],

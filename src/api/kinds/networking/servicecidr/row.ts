@@ -4,7 +4,7 @@ import { defineResource } from '../../../resource.ts'
 import type { ServiceCIDR } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
 import { checkCidr, familyOf } from '../../../validation/addresses.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 
 export const serviceCidrs = defineResource<ServiceCIDR>({
   group: 'networking.k8s.io',
@@ -31,7 +31,7 @@ export const serviceCidrs = defineResource<ServiceCIDR>({
 
 const IMMUTABLE = 'field is immutable'
 
-function checkRange(faults: Faults, { spec }: ServiceCIDR, old: ServiceCIDR | undefined) {
+function checkRange(faults: FieldErrors, { spec }: ServiceCIDR, old: ServiceCIDR | undefined) {
   const cidrs = spec?.cidrs ?? []
   if (old === undefined) return checkCidrs(faults, cidrs)
   const before = old.spec?.cidrs ?? []
@@ -44,7 +44,7 @@ function checkRange(faults: Faults, { spec }: ServiceCIDR, old: ServiceCIDR | un
   if (isSecond) checkCidrs(faults, cidrs)
 }
 
-function checkCidrs(faults: Faults, cidrs: readonly string[]) {
+function checkCidrs(faults: FieldErrors, cidrs: readonly string[]) {
   const at = 'spec.cidrs'
   if (cidrs.length === 0) return faults.required(at, 'at least one CIDR required')
   if (cidrs.length > 2) return faults.invalid(at, { CIDRs: cidrs }, 'may only hold up to 2 values')

@@ -4,7 +4,7 @@ import { nodeLabelWarning } from '../../../node/labels.ts'
 import { defineResource } from '../../../resource.ts'
 import type { RuntimeClass } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { textColumn } from '../../../workload/columns.ts'
 import { checkRuntimeClass } from './validation.ts'
 

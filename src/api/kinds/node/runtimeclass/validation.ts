@@ -4,12 +4,12 @@ import { internalForm } from '../../../pod/internal-form.ts'
 import { checkRequirements } from '../../../pod/spec/quantities.ts'
 import { checkTolerations } from '../../../pod/spec/scheduling.ts'
 import type { RuntimeClass, Toleration } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkLabels } from '../../../validation/labels.ts'
 import { checkDnsLabel, checkImmutable } from '../../../validation/values.ts'
 
 export function checkRuntimeClass(
-  faults: Faults,
+  faults: FieldErrors,
   { handler, overhead, scheduling }: RuntimeClass,
   old: RuntimeClass | undefined,
 ) {
@@ -24,7 +24,7 @@ export function checkRuntimeClass(
   if (old !== undefined) checkImmutable(faults, 'handler', handler ?? '', old.handler)
 }
 
-function checkEach(faults: Faults, at: string, tolerations: readonly Toleration[]) {
+function checkEach(faults: FieldErrors, at: string, tolerations: readonly Toleration[]) {
   checkTolerations(faults, at, tolerations)
   const seen = new Set<string>()
   for (const [index, toleration] of tolerations.entries()) {

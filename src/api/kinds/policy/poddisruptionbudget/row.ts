@@ -2,7 +2,7 @@ import { isPathSegmentName } from '../../../names.ts'
 import { defineResource } from '../../../resource.ts'
 import type { PodDisruptionBudget } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { textColumn } from '../../../workload/columns.ts'
 import { checkBudget, checkBudgetStatus } from './validation.ts'
 

@@ -3,14 +3,14 @@
 import { internalForm } from '../../../pod/internal-form.ts'
 import type { PodDisruptionBudget } from '../../../schema/generated/types.ts'
 import { checkConditions } from '../../../validation/conditions.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkLabelSelector, shownSelector } from '../../../validation/labels.ts'
 import { checkNonNegative } from '../../../validation/values.ts'
 import { checkAtMostAll, checkIntOrPercent } from '../../../workload/validation.ts'
 
 const POLICIES = ['AlwaysAllow', 'IfHealthyBudget']
 
-export function checkBudget(faults: Faults, { spec = {} }: PodDisruptionBudget) {
+export function checkBudget(faults: FieldErrors, { spec = {} }: PodDisruptionBudget) {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy: policy } = spec
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
     const shown = internalForm('PodDisruptionBudgetSpec', {
@@ -29,7 +29,7 @@ export function checkBudget(faults: Faults, { spec = {} }: PodDisruptionBudget) 
   faults.notSupported('spec.unhealthyPodEvictionPolicy', policy, POLICIES)
 }
 
-export function checkBudgetStatus(faults: Faults, { status }: PodDisruptionBudget) {
+export function checkBudgetStatus(faults: FieldErrors, { status }: PodDisruptionBudget) {
   const { conditions, disruptionsAllowed, currentHealthy, desiredHealthy, expectedPods } =
     status ?? {}
   checkConditions(faults, 'status.conditions', conditions ?? [])

@@ -2,7 +2,7 @@ import { own } from '../../../../lib/own.ts'
 import { defineResource } from '../../../resource.ts'
 import type { PriorityClass } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { checkImmutable, checkOneOf } from '../../../validation/values.ts'
 
 export const priorityClasses = defineResource<PriorityClass>({
@@ -53,7 +53,7 @@ const SYSTEM_CLASSES: Readonly<Record<string, number>> = {
 }
 
 function checkPriorityClass(
-  faults: Faults,
+  faults: FieldErrors,
   { metadata, value = 0, globalDefault, preemptionPolicy }: PriorityClass,
   old: PriorityClass | undefined,
 ) {

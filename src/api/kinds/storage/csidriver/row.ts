@@ -1,6 +1,6 @@
 import { defineResource } from '../../../resource.ts'
 import type { CSIDriver } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { sameValue } from '../../../validation/values.ts'
 import { driverColumns } from './columns.ts'
 import { checkDriver } from './validation.ts'

@@ -1,13 +1,13 @@
 // What a CSIDriver must be, and what of it may change (pkg/apis/storage/validation).
 
 import type { CSIDriver, StorageV1TokenRequest } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkImmutable, checkSupported } from '../../../validation/values.ts'
 
 const FS_GROUP_POLICIES = ['File', 'None', 'ReadWriteOnceWithFSType']
 const PERIOD_SECONDS_MIN = 10
 
-export function checkDriver(faults: Faults, { spec }: CSIDriver, old: CSIDriver | undefined) {
+export function checkDriver(faults: FieldErrors, { spec }: CSIDriver, old: CSIDriver | undefined) {
   if (spec.attachRequired === undefined) faults.required('spec.attachedRequired')
   if (spec.podInfoOnMount === undefined) faults.required('spec.podInfoOnMount')
   if (spec.storageCapacity === undefined) faults.required('spec.storageCapacity')
@@ -37,7 +37,7 @@ export function checkDriver(faults: Faults, { spec }: CSIDriver, old: CSIDriver 
 const TOKEN_SECONDS_MIN = 600
 const TOKEN_SECONDS_MAX = 2 ** 32
 
-function checkTokens(faults: Faults, at: string, requests: readonly StorageV1TokenRequest[]) {
+function checkTokens(faults: FieldErrors, at: string, requests: readonly StorageV1TokenRequest[]) {
   const audiences = new Set<string>()
   for (const [index, { audience = '', expirationSeconds }] of requests.entries()) {
     if (audiences.has(audience)) {

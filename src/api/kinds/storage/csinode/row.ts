@@ -2,7 +2,7 @@ import { internalForm } from '../../../pod/internal-form.ts'
 import { defineResource } from '../../../resource.ts'
 import type { CSINode, CSINodeDriver } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { checkNonNegative, checkQualifiedName, IMMUTABLE } from '../../../validation/values.ts'
 import { checkDriverName } from '../../../volume/remote-sources.ts'
 
@@ -30,7 +30,7 @@ export const csiNodes = defineResource<CSINode>({
   ],
 })
 
-function checkCsiNode(faults: Faults, { spec }: CSINode, old: CSINode | undefined) {
+function checkCsiNode(faults: FieldErrors, { spec }: CSINode, old: CSINode | undefined) {
   const names = new Set<string>()
   const drivers = spec.drivers ?? []
   for (const [index, driver] of drivers.entries()) {
@@ -47,7 +47,7 @@ function checkCsiNode(faults: Faults, { spec }: CSINode, old: CSINode | undefine
 
 const NODE_ID_MAX = 256
 
-function checkDriver(faults: Faults, at: string, driver: CSINodeDriver, names: Set<string>) {
+function checkDriver(faults: FieldErrors, at: string, driver: CSINodeDriver, names: Set<string>) {
   const { name = '', nodeID = '', topologyKeys, allocatable } = driver
   checkDriverName(faults, `${at}.name`, name)
   if (!nodeID) faults.required(`${at}.nodeID`)

@@ -4,7 +4,7 @@ import { compareQuantity, parseQuantity, ZERO } from '../../../quantity.ts'
 import { defineResource } from '../../../resource.ts'
 import type { CSIStorageCapacity } from '../../../schema/generated/types.ts'
 import { createdAtColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { checkLabelSelector, shownSelector } from '../../../validation/labels.ts'
 import { IMMUTABLE, NOT_NEGATIVE, sameValue } from '../../../validation/values.ts'
 import { checkClassName } from '../../../volume/sources.ts'
@@ -34,7 +34,7 @@ export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
 })
 
 function checkStorageCapacity(
-  faults: Faults,
+  faults: FieldErrors,
   { nodeTopology, storageClassName = '', capacity }: CSIStorageCapacity,
   old: CSIStorageCapacity | undefined,
 ) {

@@ -2,7 +2,7 @@ import { own } from '../../../../lib/own.ts'
 import { OLD_NODE_LABELS } from '../../../node/labels.ts'
 import { defineResource } from '../../../resource.ts'
 import type { StorageClass } from '../../../schema/generated/types.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { classColumns } from './columns.ts'
 import { checkStorageClass } from './validation.ts'
 

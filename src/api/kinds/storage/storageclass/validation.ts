@@ -5,13 +5,13 @@ import type {
   TopologySelectorLabelRequirement,
   TopologySelectorTerm,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { checkLabelName, sortedByKey } from '../../../validation/labels.ts'
 import { checkImmutable, checkSupported } from '../../../validation/values.ts'
 import { checkParameters, checkProvisioner } from '../../../volume/parameters.ts'
 
 export function checkStorageClass(
-  faults: Faults,
+  faults: FieldErrors,
   storageClass: StorageClass,
   old: StorageClass | undefined,
 ) {
@@ -33,7 +33,7 @@ export function checkStorageClass(
 /** One term is complained of at most this often; upstream goes on. */
 const DUPLICATES_MAX = 16
 
-function checkTopologies(faults: Faults, terms: readonly TopologySelectorTerm[]) {
+function checkTopologies(faults: FieldErrors, terms: readonly TopologySelectorTerm[]) {
   const seen = new Map<string, number>()
   for (const [index, { matchLabelExpressions = [] }] of terms.entries()) {
     const at = `allowedTopologies[${index}].matchLabelExpressions`
@@ -48,7 +48,7 @@ function checkTopologies(faults: Faults, terms: readonly TopologySelectorTerm[])
 
 /** The term as text that is equal for equal terms. */
 function checkTerm(
-  faults: Faults,
+  faults: FieldErrors,
   at: string,
   requirements: readonly TopologySelectorLabelRequirement[],
 ): string {

@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { VolumeAttachment } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { ruleOf } from '../../../validation/faults.ts'
+import { ruleOf } from '../../../validation/field-errors.ts'
 import { checkAttachment } from './validation.ts'
 
 export const volumeAttachments = defineResource<VolumeAttachment>({

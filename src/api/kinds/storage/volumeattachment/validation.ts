@@ -7,7 +7,7 @@ import type {
   VolumeAttachmentSource,
   VolumeError,
 } from '../../../schema/generated/types.ts'
-import type { Faults } from '../../../validation/faults.ts'
+import type { FieldErrors } from '../../../validation/field-errors.ts'
 import { IMMUTABLE } from '../../../validation/values.ts'
 import { checkDriverName } from '../../../volume/remote-sources.ts'
 import { checkInlineVolumeSpec } from '../../../volume/volume-spec.ts'
@@ -17,7 +17,7 @@ const MESSAGE_BYTES_MAX = 1024
 const INT32_MAX = 2_147_483_647
 
 export function checkAttachment(
-  faults: Faults,
+  faults: FieldErrors,
   { spec, status }: VolumeAttachment,
   old: VolumeAttachment | undefined,
 ) {
@@ -40,7 +40,7 @@ export function checkAttachment(
   faults.invalid('spec', internalForm('VolumeAttachmentSpec', spec), IMMUTABLE)
 }
 
-function checkSource(faults: Faults, at: string, source: VolumeAttachmentSource) {
+function checkSource(faults: FieldErrors, at: string, source: VolumeAttachmentSource) {
   const { persistentVolumeName, inlineVolumeSpec } = source
   const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'
   if (inlineVolumeSpec && persistentVolumeName !== undefined) faults.forbidden(at, one)
@@ -53,7 +53,7 @@ function checkSource(faults: Faults, at: string, source: VolumeAttachmentSource)
   }
 }
 
-function checkError(faults: Faults, at: string, error: VolumeError | undefined) {
+function checkError(faults: FieldErrors, at: string, error: VolumeError | undefined) {
   if (Buffer.byteLength(error?.message ?? '') > MESSAGE_BYTES_MAX) {
     // Upstream names the limit of another field.
     faults.tooLong(`${at}.message`, METADATA_BYTES_MAX)

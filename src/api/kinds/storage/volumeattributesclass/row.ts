@@ -1,7 +1,7 @@
 import { defineResource } from '../../../resource.ts'
 import type { VolumeAttributesClass } from '../../../schema/generated/types.ts'
 import { ageColumn } from '../../../table/cells.ts'
-import { type Faults, ruleOf } from '../../../validation/faults.ts'
+import { type FieldErrors, ruleOf } from '../../../validation/field-errors.ts'
 import { sameValue } from '../../../validation/values.ts'
 import { checkParameters, checkProvisioner } from '../../../volume/parameters.ts'
 
@@ -30,7 +30,7 @@ export const volumeAttributesClasses = defineResource<VolumeAttributesClass>({
 })
 
 function checkAttributesClass(
-  faults: Faults,
+  faults: FieldErrors,
   { driverName, parameters }: VolumeAttributesClass,
   old: VolumeAttributesClass | undefined,
 ) {
