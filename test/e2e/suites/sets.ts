@@ -1,6 +1,7 @@
 // StatefulSets and DaemonSets as people work with them, in a namespace of their own.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { until } from '../../support/machines.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Suite } from '../suite.ts'
 
@@ -94,8 +95,10 @@ function statefulSetTests(own: () => Given): void {
     const startOf = (pod: typeof first) => Date.parse(pod.metadata.creationTimestamp)
     expect(startOf(second)).toBeGreaterThanOrEqual(startOf(first))
     expect(await run('exec', 'db-1', '--', 'hostname')).toBe('db-1\n')
-    const found = await run('exec', 'db-1', '--', 'nslookup', `db-0.db.${kubectl.namespace}.svc`)
-    expect(found).toContain(first.status.podIP)
+    // The look-up of busybox does not go through the search path.
+    const name = `db-0.db.${kubectl.namespace}.svc.cluster.local`
+    const found = async () => (await kubectl.try(['exec', 'db-1', '--', 'nslookup', name])).stdout
+    await until('the first is found', async () => (await found()).includes(first.status.podIP))
   })
 
   test('it rolls from the last to the first, and back', async () => {
