@@ -1,22 +1,8 @@
-// Whether a node is what a pod asks for by itself: labels, names and taints. Pure.
+// Whether a node is what a pod asks for by itself: taints. Pure.
 
-import { matchesNodeTerm } from '../api/requirement.ts'
 import type { Node, Pod, Taint } from '../api/schema/generated/types.ts'
 import { isTolerated } from '../api/tolerations.ts'
 import type { Change } from '../kit/informer.ts'
-import { own } from '../lib/own.ts'
-
-/** `spec.nodeSelector` and the required node affinity. */
-export function matchesNode({ spec }: Pod, node: Node): boolean {
-  const labels = node.metadata.labels ?? {}
-  for (const [key, value] of Object.entries(spec?.nodeSelector ?? {})) {
-    if (own(labels, key) !== value) return false
-  }
-  const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-  return (
-    required === undefined || required.nodeSelectorTerms.some((term) => matchesNodeTerm(term, node))
-  )
-}
 
 /** A taint that keeps the pod from being put there. */
 export function untoleratedTaint({ spec }: Pod, node: Node): Taint | undefined {

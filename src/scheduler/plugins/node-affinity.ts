@@ -1,10 +1,9 @@
 // Node selectors and node affinity, required and preferred.
 
 import { nodes } from '../../api/kinds/core/node/row.ts'
-import { matchesNodeTerm } from '../../api/requirement.ts'
+import { matchesNodeSelection, matchesNodeTerm } from '../../api/requirement.ts'
 import type { NodeSelectorTerm, Pod } from '../../api/schema/generated/types.ts'
 import { type Filtering, final, hintOf, type MakePlugin, normalised } from '../framework.ts'
-import { matchesNode } from '../node-matching.ts'
 
 export const nodeAffinity: MakePlugin = () => ({
   name: 'NodeAffinity',
@@ -16,7 +15,7 @@ export const nodeAffinity: MakePlugin = () => ({
     if (nodeNames?.size === 0) return final('pod affinity terms conflict')
     const filtering: Filtering = {
       filter: ({ node }) =>
-        matchesNode(pod, node)
+        matchesNodeSelection(pod.spec, node)
           ? undefined
           : final("node(s) didn't match Pod's node affinity/selector"),
     }
@@ -36,8 +35,8 @@ export const nodeAffinity: MakePlugin = () => ({
   },
   hints: [
     hintOf(nodes, (pod, change) => {
-      if (change.type === 'deleted' || !matchesNode(pod, change.object)) return false
-      return change.type === 'added' || !matchesNode(pod, change.old)
+      if (change.type === 'deleted' || !matchesNodeSelection(pod.spec, change.object)) return false
+      return change.type === 'added' || !matchesNodeSelection(pod.spec, change.old)
     }),
   ],
 })

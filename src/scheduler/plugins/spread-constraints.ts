@@ -5,6 +5,7 @@ import { replicaSets } from '../../api/kinds/apps/replicaset/row.ts'
 import { statefulSets } from '../../api/kinds/apps/statefulset/row.ts'
 import { replicationControllers } from '../../api/kinds/core/replicationcontroller/row.ts'
 import { services } from '../../api/kinds/core/service/row.ts'
+import { matchesNodeSelection } from '../../api/requirement.ts'
 import type {
   LabelSelector,
   Node,
@@ -14,7 +15,7 @@ import type {
 import { hasLabels, isEmptySelector, matchesSelector } from '../../kit/labels.ts'
 import { own } from '../../lib/own.ts'
 import type { Handle } from '../framework.ts'
-import { matchesNode, untoleratedTaint } from '../node-matching.ts'
+import { untoleratedTaint } from '../node-matching.ts'
 import type { NodeState } from '../node-state.ts'
 
 export type Constraint = {
@@ -99,7 +100,8 @@ function defaultSelectors(handle: Handle): (pod: Pod) => LabelSelector[] {
 
 /** Whether a node counts for skew: nodeAffinityPolicy and nodeTaintsPolicy (KEP-3094). */
 export function isIncluded(pod: Pod, { policies }: Constraint, node: Node): boolean {
-  if (policies.nodeAffinityPolicy !== 'Ignore' && !matchesNode(pod, node)) return false
+  if (policies.nodeAffinityPolicy !== 'Ignore' && !matchesNodeSelection(pod.spec, node))
+    return false
   return policies.nodeTaintsPolicy !== 'Honor' || untoleratedTaint(pod, node) === undefined
 }
 
